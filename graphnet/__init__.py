@@ -1,0 +1,29 @@
+"""graphnet: a symbolic computation-graph compiler that teaches.
+
+The public names are imported on first use, so that `graphnet --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> the module that defines it (see _public.py for the table).
+from graphnet._public import PUBLIC
+
+__all__ = sorted(PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'graphnet' has no attribute {name!r}")
+    module = importlib.import_module(PUBLIC[name])
+    value = module if PUBLIC[name].rpartition(".")[2] == name else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *PUBLIC])

@@ -1,0 +1,43 @@
+"""The errors of graphnet: what was expected, what came, and where.
+
+>>> raise GraphnetError("index k is 4 in A but 5 in B", where="matmul_1")
+Traceback (most recent call last):
+    ...
+graphnet.errors.GraphnetError: matmul_1: index k is 4 in A but 5 in B
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["GraphnetError", "GraphnetFileError", "GraphnetTypeError", "did_you_mean"]
+
+
+class GraphnetError(ValueError):
+    """Something a user can put right; `where` names the node, file or argument it stands at."""
+
+    def __init__(self, message: str, *, where: str | None = None) -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.where = where
+
+
+class GraphnetTypeError(GraphnetError, TypeError):
+    """A value of the wrong type where graphnet expected another."""
+
+
+class GraphnetFileError(GraphnetError, OSError):
+    """A file that is missing, damaged, foreign or cannot be written."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A tail for an error message: the nearest known name, or the list of them.
+
+    >>> did_you_mean("adma", ["adam", "sgd"])
+    "; did you mean 'adam'?"
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else ""
