@@ -1,0 +1,324 @@
+"""The scalar body of a formula -> values over the formula's loops.
+
+A `Context` stands for one formula: it knows the local of every read and the extent of every loop.
+Bodies are walked once; equal parts become equal values by hash-consing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+from sympy import Expr
+from sympy.logic.boolalg import And, BooleanFalse, BooleanTrue, Not, Or
+
+from graphnet.compiler.contraction import sum_of_product
+from graphnet.compiler.values import Local, Values
+from graphnet.errors import GraphnetError
+from graphnet.formula import functions as fn
+from graphnet.formula.extent import Extent, evaluate, names
+from graphnet.formula.formula import Formula, symbol_kind
+
+__all__ = ["Context"]
+
+# sympy or graphnet class -> the op of its value, all pointwise.
+POINTWISE: dict[type, str] = {
+    sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan",
+    sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.tanh: "tanh", sympy.atan: "arctan",
+    sympy.erf: "erf", fn.sign: "sign", fn.Abs: "absolute", fn.log1p: "log1p",
+    fn.expm1: "expm1", fn.expw: "expw",
+}  # fmt: skip
+COMPARE: dict[type, str] = {
+    sympy.StrictLessThan: "less", sympy.LessThan: "less_equal", sympy.StrictGreaterThan: "greater",
+    sympy.GreaterThan: "greater_equal", sympy.Eq: "equal", sympy.Ne: "not_equal",
+}  # fmt: skip
+INTEGRAL = (fn.where, fn.Max, fn.Min, fn.Abs, fn.sign, sympy.Add, sympy.Mul)
+
+
+@dataclass
+class Context:
+    """One formula being lowered: `read(k)` is the local of read k."""
+
+    values: Values
+    formula: Formula
+    extents: Sequence[Extent]
+    read: Callable[[int], Local]
+    order: tuple[int, ...] = ()  # the wished order of the loops that remain
+    _memo: dict[tuple[sympy.Basic, str], Local] = field(default_factory=dict)
+
+    def local(self, expr: sympy.Basic, dtype: str) -> Local:
+        """The local of a part of the body, as float, int or bool."""
+        key = (expr, dtype)
+        if key not in self._memo:
+            self._memo[key] = self.condition(expr) if dtype == "bool" else self._make(expr, dtype)
+        return self._memo[key]
+
+    # -- numbers ---------------------------------------------------------------------------------
+
+    def _make(self, expr: sympy.Basic, dtype: str) -> Local:
+        if isinstance(expr, sympy.Symbol):
+            return self._symbol(expr, dtype)
+        if getattr(expr, "is_number", False):
+            return self.values.number(expr, dtype)
+        if isinstance(expr, sympy.Add):
+            return self._add(expr, dtype)
+        if isinstance(expr, sympy.Mul):
+            return self._mul(expr, dtype)
+        if isinstance(expr, sympy.Pow):
+            return self._pow(expr, dtype)
+        if isinstance(expr, fn.where):
+            return self._where(expr, dtype)
+        if isinstance(expr, fn.Max | fn.Min):
+            op = "maximum" if isinstance(expr, fn.Max) else "minimum"
+            result, *rest = [self.local(a, dtype) for a in expr.args]
+            for other in rest:
+                result = self.values.pointwise(op, [result, other], dtype)
+            return result
+        if isinstance(expr, fn.Heaviside):
+            at_zero = expr.args[1] if len(expr.args) == 2 else sympy.Rational(1, 2)
+            args = [self.local(expr.args[0], dtype), self.local(at_zero, dtype)]
+            return self.values.pointwise("heaviside", args, dtype)
+        op_ = POINTWISE.get(type(expr)) or getattr(type(expr), "ufunc", None)
+        if op_ is None:
+            raise GraphnetError(f"no lowering for {type(expr).__name__} in {expr}")
+        return self.values.pointwise(op_, [self.local(a, dtype) for a in expr.args], dtype)
+
+    def _symbol(self, symbol: sympy.Symbol, dtype: str) -> Local:
+        kind, k = symbol_kind(symbol)
+        if kind == "h":
+            return self.values.cast(self.read(k), dtype)
+        if kind == "i":
+            return self.values.range(self.extents[k], k, dtype)
+        return self._size(self.extents[k] if kind == "n" else self.formula.dims[k])
+
+    def _size(self, extent: Extent) -> Local:
+        if not names(extent):
+            return self.values.number(sympy.Integer(evaluate(extent, {})), "int")
+        return self.values.size(extent)
+
+    def _add(self, expr: sympy.Add, dtype: str) -> Local:
+        """Terms with the same size of coefficient share it; the smaller arrays are added first."""
+        terms = [t.as_coeff_Mul() for t in _ordered(expr)]
+        sizes = {abs(c) for c, _ in terms}
+        if len(sizes) == 1 and sizes != {1} and all(core != 1 for _, core in terms):
+            (size,) = sizes
+            inner = [(sympy.sign(c) * core) for c, core in terms]
+            total = self._total([(self.local(abs_(t), dtype), negative(t)) for t in inner], dtype)
+            return self._scaled(total, size, dtype)
+        return self._total([(self.local(abs_(t), dtype), negative(t)) for t in _ordered(expr)], dtype)
+
+    def _total(self, terms: list[tuple[Local, bool]], dtype: str) -> Local:
+        """+ and - of locals; a leading minus only where every term is negative."""
+        ranked = sorted(enumerate(terms), key=lambda t: (len(t[1][0].labels), t[0]))
+        widest = max(len(t[0].labels) for t in terms)
+        if sum(len(t[0].labels) < widest for t in terms) < 2:
+            ranked = list(enumerate(terms))  # nothing to gain from another order
+        ordered = [t for _, t in ranked]
+        first = next((k for k, (_, minus) in enumerate(ordered) if not minus), 0)
+        ordered.insert(0, ordered.pop(first))
+        result, minus = ordered[0]
+        if minus:
+            result = self.values.pointwise("negative", [result], dtype)
+        for other, minus in ordered[1:]:
+            result = self.values.pointwise("subtract" if minus else "add", [result, other], dtype)
+        return result
+
+    def _mul(self, expr: sympy.Mul, dtype: str) -> Local:
+        coefficient, _ = expr.as_coeff_Mul()
+        above, below = _fraction(expr)
+        top = self._product([self.local(f, dtype) for f in above], dtype)
+        bottom = self._product([self.local(f, dtype) for f in below], dtype)
+        if bottom is not None:
+            one = self.values.number(sympy.Integer(1))
+            if top is None and coefficient.is_Rational and coefficient.p != 1:
+                top = self.values.number(sympy.Integer(coefficient.p))
+                coefficient = sympy.Rational(1, coefficient.q)
+            top = self.values.pointwise("divide", [top or one, bottom], dtype)
+        assert top is not None
+        return self._scaled(top, coefficient, dtype)
+
+    def _scaled(self, a: Local, coefficient: Any, dtype: str) -> Local:
+        if coefficient == 1:
+            return a
+        if coefficient == -1:
+            return self.values.pointwise("negative", [a], dtype)
+        if coefficient.is_Rational and coefficient.q != 1 and abs(coefficient.p) == 1:
+            if coefficient.p < 0:
+                a = self.values.pointwise("negative", [a], dtype)
+            return self.values.pointwise("divide", [a, self.values.number(
+                sympy.Integer(coefficient.q))], dtype)
+        return self.values.pointwise("multiply", [self.values.number(coefficient), a], dtype)
+
+    def _product(self, factors: list[Local], dtype: str) -> Local | None:
+        """Small arrays first, broadcast last."""
+        ordered = sorted(enumerate(factors), key=lambda t: (len(t[1].labels), t[0]))
+        widest = max((len(f.labels) for f in factors), default=0)
+        if sum(len(f.labels) < widest for f in factors) < 2:
+            ordered = list(enumerate(factors))
+        result = None
+        for _, f in ordered:
+            result = f if result is None else self.values.pointwise("multiply", [result, f], dtype)
+        return result
+
+    def _pow(self, expr: sympy.Pow, dtype: str) -> Local:
+        base, exponent = expr.args
+        if exponent == -1:
+            one = self.values.number(sympy.Integer(1))
+            return self.values.pointwise("divide", [one, self.local(base, dtype)], dtype)
+        if exponent.is_Rational and exponent.is_negative:
+            one = self.values.number(sympy.Integer(1))
+            return self.values.pointwise(
+                "divide", [one, self.local(sympy.Pow(base, -exponent), dtype)], dtype
+            )
+        if exponent == sympy.Rational(1, 2):
+            return self.values.pointwise("sqrt", [self.local(base, dtype)], dtype)
+        if exponent == 2:
+            return self.values.pointwise("square", [self.local(base, dtype)], dtype)
+        args = [self.local(base, dtype), self.local(exponent, dtype)]
+        return self.values.pointwise("power", args, dtype)
+
+    def _where(self, expr: Expr, dtype: str) -> Local:
+        condition, a, b = expr.args
+        args = [self.condition(condition), self.local(a, dtype), self.local(b, dtype)]
+        return self.values.pointwise("where", args, dtype)
+
+    # -- conditions ------------------------------------------------------------------------------
+
+    def condition(self, expr: sympy.Basic) -> Local:
+        """The local of a condition, or of a body that is true where it is not 0."""
+        make = self.values.pointwise
+        if isinstance(expr, fn.Holds):
+            return self.condition(expr.args[0])
+        if isinstance(expr, BooleanTrue | BooleanFalse):
+            return self.values.number(sympy.Integer(int(expr == sympy.true)), "bool")
+        if isinstance(expr, And | Or):
+            op = "logical_and" if isinstance(expr, And) else "logical_or"
+            result, *rest = [self.condition(a) for a in _ordered(expr)]
+            for other in rest:
+                result = make(op, [result, other], "bool")
+            return result
+        if isinstance(expr, Not):
+            return make("logical_not", [self.condition(expr.args[0])], "bool")
+        if type(expr) in COMPARE:
+            a, b = expr.args
+            dtype = "int" if self._integral(a) and self._integral(b) else "float"
+            sides = [self.local(a, dtype), self.local(b, dtype)]
+            return make(COMPARE[type(expr)], sides, "bool")
+        if isinstance(expr, fn.where):
+            c, a, b = expr.args
+            if (a, b) == (1, 0):
+                return self.condition(c)
+            if (a, b) == (0, 1):
+                return make("logical_not", [self.condition(c)], "bool")
+            return make("where", [self.condition(x) for x in (c, a, b)], "bool")
+        if isinstance(expr, sympy.Symbol) and symbol_kind(expr)[0] == "h":
+            return self.read(symbol_kind(expr)[1])
+        if expr in (0, 1):
+            return self.values.number(expr, "bool")
+        raise GraphnetError(f"{expr} is not a condition")
+
+    def _integral(self, expr: sympy.Basic) -> bool:
+        if isinstance(expr, sympy.Symbol):
+            kind, k = symbol_kind(expr)
+            return kind != "h" or self.read(k).value.dtype == "int"
+        if isinstance(expr, sympy.Integer):
+            return True
+        if isinstance(expr, sympy.Pow):
+            base, exponent = expr.args
+            return bool(exponent.is_Integer and exponent >= 0) and self._integral(base)
+        if isinstance(expr, fn.where):
+            return all(map(self._integral, expr.args[1:]))
+        return isinstance(expr, INTEGRAL) and all(map(self._integral, expr.args))
+
+    # -- sums ------------------------------------------------------------------------------------
+
+    def sum(self, expr: sympy.Basic, over: Sequence[int], dtype: str) -> Local:
+        """Sum of a part of the body over some loops: products become contractions."""
+        if not over:
+            return self.local(expr, dtype)
+        if isinstance(expr, sympy.Add) and any(self._spreads(t) for t in expr.args):
+            # Sum(A*B + c) would multiply A*B out; apart, A*B is a matrix product.
+            terms = [(self.sum(abs_(t), over, dtype), negative(t)) for t in _ordered(expr)]
+            return self._total(terms, dtype)
+        coefficient: Any = sympy.Integer(1)
+        if isinstance(expr, sympy.Mul):
+            coefficient, _ = expr.as_coeff_Mul()
+            above, below = _fraction(expr)
+            factors = [self.local(f, dtype) for f in above]
+            divisors = [self.local(f, dtype) for f in below]
+        else:
+            factors, divisors = [self.local(expr, dtype)], []
+        small = [d for d in divisors if not set(d.labels) & set(over)]
+        one = self.values.number(sympy.Integer(1))
+        factors += [
+            self.values.pointwise("divide", [one, d], dtype)
+            for d in divisors if set(d.labels) & set(over)
+        ]  # fmt: skip
+        return self._scaled(self._sum_factors(factors, small, over, dtype), coefficient, dtype)
+
+    def _sum_factors(
+        self, factors: list[Local], divisors: list[Local], over: Sequence[int], dtype: str
+    ) -> Local:
+        present = {p for f in factors for p in f.labels}
+        scalars = [f for f in factors if not set(f.labels) & set(over)]
+        arrays = [f for f in factors if set(f.labels) & set(over)]
+        if arrays:
+            scalars.insert(0, sum_of_product(self.values, arrays, over, self.order))
+        for p in over:  # a loop that no factor knows repeats the sum
+            if p not in present:
+                size = self._size(self.extents[p])
+                twin = next((d for d in divisors if d.value is size.value), None)
+                if twin is not None and self.extents[p] != 0:
+                    divisors.remove(twin)  # a mean over such a loop is no loop at all
+                else:
+                    scalars.append(size)
+        total = self._product(scalars, dtype) or self.values.number(sympy.Integer(1))
+        bottom = self._product(divisors, dtype)
+        return self.values.pointwise("divide", [total, bottom], dtype) if bottom else total
+
+    def _spreads(self, expr: sympy.Basic) -> bool:
+        """Whether a product runs over more loops than each of its factors."""
+        if not isinstance(expr, sympy.Mul):
+            return False
+        labels = [set(self.local(f, "float").labels) for f in expr.args if not f.is_number]
+        union = set().union(*labels) if labels else set()
+        return all(found != union for found in labels)
+
+
+def _ordered(expr: sympy.Basic) -> list[sympy.Basic]:
+    """The arguments of a sum, product or conjunction in an order no hash seed changes."""
+    return sorted(expr.args, key=_place)
+
+
+def _place(expr: sympy.Basic) -> tuple[Any, ...]:
+    """By the first symbols, numbers last: terms appear as their reads are numbered."""
+    kinds = sorted(symbol_kind(s) for s in expr.free_symbols if isinstance(s, sympy.Symbol))
+    holes = [n for kind, n in kinds if kind == "h"]
+    return (not kinds, not holes, holes, kinds, sympy.default_sort_key(expr))
+
+
+def _fraction(expr: sympy.Mul) -> tuple[list[sympy.Basic], list[sympy.Basic]]:
+    """The factors above and below the fraction bar, without the number in front."""
+    above, below = [], []
+    for factor in _ordered(expr):
+        if factor.is_Rational:
+            continue
+        exponent = factor.args[1] if isinstance(factor, sympy.Pow) else None
+        if exponent is not None and exponent.is_Rational and exponent.is_negative:
+            below.append(sympy.Pow(factor.args[0], -exponent))
+        else:
+            above.append(factor)
+    return above, below
+
+
+def negative(term: sympy.Basic) -> bool:
+    """Whether a term has a negative number in front."""
+    coefficient, _ = term.as_coeff_Mul()
+    return bool(coefficient.is_negative)
+
+
+def abs_(term: sympy.Basic) -> sympy.Basic:
+    """The term without its minus sign."""
+    return -term if negative(term) else term

@@ -1,0 +1,144 @@
+"""Network -> values: every node's formula becomes calls; reading a node reads its value.
+
+So substitution and common-subexpression elimination over forward, backward and update happen by
+themselves: equal values are one object, and a value that nothing needs is never emitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphnet.compiler.body import Context
+from graphnet.compiler.reads import Held, Reader
+from graphnet.compiler.values import Local, Value, Values
+from graphnet.compiler.writes import write
+from graphnet.errors import GraphnetError
+from graphnet.formula.extent import Extent
+from graphnet.formula.formula import Formula
+from graphnet.network.graph import Computed, Network, Node, Order, Scan
+
+__all__ = ["Lowered", "full", "lower"]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The values of a network and what each node holds."""
+
+    values: Values
+    held: dict[str, Held]
+
+
+def lower(network: Network, values: Values | None = None) -> Lowered:
+    """The values of every node of a network, in its order. No recursion over nodes."""
+    values = values or Values()
+    held: dict[str, Held] = {}
+    loops: dict[object, Value] = {}
+    for name, node in network.items():
+        operands = network.operands(name)
+        match node:
+            case Computed():
+                made = _computed(values, node, [held[o] for o in operands])
+                held[name] = _in_order(values, made, node) if node.name is not None else made
+            case Scan():
+                held[name] = _scan(values, node, [held[o] for o in operands], loops)
+            case Order():
+                source = full(values, held[operands[0]], node.operands[0].shape)
+                arg = [(source, tuple(range(source.rank)))]
+                made_ = values.make(node.op, arg, node.shape, "int", node.axis)
+                held[name] = Held(made_, tuple(range(len(node.shape))))
+            case _:
+                leaf = values.make("leaf", (), node.shape, node.dtype, name)
+                held[name] = Held(leaf, tuple(range(len(node.shape))))
+    return Lowered(values, held)
+
+
+def full(values: Values, held: Held, shape: Sequence[Extent]) -> Value:
+    """The value with exactly the axes of the node, in order."""
+    if held.axes == tuple(range(len(shape))) and not held.value.host:
+        return held.value
+    return values.make("broadcast", [(held.value, held.axes)], shape, held.value.dtype)
+
+
+def _in_order(values: Values, held: Held, node: Node) -> Held:
+    """A named node keeps the layout it is shown with, so that its variable can be looked at."""
+    order = tuple(sorted(held.axes))
+    if held.axes == order:
+        return held
+    axes = tuple(order.index(a) for a in held.axes)
+    extents = [node.shape[a] for a in order]
+    made = values.make("transpose", [(held.value, axes)], extents, held.value.dtype)
+    return Held(made, order)
+
+
+def _computed(values: Values, node: Computed, operands: Sequence[Held]) -> Held:
+    f = node.formula
+    reader = Reader(
+        values, node.extents, operands.__getitem__, lambda slot: node.operands[slot].shape
+    )
+    cache: dict[int, Local] = {}
+
+    def read(k: int) -> Local:
+        if k not in cache:
+            cache[k] = reader.read(f.reads[k].slot, f.reads[k].subs)
+        return cache[k]
+
+    target = f.plain_target
+    order = target if target is not None else _loops_of_target(f)
+    context = Context(values, f, node.extents, read, order)
+    if f.accumulate:
+        body = context.sum(f.body, f.over, node.dtype)
+        return write(values, reader, body, f.target, node.shape)
+    if f.over and f.reduce == "Sum":
+        result = context.sum(f.body, f.over, node.dtype)
+    elif f.over and f.reduce:
+        result = _extremum(values, context, node, f)
+    else:
+        result = context.local(f.body, node.dtype)
+    if target is None:
+        raise GraphnetError(f"the target of an = formula must be distinct indices: {f.target}")
+    return Held(result.value, tuple(target.index(p) for p in result.labels))
+
+
+def _loops_of_target(f: Formula) -> tuple[int, ...]:
+    found: list[int] = []
+    for s in f.target:
+        found += sorted(s.indices() - set(found))
+    return tuple(found)
+
+
+def _extremum(values: Values, context: Context, node: Computed, f: Formula) -> Local:
+    """Max, Min or LogSumExp; loops that the body lacks are repeated where that matters."""
+    body = context.local(f.body, node.dtype)
+    missing = [
+        p for p in f.over
+        if p not in body.labels
+        and (f.reduce == "LogSumExp" or not isinstance(e := node.extents[p], int) or e == 0)
+    ]  # fmt: skip
+    if missing:
+        labels = [*body.labels, *missing]
+        axes = tuple(range(len(body.labels)))
+        extents = [node.extents[p] for p in labels]
+        repeated = values.make("broadcast", [(body.value, axes)], extents, body.value.dtype)
+        body = Local(repeated, tuple(labels))
+    over = [p for p in f.over if p in body.labels]
+    if not over:
+        return body
+    may_be_empty = any(not isinstance(e := node.extents[p], int) or e == 0 for p in over)
+    return values.reduce(str(f.reduce).lower(), body, over, may_be_empty)
+
+
+def _scan(
+    values: Values, node: Scan, operands: Sequence[Held], loops: dict[object, Value]
+) -> Held:
+    """One result of a run; all results over the same loop and operands share the run."""
+    key = (id(node.loop), node.operands)
+    if key not in loops:
+        args = [
+            (full(values, h, o.shape), tuple(range(len(o.shape))))
+            for h, o in zip(operands, node.operands, strict=True)
+        ]
+        loops[key] = values.make("scan", args, (), "float", node.loop)
+    made = values.make("result", [(loops[key], ())], node.shape, node.dtype, node.result)
+    return Held(made, tuple(range(len(node.shape))))
+

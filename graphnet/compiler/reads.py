@@ -1,0 +1,293 @@
+"""Reading: a tensor under subscripts -> a local over the formula's loops.
+
+Every subscript is legal here. Slices, single elements, windows of zeros around an array and
+reshapes are recognised; everything else is an index array (`take`), clipped and masked with 0
+where it may leave the tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from graphnet.compiler.values import Axes, Local, Value, Values
+from graphnet.formula import extent as ext
+from graphnet.formula.extent import Extent, at_least
+from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
+from graphnet.network.shapes import is_inside
+
+__all__ = ["Held", "Reader"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a node is at run time: `axes[d]` is the node's axis that the value's axis d is.
+
+    Axes of the node that the value lacks repeat it (they broadcast).
+    """
+
+    value: Value
+    axes: Axes
+
+
+@dataclass
+class Reader:
+    """Makes locals of reads for one formula."""
+
+    values: Values
+    extents: Sequence[Extent]
+    held: Callable[[int], Held]  # by operand slot
+    shape: Callable[[int], Sequence[Extent]]
+
+    def read(self, slot: int, subs: Sequence[Affine]) -> Local:
+        """The local of `operand[subs]`; elements outside the operand are 0."""
+        held, shape = self.held(slot), self.shape(slot)
+        own = [subs[axis] for axis in held.axes]
+        sizes = [shape[axis] for axis in held.axes]
+        unsafe = [k for k, s in enumerate(own) if not self._inside(s, sizes[k])]
+        # A subscript on an axis the value lacks matters only where it may leave the tensor.
+        absent = [
+            (s, shape[axis]) for axis, s in enumerate(subs)
+            if axis not in held.axes and not self._inside(s, shape[axis])
+        ]  # fmt: skip
+        result = self._padded(held.value, own, sizes) if unsafe else None
+        if result is None:
+            result = self._elements(held.value, own, sizes, unsafe)
+            absent += [(own[k], sizes[k]) for k in unsafe]
+        return self._masked(result, absent) if absent else result
+
+    def index(self, s: Affine) -> Local:
+        """A subscript as an int local."""
+        make = self.values.pointwise
+        total: Local | None = None
+        for atom, coefficient in s.terms:
+            term = self._atom(atom)
+            if coefficient != 1:
+                term = make("multiply", [self._number(coefficient), term], "int")
+            total = term if total is None else make("add", [total, term], "int")
+        if total is None:
+            return self._number(s.const)
+        if s.const == 0:
+            return total
+        if at_least(ext.neg(s.const)):
+            return make("subtract", [total, self._number(ext.neg(s.const))], "int")
+        return make("add", [total, self._number(s.const)], "int")
+
+    def valid(self, s: Affine, size: Extent) -> Local:
+        """Whether a subscript stays inside 0 .. size-1, as a bool local."""
+        make, at = self.values.pointwise, self.index(s)
+        interval = None if s.gathers() else s.interval(self.extents)
+        tests = []
+        if interval is None or not at_least(interval[0]):
+            tests.append(make("greater_equal", [at, self._number(0)], "bool"))
+        if interval is None or not at_least(ext.sub(ext.sub(size, 1), interval[1])):
+            tests.append(make("less", [at, self._number(size)], "bool"))
+        return tests[0] if len(tests) == 1 else make("logical_and", tests, "bool")
+
+    # -- the parts -------------------------------------------------------------------------------
+
+    def _inside(self, s: Affine, size: Extent) -> bool:
+        return is_inside(s, size, self.extents)
+
+    def _number(self, extent: Extent) -> Local:
+        if isinstance(extent, int):
+            return self.values.number(sympy.Integer(extent), "int")
+        return self.values.size(extent)
+
+    def _atom(self, atom: Index | FloorDiv | Mod | Gather) -> Local:
+        match atom:
+            case Index(position):
+                return self.values.range(self.extents[position], position)
+            case FloorDiv(inner, divisor):
+                args = [self.index(inner), self._number(divisor)]
+                return self.values.pointwise("floor_divide", args, "int")
+            case Mod(inner, divisor):
+                args = [self.index(inner), self._number(divisor)]
+                return self.values.pointwise("remainder", args, "int")
+            case Gather(slot, subs):
+                return self.read(slot, subs)
+
+    def _basic(self, s: Affine, size: Extent) -> tuple[Extent, Extent, int] | None:
+        """(start, step, label) of a subscript that is a slice, label -1 for one element."""
+        if not s.terms:
+            return (s.const, 0, -1)
+        if len(s.terms) == 1 and isinstance(s.terms[0][0], Index):
+            atom, step = s.terms[0]
+            if isinstance(step, int):
+                return (s.const, step, atom.position)
+        return None
+
+    def _padded(
+        self, value: Value, subs: Sequence[Affine], sizes: Sequence[Extent]
+    ) -> Local | None:
+        """Reads that step over the edge, as a slice of the array in a frame of zeros."""
+        frame = []
+        for s, size in zip(subs, sizes, strict=True):
+            interval = s.interval(self.extents)
+            if self._inside(s, size):
+                frame.append((0, 0))
+                continue
+            basic = self._basic(s, size)
+            if interval is None or basic is None or basic[2] < 0:
+                return None
+            before, after = ext.neg(interval[0]), ext.sub(interval[1], ext.sub(size, 1))
+            if not isinstance(before, int) or not isinstance(after, int):
+                return None
+            frame.append((max(before, 0), max(after, 0)))
+        if not frame or any(isinstance(e, int) and b + a > 4 * e + 16
+                            for (b, a), e in zip(frame, sizes, strict=True)):
+            return None
+        extents = [ext.add(e, b + a) for e, (b, a) in zip(sizes, frame, strict=True)]
+        axes = tuple(range(value.rank))
+        framed = self.values.make("pad", [(value, axes)], extents, value.dtype, tuple(frame))
+        moved = [
+            Affine(ext.add(s.const, b), s.terms) for s, (b, _) in zip(subs, frame, strict=True)
+        ]
+        return self._elements(framed, moved, extents, [])
+
+    def _elements(
+        self, value: Value, subs: Sequence[Affine], sizes: Sequence[Extent], unsafe: Sequence[int]
+    ) -> Local:
+        """Elements by slices where all axes allow it, else by index arrays (clipped if unsafe)."""
+        split = self._split_axis(value, subs, sizes)
+        if split is not None:
+            return split
+        basics = [
+            None if k in unsafe else self._basic(s, sizes[k]) for k, s in enumerate(subs)
+        ]
+        labels = [b[2] if b else None for b in basics]
+        advanced = {k for k, b in enumerate(basics) if b is None}
+        grown = True
+        while grown:  # an axis whose loop an index array shares needs an index array itself
+            taken = {p for k in advanced for p in subs[k].indices()}
+            repeated = {p for p in labels if p is not None and p >= 0 and labels.count(p) > 1}
+            more = {
+                k for k, p in enumerate(labels)
+                if k not in advanced and (p in taken or p in repeated)
+            }  # fmt: skip
+            if advanced:
+                more |= set(range(min(advanced), max(advanced) + 1)) - advanced
+            grown = bool(more)
+            advanced |= more
+        value, at = self._slice(value, subs, sizes, basics, advanced)
+        kept = [k for k in range(len(subs)) if k in advanced or labels[k] != -1]
+        if not advanced:
+            return Local(value, tuple(labels[k] for k in kept))  # type: ignore[misc]
+        return self._take(value, subs, sizes, kept, sorted(advanced), labels, unsafe)
+
+    def _slice(
+        self,
+        value: Value,
+        subs: Sequence[Affine],
+        sizes: Sequence[Extent],
+        basics: Sequence[tuple[Extent, Extent, int] | None],
+        advanced: set[int],
+    ) -> tuple[Value, None]:
+        """The basic slicing of the axes that are not advanced; one element drops its axis."""
+        pattern: list[tuple[Extent, Extent, Extent] | Extent | None] = []
+        extents, axes, place = [], [], 0
+        for k, size in enumerate(sizes):
+            basic = None if k in advanced else basics[k]
+            if basic is not None and basic[2] < 0:
+                pattern.append(basic[0])
+                axes.append(-1)
+                continue
+            axes.append(place)
+            place += 1
+            if basic is None:
+                pattern.append(None)
+                extents.append(size)
+                continue
+            start, step, label = basic
+            count = self.extents[label]
+            pattern.append(None if (start, step) == (0, 1) and count == size
+                           else (start, step, count))
+            extents.append(count)
+        if all(p is None for p in pattern):
+            return value, None
+        made = self.values.make(
+            "slice", [(value, tuple(axes))], extents, value.dtype, tuple(pattern)
+        )
+        return made, None
+
+    def _take(
+        self,
+        value: Value,
+        subs: Sequence[Affine],
+        sizes: Sequence[Extent],
+        kept: Sequence[int],
+        advanced: Sequence[int],
+        labels: Sequence[int | None],
+        unsafe: Sequence[int],
+    ) -> Local:
+        """`value[:, i, j, :]`: index arrays on adjacent axes; their common loops stand there."""
+        indices = []
+        for k in advanced:
+            at = self.index(subs[k])
+            if k in unsafe:
+                last = self._number(ext.sub(sizes[k], 1))
+                at = self.values.pointwise("clip", [at, self._number(0), last], "int")
+            indices.append(at)
+        inner: list[int] = []
+        for at in indices:
+            inner += [p for p in at.labels if p not in inner]
+        inner.sort()
+        first = kept.index(advanced[0])
+        before = [labels[k] for k in kept[:first]]
+        after = [labels[k] for k in kept[first + len(advanced):]]
+        result: list[int] = [*before, *inner, *after]  # type: ignore[list-item]
+        args: list[tuple[Value, Axes]] = [(value, tuple(range(value.rank)))]
+        args += [(at.value, tuple(inner.index(p) for p in at.labels)) for at in indices]
+        extents = [self.extents[p] for p in result]
+        empty = any(sizes[k] == 0 for k in advanced)
+        made = self.values.make(
+            "take", args, extents, value.dtype, (first, len(advanced), len(inner), empty)
+        )
+        return Local(made, tuple(result))
+
+    def _masked(self, a: Local, tests: Sequence[tuple[Affine, Extent]]) -> Local:
+        make = self.values.pointwise
+        ok, *rest = [self.valid(s, size) for s, size in tests]
+        for other in rest:
+            ok = make("logical_and", [ok, other], "bool")
+        zero = self.values.number(sympy.Integer(0), a.value.dtype)
+        return make("where", [ok, a, zero], a.value.dtype)
+
+    def _split_axis(
+        self, value: Value, subs: Sequence[Affine], sizes: Sequence[Extent]
+    ) -> Local | None:
+        """`A[4*i + j]` with j < 4 and as many elements as loops: a reshape."""
+        labels: list[int] = []
+        extents: list[Extent] = []
+        split = False
+        for s, size in zip(subs, sizes, strict=True):
+            radix = mixed_radix(s, self.extents, size)
+            if radix is None:
+                return None
+            split |= len(radix) > 1
+            labels += radix
+            extents += [self.extents[p] for p in radix]
+        if not split or len(set(labels)) != len(labels):
+            return None
+        axes = tuple(range(value.rank))
+        made = self.values.make("reshape", [(value, axes)], extents, value.dtype)
+        return Local(made, tuple(labels))
+
+
+def mixed_radix(s: Affine, extents: Sequence[Extent], size: Extent) -> list[int] | None:
+    """The loops, slowest first, of a subscript that counts 0 .. size-1 once: 4*i + j with j < 4."""
+    if s.const != 0 or not s.affine_in_indices or not s.terms:
+        return None
+    rest = {a.position: c for a, c in s.terms if isinstance(a, Index)}
+    order: list[int] = []
+    stride: Extent = 1
+    while rest:
+        p = next((q for q, c in rest.items() if c == stride), None)
+        if p is None:
+            return None
+        del rest[p]
+        order.insert(0, p)
+        stride = ext.mul(stride, extents[p])
+    return order if stride == size else None

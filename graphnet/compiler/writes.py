@@ -1,0 +1,160 @@
+"""Writing: a local under target subscripts -> the tensor a "+=" formula makes.
+
+Loops that the target lacks are summed first. A write that is a slice of zeros, or a reshape, is
+recognised; everything else adds element by element (`scatter`). Writes outside are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphnet.compiler.reads import Held, Reader, mixed_radix
+from graphnet.compiler.values import Axes, Local, Value, Values
+from graphnet.formula import extent as ext
+from graphnet.formula.extent import Extent, at_least
+from graphnet.formula.subscript import Affine, FloorDiv, Index, Mod
+from graphnet.network.shapes import is_inside
+
+__all__ = ["write"]
+
+
+def write(
+    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
+) -> Held:
+    """The tensor that holds `a` at the target subscripts, and 0 elsewhere."""
+    held = _merged(values, reader, a, target, shape)
+    held = held or _unmerged(values, reader, a, target, shape)
+    held = held or _placed(values, reader, a, target, shape)
+    return held or _scattered(values, reader, a, target, shape)
+
+
+def _broadcast(
+    values: Values, a: Local, labels: Sequence[int], extents: Sequence[Extent]
+) -> Value:
+    """The local with exactly these axes, repeated along those it lacks."""
+    axes = tuple(labels.index(p) for p in a.labels)
+    if axes == tuple(range(len(labels))):
+        return a.value
+    return values.make(
+        "broadcast", [(a.value, axes)], [extents[p] for p in labels], a.value.dtype
+    )
+
+
+def _merged(
+    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
+) -> Held | None:
+    """`F[4*i + j] += A[i,j]` with j < 4: a reshape."""
+    labels: list[int] = []
+    for s, size in zip(target, shape, strict=True):
+        radix = mixed_radix(s, reader.extents, size)
+        if radix is None:
+            return None
+        labels += radix
+    if len(set(labels)) != len(labels):
+        return None
+    full = _broadcast(values, a, labels, reader.extents)
+    rank = tuple(range(len(shape)))
+    if len(labels) == len(shape):
+        return Held(full, rank)
+    made = values.make("reshape", [(full, tuple(range(full.rank)))], shape, full.dtype)
+    return Held(made, rank)
+
+
+def _unmerged(
+    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
+) -> Held | None:
+    """`Y[i//4, i%4] += F[i]`: a reshape the other way, for one loop over all of the shape."""
+    if len(target) < 2 or a.labels != (loop := _only_loop(target)) or loop is None:
+        return None
+    (p,) = loop
+    stride: Extent = 1
+    for k in range(len(target) - 1, -1, -1):
+        if not _is_digit(target[k], p, stride, shape[k], first=k == 0):
+            return None
+        stride = ext.mul(stride, shape[k])
+    if stride != reader.extents[p]:
+        return None
+    made = values.make("reshape", [(a.value, (0,))], shape, a.value.dtype)
+    return Held(made, tuple(range(len(shape))))
+
+
+def _only_loop(target: Sequence[Affine]) -> tuple[int] | None:
+    loops = sorted({p for s in target for p in s.indices()})
+    return (loops[0],) if len(loops) == 1 else None
+
+
+def _is_digit(s: Affine, p: int, stride: Extent, size: Extent, first: bool) -> bool:
+    """Whether a subscript is the digit (i // stride) % size of index p."""
+    index = Affine(0, ((Index(p), 1),))
+
+    def over(x: Affine, divisor: Extent) -> Affine:
+        return x if divisor == 1 else Affine(0, ((FloorDiv(x, divisor), 1),))
+
+    quotient = over(index, stride)
+    digit = Affine(0, ((Mod(quotient, size), 1),))
+    nested = Affine(0, ((FloorDiv(Affine(0, ((Mod(index, ext.mul(stride, size)), 1),)), stride), 1),))
+    return s in ((quotient, digit) if first else (digit, nested))
+
+
+def _placed(
+    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
+) -> Held | None:
+    """A slice of zeros: every subscript `c*i + d` with its own loop, or a number."""
+    pattern: list[tuple[Extent, Extent, Extent] | Extent] = []
+    labels: list[int] = []
+    cuts: list[tuple[int, int] | None] = []
+    for s, size in zip(target, shape, strict=True):
+        if not s.terms:
+            if not (at_least(s.const) and at_least(ext.sub(ext.sub(size, 1), s.const))):
+                return None
+            pattern.append(s.const)
+            continue
+        atom, step = s.terms[0]
+        if len(s.terms) > 1 or not isinstance(atom, Index) or not isinstance(step, int):
+            return None
+        p, count, start = atom.position, reader.extents[atom.position], s.const
+        if p in labels:
+            return None
+        low, high = s.interval(reader.extents) or (None, None)
+        safe = low is not None and high is not None and at_least(low) and at_least(
+            ext.sub(ext.sub(size, 1), high))
+        cut = None
+        if not safe and count != 0:
+            if not (isinstance(start, int) and isinstance(count, int) and isinstance(size, int)):
+                return None
+            inside = [k for k in range(count) if 0 <= start + step * k < size]
+            if not inside:
+                return None
+            cut = (inside[0], inside[-1] + 1)
+            start, count = start + step * cut[0], cut[1] - cut[0]
+        cuts.append(cut)
+        labels.append(p)
+        pattern.append((start, step, count))
+    full = _broadcast(values, a, labels, reader.extents)
+    if any(cuts):
+        window = tuple(None if c is None else (c[0], 1, c[1] - c[0]) for c in cuts)
+        extents = [
+            full.extents[k] if c is None else c[1] - c[0] for k, c in enumerate(cuts)
+        ]
+        axes = tuple(range(full.rank))
+        full = values.make("slice", [(full, axes)], extents, full.dtype, window)
+    axes = tuple(k for k, entry in enumerate(pattern) if isinstance(entry, tuple))
+    made = values.make("place", [(full, axes)], shape, full.dtype, tuple(pattern))
+    return Held(made, tuple(range(len(shape))))
+
+
+def _scattered(
+    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
+) -> Held:
+    """Element by element: index arrays, one a target axis, over all loops of the value."""
+    indices = [reader.index(s) for s in target]
+    labels = list(a.labels)
+    for at in indices:
+        labels += sorted(set(at.labels) - set(labels))
+    full = _broadcast(values, a, labels, reader.extents)
+    rank = len(shape)
+    args: list[tuple[Value, Axes]] = [(full, tuple(rank + d for d in range(full.rank)))]
+    args += [(at.value, tuple(rank + labels.index(p) for p in at.labels)) for at in indices]
+    inside = all(is_inside(s, e, reader.extents) for s, e in zip(target, shape, strict=True))
+    made = values.make("scatter", args, shape, full.dtype, (len(labels), inside))
+    return Held(made, tuple(range(rank)))
