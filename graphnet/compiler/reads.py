@@ -116,7 +116,9 @@ class Reader:
         if len(s.terms) == 1 and isinstance(s.terms[0][0], Index):
             atom, step = s.terms[0]
             if isinstance(step, int):
-                return (s.const, step, atom.position)
+                stop = ext.add(s.const, ext.mul(step, self.extents[atom.position]))
+                if step > 0 or isinstance(stop, int) or at_least(stop, 0, 0):
+                    return (s.const, step, atom.position)
         return None
 
     def _padded(

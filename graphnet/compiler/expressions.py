@@ -1,0 +1,381 @@
+"""Values -> NumPy expressions in plain style.
+
+`Printer.code(value)` is the text of one value in terms of others: those that have a variable by
+its name, the rest written out in place. Precedence decides the parentheses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+
+from graphnet.compiler.values import Axes, Value
+from graphnet.errors import GraphnetError
+from graphnet.formula.extent import Extent, show_extent
+from graphnet.formula.extent import add as plus
+from graphnet.formula.extent import mul as times
+
+__all__ = ["Code", "Printer"]
+
+ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARE, CHOICE = 16, 14, 13, 12, 11, 9, 7, 6, 1
+
+INFIX: dict[str, tuple[str, int]] = {
+    "add": (" + ", SUM), "subtract": (" - ", SUM), "multiply": (" * ", PRODUCT),
+    "divide": (" / ", PRODUCT), "floor_divide": (" // ", PRODUCT), "remainder": (" % ", PRODUCT),
+    "power": ("**", POWER), "logical_and": (" & ", AND), "logical_or": (" | ", OR),
+    "less": (" < ", COMPARE), "less_equal": (" <= ", COMPARE), "greater": (" > ", COMPARE),
+    "greater_equal": (" >= ", COMPARE), "equal": (" == ", COMPARE), "not_equal": (" != ", COMPARE),
+}  # fmt: skip
+CALLS: dict[str, str] = {
+    "absolute": "np.abs", "erf": "erf", "expw": "expw", "clip": "np.clip",
+    **{
+        name: f"np.{name}"
+        for name in "exp log sin cos tan sinh cosh tanh arctan sign log1p expm1 sqrt maximum "
+        "minimum where heaviside floor".split()
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Code:
+    """An expression and how tightly it binds."""
+
+    text: str
+    level: int = ATOM
+
+    def at(self, level: int) -> str:
+        """The text, in parentheses where it binds less tightly than the place needs."""
+        return self.text if self.level >= level else f"({self.text})"
+
+
+@dataclass
+class Printer:
+    """Writes values as text; `variables` maps those that have a name, `leaf` names the leaves."""
+
+    dtype: str  # "float32" | "float64"
+    leaf: Callable[[str], str]
+    size: Callable[[str], str]
+    variables: dict[Value, str] = field(default_factory=dict)
+    helpers: set[str] = field(default_factory=set)
+
+    def code(self, value: Value) -> Code:
+        """The text of a value: its variable, or its expression."""
+        if value in self.variables:
+            return Code(self.variables[value])
+        return self.expression(value)
+
+    def expression(self, value: Value) -> Code:
+        """The text that computes a value, even where it has a variable."""
+        writer = WRITERS.get(value.op)
+        if writer is not None:
+            return writer(self, value)
+        if value.op in INFIX:
+            return self._infix(value)
+        if value.op in CALLS:
+            return self._call(value)
+        raise GraphnetError(f"no NumPy for {value!r}")
+
+    # -- pieces ----------------------------------------------------------------------------------
+
+    def aligned(self, value: Value, axes: Axes, rank: int) -> Code:
+        """The argument shaped so that NumPy broadcasts its axes to those of the result."""
+        code = self.code(value)
+        if value.host or not axes:
+            return code
+        if list(axes) != sorted(axes):
+            order = sorted(range(len(axes)), key=axes.__getitem__)
+            code = self.transposed(code, order)
+            axes = tuple(sorted(axes))
+        present = range(axes[0], rank)
+        if len(present) == len(axes):
+            return code
+        pattern = ", ".join(":" if k in axes else "None" for k in present)
+        return Code(f"{code.at(ATOM)}[{pattern}]")
+
+    def transposed(self, code: Code, order: Sequence[int]) -> Code:
+        """Axes in a new order."""
+        if list(order) == list(range(len(order))):
+            return code
+        if len(order) == 2:
+            return Code(f"{code.at(ATOM)}.T")
+        return Code(f"{code.at(ATOM)}.transpose({', '.join(map(str, order))})")
+
+    def extent(self, extent: Extent) -> str:
+        return show_extent(extent, self.size)
+
+    def shape(self, extents: Sequence[Extent]) -> str:
+        inside = ", ".join(self.extent(e) for e in extents)
+        return f"({inside},)" if len(extents) == 1 else f"({inside})"
+
+    def kind(self, value: Value) -> str:
+        """The NumPy dtype of a value."""
+        return {"float": f"np.{self.dtype}", "int": "np.intp", "bool": "bool"}[value.dtype]
+
+    def helper(self, name: str) -> str:
+        self.helpers.add(name)
+        return name
+
+    def _infix(self, value: Value) -> Code:
+        symbol, level = INFIX[value.op]
+        a, b = (self.aligned(v, axes, value.rank) for v, axes in value.args)
+        if value.host and value.op == "divide" and _is_zero(value.args[1][0]):
+            return Code(f"float(np.divide({a.text}, {b.text}))")
+        if value.op == "power":
+            return Code(f"{a.at(ATOM)}**{b.at(UNARY)}", POWER)
+        if level in (AND, OR):
+            return Code(f"{a.at(level)}{symbol}{b.at(level)}", level)
+        if level == COMPARE:
+            return Code(f"{a.at(COMPARE + 1)}{symbol}{b.at(COMPARE + 1)}", COMPARE)
+        right = level if value.op in ("add", "multiply") and not value.host else level + 1
+        if value.op == "multiply":
+            right = level + 1  # x * (a / b) keeps its order of rounding
+        return Code(f"{a.at(level)}{symbol}{b.at(right)}", level)
+
+    def _call(self, value: Value) -> Code:
+        args = [self.aligned(v, axes, value.rank) for v, axes in value.args]
+        name = CALLS[value.op]
+        if value.host:
+            return self._host_call(value, name, args)
+        if value.op in ("erf", "expw"):
+            name = self.helper(value.op)
+        if value.op == "where":
+            args[1] = self._typed_branch(value, args)
+        return Code(f"{name}({', '.join(a.text for a in args)})")
+
+    def _typed_branch(self, value: Value, args: Sequence[Code]) -> Code:
+        """np.where of two Python numbers would be float64: the first is given the dtype."""
+        both_host = value.args[1][0].host and value.args[2][0].host
+        if both_host and value.dtype == "float" and self.dtype != "float64":
+            return Code(f"{self.kind(value)}({args[1].text})")
+        return args[1]
+
+    def _host_call(self, value: Value, name: str, args: Sequence[Code]) -> Code:
+        if value.op == "sqrt":
+            return Code(f"{args[0].at(ATOM)}**0.5", POWER)
+        if value.op in ("maximum", "minimum"):
+            return Code(f"{value.op[:3]}({args[0].text}, {args[1].text})")
+        if value.op == "where":
+            a, b = args[1].at(CHOICE + 1), args[2].at(CHOICE + 1)
+            return Code(f"{a} if {args[0].at(CHOICE + 1)} else {b}", CHOICE)
+        if value.op in ("erf", "expw"):
+            name = self.helper(value.op)
+        return Code(f"float({name}({', '.join(a.text for a in args)}))")
+
+    # -- ops with a form of their own ------------------------------------------------------------
+
+    def _leaf(self, value: Value) -> Code:
+        return Code(self.leaf(str(value.extra)))
+
+    def _number(self, value: Value) -> Code:
+        number: Any = value.extra
+        if value.dtype == "bool":
+            return Code(str(bool(number)))
+        if number in (sympy.oo, -sympy.oo):
+            return Code("np.inf") if number == sympy.oo else Code("-np.inf", UNARY)
+        if number == sympy.pi:
+            return Code("np.pi")
+        if number.is_Integer and abs(int(number)) < 2**53:
+            text = str(int(number))
+        else:
+            text = repr(float(number.evalf(30)))
+            if text.strip("-") in ("inf", "nan"):
+                text = f"-np.{text[1:]}" if text[0] == "-" else f"np.{text}"
+        return Code(text, UNARY if text.startswith("-") else ATOM)
+
+    def _size(self, value: Value) -> Code:
+        extent: Any = value.extra
+        text = self.extent(extent)
+        return Code(text, ATOM if text.isidentifier() else SUM)
+
+    def _range(self, value: Value) -> Code:
+        length = self.extent(value.extents[0])
+        dtype = f", dtype={self.kind(value)}" if value.dtype == "float" else ""
+        return Code(f"np.arange({length}{dtype})")
+
+    def _negative(self, value: Value) -> Code:
+        return Code(f"-{self.aligned(*value.args[0], value.rank).at(UNARY)}", UNARY)
+
+    def _not(self, value: Value) -> Code:
+        a = self.aligned(*value.args[0], value.rank)
+        return Code(f"not {a.at(COMPARE)}", 5) if value.host else Code(f"~{a.at(UNARY)}", UNARY)
+
+    def _square(self, value: Value) -> Code:
+        return Code(f"{self.aligned(*value.args[0], value.rank).at(ATOM)}**2", POWER)
+
+    def _cast(self, value: Value) -> Code:
+        (arg, axes), = value.args
+        a = self.aligned(arg, axes, value.rank)
+        if arg.host:
+            return Code(f"{value.dtype}({a.text})")
+        return Code(f"{a.at(ATOM)}.astype({self.kind(value)})")
+
+    def _reduce(self, value: Value) -> Code:
+        (arg, axes), = value.args
+        over = [d for d, axis in enumerate(axes) if axis >= value.rank]
+        a = self.code(arg)
+        which = str(over[0]) if len(over) == 1 else str(tuple(over))
+        if value.op == "logsumexp":
+            return Code(f"{self.helper('logsumexp')}({a.text}, axis={which})")
+        options = [] if len(over) == len(axes) else [f"axis={which}"]
+        if value.op in ("max", "min") and value.extra and value.dtype == "float":
+            options.append("initial=-np.inf" if value.op == "max" else "initial=np.inf")
+        return Code(f"{a.at(ATOM)}.{value.op}({', '.join(options)})")
+
+    def _slice(self, value: Value) -> Code:
+        ((arg, _),) = value.args
+        pattern: Any = value.extra
+        return Code(f"{self.code(arg).at(ATOM)}[{self._pattern(pattern, arg.extents)}]")
+
+    def _pattern(self, pattern: Sequence[Any], sizes: Sequence[Extent]) -> str:
+        entries = [
+            ":" if p is None
+            else self._range_text(*p, size) if isinstance(p, tuple)
+            else self.extent(p)
+            for p, size in zip(pattern, sizes, strict=True)
+        ]  # fmt: skip
+        while len(entries) > 1 and entries[-1] == ":":
+            entries.pop()
+        return ", ".join(entries)
+
+    def _range_text(self, start: Extent, step: int, count: Extent, size: Extent) -> str:
+        """start:stop:step of `count` elements."""
+        if count == 0:
+            return "0:0"
+        stop = plus(start, times(step, count))
+        tail = "" if step == 1 else f":{step}"
+        first = self.extent(start)
+        if step < 0:
+            first = "" if plus(start, 1) == size else first
+            last = self.extent(stop) if not isinstance(stop, int) or stop >= 0 else ""
+            return f"{first}:{last}{tail}"
+        first = "" if start == 0 else first
+        if isinstance(stop, int) and isinstance(size, int):
+            stop = min(stop, size)
+        last = "" if stop == size else self.extent(stop)
+        return f"{first}:{last}{tail}"
+
+    def _take(self, value: Value) -> Code:
+        (source, _), *indices = value.args
+        extra: Any = value.extra
+        first, count, inner, empty = extra
+        if empty:
+            return Code(f"np.zeros({self.shape(value.extents)}, {self.kind(value)})")
+        entries = [":"] * first + [self.aligned(v, axes, inner).text for v, axes in indices]
+        return Code(f"{self.code(source).at(ATOM)}[{', '.join(entries)}]")
+
+    def _pad(self, value: Value) -> Code:
+        ((arg, _),) = value.args
+        frame: Any = value.extra
+        text = str(frame) if len(set(frame)) > 1 or len(frame) == 1 else str(frame[0])
+        if len(set(frame)) == 1:
+            before, after = frame[0]
+            text = str(before) if before == after else str(frame[0])
+        return Code(f"np.pad({self.code(arg).text}, {text})")
+
+    def _reshape(self, value: Value) -> Code:
+        ((arg, _),) = value.args
+        return Code(f"{self.code(arg).at(ATOM)}.reshape{self.shape(value.extents)}")
+
+    def _transpose(self, value: Value) -> Code:
+        ((arg, axes),) = value.args
+        order = sorted(range(len(axes)), key=axes.__getitem__)
+        return self.transposed(self.code(arg), order)
+
+    def _broadcast(self, value: Value) -> Code:
+        ((arg, axes),) = value.args
+        if arg.host:
+            text = self.code(arg).text
+            if value.rank == 0:
+                return Code(f"{self.kind(value)}({text})")
+            return Code(f"np.full({self.shape(value.extents)}, {text}, {self.kind(value)})")
+        missing = [k for k in range(value.rank) if k not in axes]
+        order = sorted(range(len(axes)), key=axes.__getitem__)
+        code = self.transposed(self.code(arg), order)
+        if missing and all(value.extents[k] == 1 for k in missing):
+            pattern = ", ".join(":" if k in axes else "None" for k in range(value.rank))
+            if arg.rank == 0:
+                return Code(f"np.reshape({code.text}, {self.shape(value.extents)})")
+            return Code(f"{code.at(ATOM)}[{pattern}]")
+        aligned = self.aligned(arg, axes, value.rank)
+        return Code(f"np.broadcast_to({aligned.text}, {self.shape(value.extents)})")
+
+    def _place(self, value: Value) -> Code:
+        ((arg, _),) = value.args
+        pattern: Any = value.extra
+        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
+        where = f"np.s_[{self._pattern(pattern, value.extents)}]"
+        return Code(f"{self.helper('place')}({zeros}, {where}, {self.code(arg).text})")
+
+    def _scatter(self, value: Value) -> Code:
+        (source, _), *indices = value.args
+        extra: Any = value.extra
+        rank, inside = extra
+        name = self.helper("scatter_add" if inside else "scatter_inside")
+        shifted = [
+            self.aligned(v, tuple(a - value.rank for a in axes), rank).text for v, axes in indices
+        ]
+        index = f"({shifted[0]},)" if len(shifted) == 1 else f"({', '.join(shifted)})"
+        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
+        return Code(f"{name}({zeros}, {index}, {self.code(source).text})")
+
+    def _order(self, value: Value) -> Code:
+        ((arg, _),) = value.args
+        stable = ', kind="stable"' if value.op == "argsort" else ""
+        return Code(f"np.{value.op}({self.code(arg).text}, axis={value.extra}{stable})")
+
+    # -- matrix products -------------------------------------------------------------------------
+
+    def _contract(self, value: Value) -> Code:
+        (a, axes_a), (b, axes_b) = value.args
+        shared = [k for k in axes_a if k in axes_b and k < value.rank]
+        summed = [k for k in axes_a if k >= value.rank]
+        own_a = [k for k in axes_a if k not in axes_b]
+        own_b = [k for k in axes_b if k not in axes_a]
+        if len(summed) == 1 and len(own_a) <= 1 and len(own_b) <= 1 and not shared:
+            left = self._ordered(a, axes_a, [*own_a, *summed])
+            right = self._ordered(b, axes_b, [*summed, *own_b])
+            return Code(f"{left.at(PRODUCT)} @ {right.at(UNARY)}", PRODUCT)
+        if len(summed) == 1 and len(own_b) == 1 and not shared and axes_a[-1] == summed[0]:
+            right = self._ordered(b, axes_b, [*summed, *own_b])
+            return Code(f"{self.code(a).at(PRODUCT)} @ {right.at(UNARY)}", PRODUCT)
+        if shared and len(summed) == len(own_a) == len(own_b) == 1:
+            left = self._ordered(a, axes_a, [*shared, *own_a, *summed])
+            right = self._ordered(b, axes_b, [*shared, *summed, *own_b])
+            return Code(f"{left.at(PRODUCT)} @ {right.at(UNARY)}", PRODUCT)
+        if not shared:
+            dims = ([axes_a.index(k) for k in summed], [axes_b.index(k) for k in summed])
+            return Code(
+                f"np.tensordot({self.code(a).text}, {self.code(b).text}, axes={dims})"
+            )
+        letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        pattern = ",".join("".join(letters[k] for k in axes) for axes in (axes_a, axes_b))
+        out = letters[: value.rank]
+        return Code(
+            f'np.einsum("{pattern}->{out}", {self.code(a).text}, {self.code(b).text})'
+        )
+
+    def _ordered(self, value: Value, axes: Axes, wanted: Sequence[int]) -> Code:
+        return self.transposed(self.code(value), [axes.index(k) for k in wanted])
+
+    def _result(self, value: Value) -> Code:
+        raise GraphnetError(f"{value!r} must have a variable: a loop assigns it")
+
+
+def _is_zero(value: Value) -> bool:
+    return value.op == "number" and value.extra == 0
+
+
+WRITERS: Mapping[str, Callable[[Printer, Value], Code]] = {
+    "leaf": Printer._leaf, "number": Printer._number, "size": Printer._size,
+    "range": Printer._range, "negative": Printer._negative, "logical_not": Printer._not,
+    "square": Printer._square, "cast": Printer._cast, "sum": Printer._reduce,
+    "max": Printer._reduce, "min": Printer._reduce, "logsumexp": Printer._reduce,
+    "slice": Printer._slice, "take": Printer._take, "pad": Printer._pad,
+    "reshape": Printer._reshape, "transpose": Printer._transpose,
+    "broadcast": Printer._broadcast, "place": Printer._place, "scatter": Printer._scatter,
+    "argmax": Printer._order, "argsort": Printer._order, "contract": Printer._contract,
+    "result": Printer._result,
+}  # fmt: skip
