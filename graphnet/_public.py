@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _MODULES: dict[str, str] = {
     "graphnet.errors": "GraphnetError GraphnetTypeError GraphnetFileError",
+    "graphnet.ops.initializers": "initializers",
 }
 
 PUBLIC: dict[str, str] = {

@@ -6,7 +6,7 @@ decides every branch and the imaginary part is a derivative in the making, exact
 >>> divide(1.0, 0.0), log(0.0), exp(1e3), sqrt(-1.0)
 (inf, -inf, inf, nan)
 >>> power(-8.0, 3), power(0.0, -1), power(-2.0, 0.5)
-(-8.0, inf, nan)
+(-512.0, inf, nan)
 >>> exp(2 + 1e-30j).imag / 1e-30 == math.exp(2)
 True
 """
