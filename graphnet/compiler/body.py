@@ -107,7 +107,9 @@ class Context:
             inner = [(sympy.sign(c) * core) for c, core in terms]
             total = self._total([(self.local(abs_(t), dtype), negative(t)) for t in inner], dtype)
             return self._scaled(total, size, dtype)
-        return self._total([(self.local(abs_(t), dtype), negative(t)) for t in _ordered(expr)], dtype)
+        return self._total(
+            [(self.local(abs_(t), dtype), negative(t)) for t in _ordered(expr)], dtype
+        )
 
     def _total(self, terms: list[tuple[Local, bool]], dtype: str) -> Local:
         """+ and - of locals; a leading minus only where every term is negative."""
@@ -147,8 +149,9 @@ class Context:
         if coefficient.is_Rational and coefficient.q != 1 and abs(coefficient.p) == 1:
             if coefficient.p < 0:
                 a = self.values.pointwise("negative", [a], dtype)
-            return self.values.pointwise("divide", [a, self.values.number(
-                sympy.Integer(coefficient.q))], dtype)
+            return self.values.pointwise(
+                "divide", [a, self.values.number(sympy.Integer(coefficient.q))], dtype
+            )
         return self.values.pointwise("multiply", [self.values.number(coefficient), a], dtype)
 
     def _product(self, factors: list[Local], dtype: str) -> Local | None:

@@ -206,14 +206,14 @@ class Printer:
         return Code(f"{self.aligned(*value.args[0], value.rank).at(ATOM)}**2", POWER)
 
     def _cast(self, value: Value) -> Code:
-        (arg, axes), = value.args
+        ((arg, axes),) = value.args
         a = self.aligned(arg, axes, value.rank)
         if arg.host:
             return Code(f"{value.dtype}({a.text})")
         return Code(f"{a.at(ATOM)}.astype({self.kind(value)})")
 
     def _reduce(self, value: Value) -> Code:
-        (arg, axes), = value.args
+        ((arg, axes),) = value.args
         over = [d for d, axis in enumerate(axes) if axis >= value.rank]
         a = self.code(arg)
         which = str(over[0]) if len(over) == 1 else str(tuple(over))
@@ -232,7 +232,7 @@ class Printer:
     def _pattern(self, pattern: Sequence[Any], sizes: Sequence[Extent]) -> str:
         entries = [
             ":" if p is None
-            else self._range_text(*p, size) if isinstance(p, tuple)
+            else self._range_text(p[0], p[1], p[2], size) if isinstance(p, tuple)
             else self.extent(p)
             for p, size in zip(pattern, sizes, strict=True)
         ]  # fmt: skip
@@ -347,15 +347,11 @@ class Printer:
             return Code(f"{left.at(PRODUCT)} @ {right.at(UNARY)}", PRODUCT)
         if not shared:
             dims = ([axes_a.index(k) for k in summed], [axes_b.index(k) for k in summed])
-            return Code(
-                f"np.tensordot({self.code(a).text}, {self.code(b).text}, axes={dims})"
-            )
+            return Code(f"np.tensordot({self.code(a).text}, {self.code(b).text}, axes={dims})")
         letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
         pattern = ",".join("".join(letters[k] for k in axes) for axes in (axes_a, axes_b))
         out = letters[: value.rank]
-        return Code(
-            f'np.einsum("{pattern}->{out}", {self.code(a).text}, {self.code(b).text})'
-        )
+        return Code(f'np.einsum("{pattern}->{out}", {self.code(a).text}, {self.code(b).text})')
 
     def _ordered(self, value: Value, axes: Axes, wanted: Sequence[int]) -> Code:
         return self.transposed(self.code(value), [axes.index(k) for k in wanted])

@@ -53,9 +53,7 @@ def listing(network: Network, dtype: str = "float32") -> Listing:
     writer = Writer(network, lowered, dtype, identifier, size_names, Namer(identifier.values()))
     roots = list(dict.fromkeys([*network.outputs.values(), *network.updates.values()]))
     statements = writer.statements(roots)
-    variable = {
-        name: identifier[name] for name, _ in network.of(Input, Parameter, State, Constant)
-    }
+    variable = {name: identifier[name] for name, _ in network.of(Input, Parameter, State, Constant)}
     variable |= {name: writer.reference(name) for name in roots}
     used = writer.used_sizes
     first = [

@@ -56,9 +56,7 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
     roots = [*loop.carried, *(loop.emits[k] for k in emitted)]
     for s in inner.statements(list(dict.fromkeys(roots))):
         inside += [f"# {s.comment}", *s.code.split("\n")]
-    inside += [
-        f"{wanted['emit', k]}[{step}] = {inner.reference(loop.emits[k])}" for k in emitted
-    ]
+    inside += [f"{wanted['emit', k]}[{step}] = {inner.reference(loop.emits[k])}" for k in emitted]
     if loop.states:
         left = ", ".join(variable[s] for s in loop.states)
         right = ", ".join(inner.reference(c) for c in loop.carried)

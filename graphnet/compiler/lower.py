@@ -128,9 +128,7 @@ def _extremum(values: Values, context: Context, node: Computed, f: Formula) -> L
     return values.reduce(str(f.reduce).lower(), body, over, may_be_empty)
 
 
-def _scan(
-    values: Values, node: Scan, operands: Sequence[Held], loops: dict[object, Value]
-) -> Held:
+def _scan(values: Values, node: Scan, operands: Sequence[Held], loops: dict[object, Value]) -> Held:
     """One result of a run; all results over the same loop and operands share the run."""
     key = (id(node.loop), node.operands)
     if key not in loops:
@@ -141,4 +139,3 @@ def _scan(
         loops[key] = values.make("scan", args, (), "float", node.loop)
     made = values.make("result", [(loops[key], ())], node.shape, node.dtype, node.result)
     return Held(made, tuple(range(len(node.shape))))
-

@@ -113,9 +113,9 @@ class Reader:
         """(start, step, label) of a subscript that is a slice, label -1 for one element."""
         if not s.terms:
             return (s.const, 0, -1)
-        if len(s.terms) == 1 and isinstance(s.terms[0][0], Index):
+        if len(s.terms) == 1:
             atom, step = s.terms[0]
-            if isinstance(step, int):
+            if isinstance(atom, Index) and isinstance(step, int):
                 stop = ext.add(s.const, ext.mul(step, self.extents[atom.position]))
                 if step > 0 or isinstance(stop, int) or at_least(stop, 0, 0):
                     return (s.const, step, atom.position)
@@ -138,8 +138,10 @@ class Reader:
             if not isinstance(before, int) or not isinstance(after, int):
                 return None
             frame.append((max(before, 0), max(after, 0)))
-        if not frame or any(isinstance(e, int) and b + a > 4 * e + 16
-                            for (b, a), e in zip(frame, sizes, strict=True)):
+        if not frame or any(
+            isinstance(e, int) and b + a > 4 * e + 16
+            for (b, a), e in zip(frame, sizes, strict=True)
+        ):
             return None
         extents = [ext.add(e, b + a) for e, (b, a) in zip(sizes, frame, strict=True)]
         axes = tuple(range(value.rank))
@@ -156,9 +158,7 @@ class Reader:
         split = self._split_axis(value, subs, sizes)
         if split is not None:
             return split
-        basics = [
-            None if k in unsafe else self._basic(s, sizes[k]) for k, s in enumerate(subs)
-        ]
+        basics = [None if k in unsafe else self._basic(s, sizes[k]) for k, s in enumerate(subs)]
         labels = [b[2] if b else None for b in basics]
         advanced = {k for k, b in enumerate(basics) if b is None}
         grown = True
@@ -204,8 +204,9 @@ class Reader:
                 continue
             start, step, label = basic
             count = self.extents[label]
-            pattern.append(None if (start, step) == (0, 1) and count == size
-                           else (start, step, count))
+            pattern.append(
+                None if (start, step) == (0, 1) and count == size else (start, step, count)
+            )
             extents.append(count)
         if all(p is None for p in pattern):
             return value, None
@@ -238,7 +239,7 @@ class Reader:
         inner.sort()
         first = kept.index(advanced[0])
         before = [labels[k] for k in kept[:first]]
-        after = [labels[k] for k in kept[first + len(advanced):]]
+        after = [labels[k] for k in kept[first + len(advanced) :]]
         result: list[int] = [*before, *inner, *after]  # type: ignore[list-item]
         args: list[tuple[Value, Axes]] = [(value, tuple(range(value.rank)))]
         args += [(at.value, tuple(inner.index(p) for p in at.labels)) for at in indices]

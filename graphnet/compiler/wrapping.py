@@ -53,5 +53,4 @@ def _breaks(text: str) -> list[tuple[int, int]]:
             quoted = not quoted
         depth += (character in "([{") - (character in ")]}")
         depths.append(99 if quoted else max(depth, 0))
-    return [(m.start(), depths[m.start()]) for m in BREAK.finditer(text)
-            if depths[m.start()] < 99]
+    return [(m.start(), depths[m.start()]) for m in BREAK.finditer(text) if depths[m.start()] < 99]

@@ -28,16 +28,12 @@ def write(
     return held or _scattered(values, reader, a, target, shape)
 
 
-def _broadcast(
-    values: Values, a: Local, labels: Sequence[int], extents: Sequence[Extent]
-) -> Value:
+def _broadcast(values: Values, a: Local, labels: Sequence[int], extents: Sequence[Extent]) -> Value:
     """The local with exactly these axes, repeated along those it lacks."""
     axes = tuple(labels.index(p) for p in a.labels)
     if axes == tuple(range(len(labels))):
         return a.value
-    return values.make(
-        "broadcast", [(a.value, axes)], [extents[p] for p in labels], a.value.dtype
-    )
+    return values.make("broadcast", [(a.value, axes)], [extents[p] for p in labels], a.value.dtype)
 
 
 def _merged(
@@ -92,7 +88,9 @@ def _is_digit(s: Affine, p: int, stride: Extent, size: Extent, first: bool) -> b
 
     quotient = over(index, stride)
     digit = Affine(0, ((Mod(quotient, size), 1),))
-    nested = Affine(0, ((FloorDiv(Affine(0, ((Mod(index, ext.mul(stride, size)), 1),)), stride), 1),))
+    nested = Affine(
+        0, ((FloorDiv(Affine(0, ((Mod(index, ext.mul(stride, size)), 1),)), stride), 1),)
+    )
     return s in ((quotient, digit) if first else (digit, nested))
 
 
@@ -116,8 +114,12 @@ def _placed(
         if p in labels:
             return None
         low, high = s.interval(reader.extents) or (None, None)
-        safe = low is not None and high is not None and at_least(low) and at_least(
-            ext.sub(ext.sub(size, 1), high))
+        safe = (
+            low is not None
+            and high is not None
+            and at_least(low)
+            and at_least(ext.sub(ext.sub(size, 1), high))
+        )
         cut = None
         if not safe and count != 0:
             if not (isinstance(start, int) and isinstance(count, int) and isinstance(size, int)):
@@ -133,9 +135,7 @@ def _placed(
     full = _broadcast(values, a, labels, reader.extents)
     if any(cuts):
         window = tuple(None if c is None else (c[0], 1, c[1] - c[0]) for c in cuts)
-        extents = [
-            full.extents[k] if c is None else c[1] - c[0] for k, c in enumerate(cuts)
-        ]
+        extents = [full.extents[k] if c is None else c[1] - c[0] for k, c in enumerate(cuts)]
         axes = tuple(range(full.rank))
         full = values.make("slice", [(full, axes)], extents, full.dtype, window)
     axes = tuple(k for k, entry in enumerate(pattern) if isinstance(entry, tuple))

@@ -149,7 +149,7 @@ def _divide_exactly(a: Extent, divisor: Poly) -> Extent | None:
         return 0
     if len(divisor.terms) != 1:
         return None
-    (monomial, coefficient), = divisor.terms
+    ((monomial, coefficient),) = divisor.terms
     quotient: dict[tuple[str | Floor, ...], int] = {}
     for m, c in _terms(a).items():
         left = list(m)

@@ -136,6 +136,7 @@ class Formula:
 
     def with_slots(self, new: dict[int, int]) -> Formula:
         """The same formula with operand slots renumbered, in normal form."""
+
         def at(subs: tuple[Affine, ...]) -> tuple[Affine, ...]:
             return tuple(s.map(slot=lambda k: new[k]) for s in subs)
 
@@ -205,7 +206,8 @@ class Equation:
 
 def index_names(count: int, taken: Iterable[str] = ()) -> tuple[str, ...]:
     """Names for indices nobody named: i, j, k, l, m, n, then i1, j1, ..."""
-    avoid, result, round_ = set(taken), [], 0
+    avoid, round_ = set(taken), 0
+    result: list[str] = []
     while len(result) < count:
         for letter in "ijklmnopqrs":
             name = f"{letter}{round_ or ''}"

@@ -111,8 +111,9 @@ class Extremum(Scalar):
     def eval(cls, *args: Any) -> Expr | None:
         if len(args) == 1 or all(a == args[0] for a in args):
             return args[0]
-        if all(a.is_number and a.is_comparable or a in (S.Infinity, S.NegativeInfinity)
-               for a in args):
+        if all(
+            a.is_number and a.is_comparable or a in (S.Infinity, S.NegativeInfinity) for a in args
+        ):
             return (sympy.Max if cls is Max else sympy.Min)(*args)
         return None
 
@@ -126,9 +127,7 @@ class Extremum(Scalar):
             return slopes[0]
         if len(self.args) == 2:
             (a, b), (da, db) = self.args, slopes
-            return where(
-                self.beats(a, b), da, where(self.beats(b, a), db, (da + db) / 2)
-            )
+            return where(self.beats(a, b), da, where(self.beats(b, a), db, (da + db) / 2))
         # Among n arguments: the mean slope of those that reach the extremum.
         wins = [sympy.Eq(a, self) for a in self.args]
         count = sympy.Add(*(where(w, Integer(1), Integer(0)) for w in wins))

@@ -73,9 +73,7 @@ class Affine:
         return self + other.scale(-1)
 
     def scale(self, factor: Extent) -> Affine:
-        return make(
-            ext.mul(self.const, factor), [(a, ext.mul(c, factor)) for a, c in self.terms]
-        )
+        return make(ext.mul(self.const, factor), [(a, ext.mul(c, factor)) for a, c in self.terms])
 
     def atoms(self) -> Iterator[Atom]:
         """Every atom, also inside floors, remainders and gathers, outermost first."""
@@ -151,7 +149,10 @@ class Affine:
         return low, high
 
     def key(self) -> tuple[object, ...]:
-        return (show_extent(self.const), tuple((_atom_key(a), show_extent(c)) for a, c in self.terms))
+        return (
+            show_extent(self.const),
+            tuple((_atom_key(a), show_extent(c)) for a, c in self.terms),
+        )
 
 
 def _atom_key(atom: Atom) -> tuple[object, ...]:

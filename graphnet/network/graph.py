@@ -162,7 +162,7 @@ class Order(Node):
     axis: int
 
 
-class Network(nx.MultiDiGraph):  # type: ignore[type-arg]
+class Network(nx.MultiDiGraph):
     """Nodes by name, in topological order of insertion; an edge's key is the operand slot.
 
     Node attributes: `node` (the Node), `stage` (one of STAGES), `layer` (a name or None).
@@ -313,7 +313,9 @@ class Network(nx.MultiDiGraph):  # type: ignore[type-arg]
         )
 
     def with_outputs(
-        self, outputs: Mapping[str, Node], updates: Mapping[Node, Node] | None = None,
+        self,
+        outputs: Mapping[str, Node],
+        updates: Mapping[Node, Node] | None = None,
         stage: str = "backward",
     ) -> Network:
         """This network and what further outputs and updates depend on; new nodes get `stage`."""

@@ -216,8 +216,9 @@ def _selects(body: Expr) -> bool:
 
 def _result_dtype(f: Formula, operands: Sequence[Node]) -> str:
     """int or bool where elements of such tensors are moved or counted with, else float."""
+
     def dtype(part: sympy.Basic) -> str:
-        return operands[f.reads[symbol_kind(part)[1]].slot].dtype  # type: ignore[arg-type]
+        return operands[f.reads[symbol_kind(part)[1]].slot].dtype
 
     if f.reduce == "LogSumExp":
         return "float"
@@ -237,7 +238,7 @@ def _is_integral(part: sympy.Basic) -> bool:
         return True
     if isinstance(part, sympy.Pow):
         base, exponent = part.args
-        return bool(exponent.is_Integer and exponent >= 0) and _is_integral(base)  # type: ignore[operator]
+        return bool(exponent.is_Integer and exponent >= 0) and _is_integral(base)
     if isinstance(part, where):
         return all(_is_integral(x) for x in part.args[1:])
     names = {"Add", "Mul", "Max", "Min", "Abs", "sign"}
@@ -252,16 +253,12 @@ def _element_reads(f: Formula) -> list[tuple[int, tuple[Affine, ...]]]:
     return found
 
 
-def _extents(
-    equation: Equation, operands: Sequence[Node]
-) -> tuple[Formula, tuple[Extent, ...]]:
+def _extents(equation: Equation, operands: Sequence[Node]) -> tuple[Formula, tuple[Extent, ...]]:
     """The extent of every index, and the formula with size-1 reads subscripted by 0."""
     f = equation.formula
     known: dict[int, Extent] = {p: b for p, b in enumerate(f.bounds) if b is not None}
     source: dict[int, str] = {p: "its declaration" for p in known}
-    elements = [
-        (slot, axis, s) for slot, subs in _element_reads(f) for axis, s in enumerate(subs)
-    ]
+    elements = [(slot, axis, s) for slot, subs in _element_reads(f) for axis, s in enumerate(subs)]
     for slot, axis, s in elements:
         p = s.bare
         if p is None or f.bounds[p] is not None:
@@ -292,7 +289,8 @@ def _extents(
             others = [
                 e
                 for slot2, axis2, s2 in elements
-                if s2.indices() - set(known) == {p} and s2.affine_in_indices
+                if s2.indices() - set(known) == {p}
+                and s2.affine_in_indices
                 and (e := _largest(s2, p, operands[slot2].shape[axis2], known, f.indices))
                 is not None
             ]
@@ -316,7 +314,9 @@ def _extents(
         shape = operands[slot].shape
         return tuple(
             constant(0)
-            if shape[axis] == 1 and (p := s.bare) is not None and extents[p] != 1
+            if shape[axis] == 1
+            and (p := s.bare) is not None
+            and extents[p] != 1
             and f.bounds[p] is None
             else s
             for axis, s in enumerate(subs)
@@ -351,9 +351,7 @@ def _smallest(extents: Sequence[Extent]) -> Extent | None:
     return None
 
 
-def _check_outside(
-    equation: Equation, extents: Sequence[Extent], operands: Sequence[Node]
-) -> None:
+def _check_outside(equation: Equation, extents: Sequence[Extent], operands: Sequence[Node]) -> None:
     """Refuses a read that may leave its tensor unless the formula says what that means."""
     f = equation.formula
     for k, read in enumerate(f.reads):
@@ -423,7 +421,5 @@ def _declare_what_reads_do_not_fix(
         for axis, s in enumerate(subs):
             if s.bare is not None and operands[slot].shape[axis] != extents[s.bare]:
                 clash.add(s.bare)
-    bounds = tuple(
-        None if p in fixed and p not in clash else extents[p] for p in range(f.indices)
-    )
+    bounds = tuple(None if p in fixed and p not in clash else extents[p] for p in range(f.indices))
     return f if bounds == f.bounds else replace(f, bounds=bounds)
