@@ -5,6 +5,10 @@ from __future__ import annotations
 _MODULES: dict[str, str] = {
     "graphnet.errors": "GraphnetError GraphnetTypeError GraphnetFileError",
     "graphnet.ops.initializers": "initializers",
+    "graphnet.ops.layer": "Layer",
+    "graphnet.ops.layers": "Activation Dense Dropout Embedding Flatten Input Residual",
+    "graphnet.ops.regularizers": "L1 L2",
+    "graphnet.compiler.check_gradients": "check_gradients",
 }
 
 PUBLIC: dict[str, str] = {

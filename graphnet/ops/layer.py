@@ -1,0 +1,243 @@
+"""Layer: parameters and the formulas that use them, called on tensors again and again.
+
+A layer makes its parameters when it is first called and shares them among all its calls. Every
+call is remembered by the node it gave, so that a Model can play it again for training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.formula.extent import Extent
+from graphnet.network.graph import Computed, Node, Order, Parameter, Scan, topological
+from graphnet.ops.define import formula
+from graphnet.ops.initializers import resolve
+from graphnet.ops.names import check_name
+from graphnet.ops.regularizers import Regularizer
+from graphnet.ops.tensor import Tensor
+
+__all__ = ["Call", "Layer", "layer_labels", "layers_of", "with_training"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A layer and what it was given; that and the parameters are all it may hold of the graph."""
+
+    layer: Layer
+    inputs: tuple[Node, ...]
+
+
+_CALLS: WeakKeyDictionary[Node, Call] = WeakKeyDictionary()  # by output; the outermost call wins
+_LABELS: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # node -> layer; the innermost wins
+_NUMBERS: WeakKeyDictionary[Node, int] = WeakKeyDictionary()  # by output: layers so far
+
+
+class Layer:
+    """What a model is built of. A layer of one's own defines `call`, and `build` if it learns.
+
+    `build(self, *shapes)` makes parameters with `self.parameter`, once, for the shapes of the
+    first call. `call(self, *tensors, training)` gives a tensor and may name its parts with
+    `self.named`. A layer called `hidden` makes `hidden_W`, one without a name is numbered: k
+    layers that have parameters stand before the k+1st, whose weight is `W<k+1>`.
+
+    >>> import graphnet as gn
+    >>> class Scale(gn.Layer):
+    ...     def build(self, shape):
+    ...         self.s = self.parameter("s", shape[1:], init=1)
+    ...     def call(self, x, training):
+    ...         return self.named("Y", x * self.s)
+    >>> Scale()(gn.input("x", ("batch", 3))).name
+    'Y1'
+    """
+
+    name: str | None = None
+    number: int | None = None
+    counted: bool = True  # whether the layer takes a number
+    built_for: tuple[tuple[Extent, ...], ...] | None = None
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = None if name is None else check_name(name, "a layer")
+
+    # What a layer of one's own defines.
+
+    def build(self, *shapes: tuple[Extent, ...]) -> None:
+        """Makes the parameters for inputs of these shapes."""
+
+    def call(self, *tensors: Any) -> Tensor:
+        """The tensor that comes out; the last argument is `training`."""
+        raise NotImplementedError(f"{type(self).__name__} defines no call(self, x, training)")
+
+    # What it has for that.
+
+    def parameter(
+        self,
+        role: str,
+        shape: Sequence[Extent],
+        init: Any = "glorot_uniform",
+        *,
+        trainable: bool = True,
+        regularizer: Regularizer | None = None,
+    ) -> Tensor:
+        """A parameter `W<k>` or `<name>_W` of the layer."""
+        node = Parameter(
+            shape=tuple(shape), name=self.called(role), made=self.name is None, label=role,
+            init=resolve(init), trainable=trainable,
+        )  # fmt: skip
+        made = Tensor(node)
+        self.parameters.append(made)
+        if regularizer is not None:
+            self.penalties.append(regularizer(made))
+        return made
+
+    def named(self, role: str, tensor: Tensor) -> Tensor:
+        """The tensor under the layer's name for it, as `Z<k>` or `<name>_Z`.
+
+        What has a name already, an input that an activation hands through, keeps it.
+        """
+        if tensor.name is not None or not isinstance(tensor.node, Computed | Scan | Order):
+            return tensor
+        return tensor.rename(self.called(role), made=True)
+
+    def called(self, role: str) -> str:
+        """The name of one of the layer's tensors."""
+        return f"{self.name}_{role}" if self.name else f"{role}{self.number}"
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """The parameters that were made so far, trained or not."""
+        made: list[Tensor] = self.__dict__.setdefault("_parameters", [])
+        return made
+
+    @property
+    def penalties(self) -> list[Tensor]:
+        """The terms that regularizers add to the loss, one a parameter."""
+        terms: list[Tensor] = self.__dict__.setdefault("_penalties", [])
+        return terms
+
+    # What a caller uses.
+
+    def __call__(self, *tensors: Tensor, training: bool = False) -> Tensor:
+        """The layer's output; in training its random parts are drawn."""
+        output = self.apply(*tensors, training=training)
+        inputs = tuple(t.node for t in tensors)
+        if output.node in inputs:  # the identity: the call needs a node to be remembered by
+            output = Tensor(replace(formula("x", x=output).node, label="identity"))
+        self._remember(inputs, output.node)
+        return output
+
+    def apply(self, *tensors: Tensor, training: bool = False) -> Tensor:
+        """The same without remembering the call; the parameters are made if they are not yet."""
+        for t in tensors:
+            if not isinstance(t, Tensor):
+                raise GraphnetTypeError(
+                    f"{self} is called on tensors, not on {type(t).__name__}; gn.input makes one"
+                )
+        before = max((_number(t.node) for t in tensors), default=0)
+        if self.built_for is None:
+            if self.number is None:
+                self.number = before + self.counted
+            self.built_for = tuple(t.shape for t in tensors)
+            self.build(*self.built_for)
+        output = self.call(*tensors, training)
+        if not isinstance(output, Tensor):
+            raise GraphnetTypeError(f"{self}.call gave {type(output).__name__}, not a tensor")
+        _label(output.node, tuple(t.node for t in tensors), self.label)
+        _NUMBERS.setdefault(output.node, max(before, self.number or 0))
+        return output
+
+    def _remember(self, inputs: tuple[Node, ...], output: Node) -> None:
+        _NUMBERS.setdefault(output, self.number or 0)
+        _CALLS[output] = Call(self, inputs)
+
+    @property
+    def label(self) -> str:
+        """What the layer is called in pictures and summaries."""
+        kind = type(self).__name__.lower()
+        return self.name or (kind if self.number is None else f"{kind}_{self.number}")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label}>"
+
+
+def _label(output: Node, inputs: tuple[Node, ...], label: str) -> None:
+    for node in topological([output], dict.fromkeys(inputs)):
+        _LABELS.setdefault(node, label)
+
+
+def _number(node: Node) -> int:
+    """How many numbered layers stand before a node: the largest number it depends on."""
+    found, stack, seen = 0, [node], {node}
+    while stack:
+        at = stack.pop()
+        if at in _NUMBERS:
+            found = max(found, _NUMBERS[at])
+            continue
+        fresh = [o for o in at.operands if o not in seen]
+        seen.update(fresh)
+        stack += fresh
+    return found
+
+
+def layer_labels(nodes: Sequence[Node]) -> dict[Node, str]:
+    """The label of the layer that made each node, for `Network.collect(layers=...)`."""
+    return {node: _LABELS[node] for node in topological(nodes) if node in _LABELS}
+
+
+def layers_of(outputs: Sequence[Tensor]) -> list[Layer]:
+    """The layers whose calls lead to the outputs, each once, in topological order."""
+    calls = (_CALLS[node].layer for node in topological(t.node for t in outputs) if node in _CALLS)
+    return list(dict.fromkeys(calls))
+
+
+def with_training(outputs: Sequence[Tensor], training: bool) -> list[Tensor]:
+    """The same tensors with every layer called again, for training or not.
+
+    Inputs, parameters and states are the same nodes; layers keep their parameters.
+    """
+    new: dict[Node, Node] = {}
+    for node in _outer_order([t.node for t in outputs]):
+        call = _CALLS.get(node)
+        if call is not None:
+            given = [Tensor(new[o]) for o in call.inputs]
+            new[node] = call.layer.apply(*given, training=training).node
+            continue
+        operands = tuple(new[o] for o in node.operands)
+        moved = any(a is not b for a, b in zip(operands, node.operands, strict=True))
+        new[node] = replace(node, operands=operands) if moved else node
+        if moved and node in _LABELS:
+            _LABELS[new[node]] = _LABELS[node]
+    return [Tensor(new[t.node]) for t in outputs]
+
+
+def _outer_order(roots: Sequence[Node]) -> list[Node]:
+    """Topological order of what stands outside layers: a call depends on its inputs alone."""
+    order: list[Node] = []
+    state: dict[Node, bool] = {}  # seen; True where done
+    stack = list(reversed(roots))
+    while stack:
+        node = stack[-1]
+        if state.get(node):
+            stack.pop()
+            continue
+        call = _CALLS.get(node)
+        operands: Mapping[Node, None] = dict.fromkeys(call.inputs if call else node.operands)
+        if node in state:
+            state[node] = True
+            order.append(node)
+            stack.pop()
+            continue
+        state[node] = False
+        stack += [o for o in operands if o not in state]
+    return order
+
+
+def require_width(layer: Layer, shape: tuple[Extent, ...]) -> int:
+    """The size of the last axis, which has to be a number."""
+    if not shape or not isinstance(shape[-1], int):
+        last = f"not {shape[-1]}" if shape else "not a single number"
+        raise GraphnetError(f"{layer.label} needs a last axis of known size, {last}")
+    return shape[-1]

@@ -1,0 +1,249 @@
+"""Layers: dense, embedding, dropout and the rest, each a few lines of formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.formula.extent import Extent, product
+from graphnet.network.graph import Distribution, show_shape
+from graphnet.network.graph import Input as InputNode
+from graphnet.ops import activations
+from graphnet.ops.arrays import reshape
+from graphnet.ops.define import formula, input
+from graphnet.ops.layer import Layer, require_width
+from graphnet.ops.regularizers import Regularizer
+from graphnet.ops.tensor import Tensor
+
+__all__ = ["Activation", "Dense", "Dropout", "Embedding", "Flatten", "Input", "Residual"]
+
+LEADING = "ntuvwabcdefgh"  # the indices of the axes before the last: sample, time, ...
+
+
+def activation(given: str | Callable[[Tensor], Tensor] | None) -> Callable[[Tensor], Tensor] | None:
+    """The function that a name stands for; None and "linear" are no function.
+
+    Raises GraphnetError for an unknown name.
+    """
+    if given is None or given == "linear":
+        return None
+    if isinstance(given, str):
+        if given not in activations.__all__:
+            tail = did_you_mean(given, activations.__all__)
+            raise GraphnetError(f"there is no activation {given!r}{tail}")
+        found: Callable[[Tensor], Tensor] = getattr(activations, given)
+        return found
+    if not callable(given):
+        raise GraphnetTypeError(f"an activation is a name or a function, not {given!r}")
+    return given
+
+
+class Input(Layer):
+    """What a Sequential is given: the shape of one sample.
+
+    >>> Input((64,)).tensor("x").shape
+    (batch, 64)
+    """
+
+    counted = False
+
+    def __init__(
+        self, shape: int | Sequence[Extent], dtype: str = "float", name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.shape: tuple[Extent, ...] = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.dtype = dtype
+
+    def tensor(self, name: str = "x") -> Tensor:
+        """The input of a network, with "batch" as its first axis."""
+        return input(self.name or name, ("batch", *self.shape), dtype=self.dtype)
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        if x.shape[1:] != self.shape:
+            raise GraphnetError(
+                f"{self.label} takes samples of shape {show_shape(self.shape)}, "
+                f"not {show_shape(x.shape[1:])}"
+            )
+        return x
+
+
+class Dense(Layer):
+    """Z[n,o] = Sum(x[n,i]*W[i,o], i) + b[o], then an activation, over the last axis of x.
+
+    W is (in, out). `init` and `bias_init` are names, numbers, arrays or from gn.initializers;
+    `regularizer` acts on W; with `trainable=False` W and b stay as they started.
+
+    >>> import graphnet as gn
+    >>> hidden = gn.Dense(32, activation="relu")
+    >>> a = hidden(gn.input("x", ("batch", 64)))
+    >>> a.name, a.shape, [p.name for p in hidden.parameters]
+    ('A1', (batch, 32), ['W1', 'b1'])
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable[[Tensor], Tensor] | None = None,
+        use_bias: bool = True,
+        init: Any = "glorot_uniform",
+        bias_init: Any = "zeros",
+        regularizer: Regularizer | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.units = _count("units", units)
+        self.activation = _activation(activation)
+        self.use_bias, self.init, self.bias_init = use_bias, init, bias_init
+        self.regularizer, self.trainable = regularizer, trainable
+
+    def build(self, *shapes: tuple[Extent, ...]) -> None:
+        self.width = require_width(self, shapes[0])
+        self.W = self.parameter(
+            "W", (self.width, self.units), self.init,
+            trainable=self.trainable, regularizer=self.regularizer,
+        )  # fmt: skip
+        if self.use_bias:
+            self.b = self.parameter("b", (self.units,), self.bias_init, trainable=self.trainable)
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        if require_width(self, x.shape) != self.width:
+            raise GraphnetError(
+                f"{self.label} was built for {self.width} features, its W is "
+                f"{show_shape(self.W.shape)}, but x {show_shape(x.shape)} has {x.shape[-1]}"
+            )
+        lead = LEADING[: len(x.shape) - 1]
+        text = f"Z[{','.join([*lead, 'o'])}] = Sum(x[{','.join([*lead, 'i'])}]*W[i,o], i)"
+        if self.use_bias:
+            z = formula(f"{text} + b[o]", x=x, W=self.W, b=self.b)
+        else:
+            z = formula(text, x=x, W=self.W)
+        z = self.named("Z", z)
+        return z if self.activation is None else self.named("A", self.activation(z))
+
+
+class Embedding(Layer):
+    """Z[n,d] = W[x[n],d]: row x of a table, for ints in 0 .. count-1."""
+
+    def __init__(
+        self,
+        count: int,
+        width: int,
+        init: Any = "normal",
+        regularizer: Regularizer | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.count, self.width = _count("count", count), _count("width", width)
+        self.init, self.regularizer, self.trainable = init, regularizer, trainable
+
+    def build(self, *shapes: tuple[Extent, ...]) -> None:
+        self.W = self.parameter(
+            "W", (self.count, self.width), self.init,
+            trainable=self.trainable, regularizer=self.regularizer,
+        )  # fmt: skip
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        if x.dtype != "int":
+            raise GraphnetTypeError(f'{self.label} takes ints (dtype="int"), not {x.dtype}')
+        lead = ",".join(LEADING[: len(x.shape)])
+        read = f"x[{lead}]" if lead else "x"
+        target = f"{lead},o" if lead else "o"
+        return self.named("Z", formula(f"Z[{target}] = W[{read},o]", x=x, W=self.W))
+
+
+class Activation(Layer):
+    """An activation by itself.
+
+    >>> Activation("relu")(input("x", (3,))).shape
+    (3,)
+    """
+
+    counted = False
+
+    def __init__(
+        self, function: str | Callable[[Tensor], Tensor] | None, name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.function = _activation(function)
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        return x if self.function is None else self.named("A", self.function(x))
+
+
+class Flatten(Layer):
+    """All axes but the first made one, the last running fastest."""
+
+    counted = False
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        if not x.shape:
+            raise GraphnetError(f"{self.label} needs a first axis to keep, x has shape ()")
+        if len(x.shape) == 2:
+            return x
+        return reshape(x, (x.shape[0], product(x.shape[1:])))
+
+
+class Dropout(Layer):
+    """In training an element is 0 with probability `rate`, else divided by 1 - rate.
+
+    So the mean stays, and at inference the layer is the identity (Srivastava et al. 2014, in the
+    inverted form). The mask is a random input, drawn anew for every step.
+    """
+
+    counted = False
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        super().__init__(name)
+        if not 0 <= rate < 1:
+            raise GraphnetError(f"the rate of Dropout is in 0 <= rate < 1, not {rate}")
+        self.rate = float(rate)
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        if not training or self.rate == 0:
+            return x
+        name = f"{self.name}_U" if self.name else None
+        draw = Distribution("uniform", (0.0, 1.0))
+        node = InputNode(shape=x.shape, name=name, made=True, label="uniform", distribution=draw)
+        rate = repr(self.rate)
+        return formula(f"where(u < {rate}, 0, x/(1 - {rate}))", u=Tensor(node), x=x)
+
+
+class Residual(Layer):
+    """x + f(x), where f is layers one after another (He et al. 2016)."""
+
+    counted = False
+
+    def __init__(self, *layers: Layer, name: str | None = None) -> None:
+        super().__init__(name)
+        self.layers = layers
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        return [p for layer in self.layers for p in layer.parameters]
+
+    @property
+    def penalties(self) -> list[Tensor]:
+        return [p for layer in self.layers for p in layer.penalties]
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        y = x
+        for layer in self.layers:
+            y = layer.apply(y, training=training)
+        if y.shape != x.shape:
+            raise GraphnetError(
+                f"{self.label} adds x {show_shape(x.shape)} to what its layers make of it, "
+                f"which has another shape, {show_shape(y.shape)}"
+            )
+        return x + y
+
+
+_activation = activation  # the arguments of that name hide it
+
+
+def _count(what: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise GraphnetError(f"{what} is a whole number of at least 1, not {value!r}")
+    return value

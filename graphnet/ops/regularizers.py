@@ -1,0 +1,47 @@
+"""Regularizers: a term of the loss for one parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphnet.errors import GraphnetError
+from graphnet.formula.formula import index_names
+from graphnet.ops.define import formula
+from graphnet.ops.tensor import Tensor
+
+__all__ = ["L1", "L2", "Regularizer"]
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """rate times a sum over the elements of a parameter, a 0-d tensor."""
+
+    rate: float
+    body = ""
+
+    def __post_init__(self) -> None:
+        if not self.rate >= 0:
+            raise GraphnetError(f"the rate of {type(self).__name__} is at least 0, not {self.rate}")
+
+    def __call__(self, parameter: Tensor) -> Tensor:
+        indices = ",".join(index_names(len(parameter.shape), ("W", "R")))
+        element = f"W[{indices}]" if indices else "W"
+        body = self.body.format(rate=repr(float(self.rate)), W=element)
+        return formula(f"R = Sum({body}, {indices})" if indices else f"R = {body}", W=parameter)
+
+
+class L1(Regularizer):
+    """rate * Sum(Abs(W)): the lasso (Tibshirani 1996). Its slope at 0 is 0.
+
+    >>> import graphnet as gn
+    >>> gn.L1(0.1)(gn.parameter("W", (3, 2))).shape
+    ()
+    """
+
+    body = "{rate}*Abs({W})"
+
+
+class L2(Regularizer):
+    """rate * Sum(W**2): weight decay (Krogh and Hertz 1991), whose slope is 2*rate*W."""
+
+    body = "{rate}*{W}**2"
