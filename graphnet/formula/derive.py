@@ -1,0 +1,173 @@
+"""The adjoint of a formula: it writes where the forward read.
+
+For each distinct read `A[e]` of `Y[w] = Sum body` the adjoint is `dA[e] += G[w] * d body/d A[e]`
+over the same loops: subscripts change sides, nothing is solved, so the class of formulas is closed
+under differentiation. G is the upstream, the adjoint of Y. The four laws:
+
+    plain, Sum, +=   dA[e] += G[w] * s                                    s = d body / d A[e]
+    Max, Min         dA[e] += where(body == Y[w], G[w]/N[w] * s, 0)       N[w] = Sum(body == Y[w])
+    LogSumExp        dA[e] += G[w] * expw(body, Y[w]) * s
+
+The slope s is sympy's, with every read a numbered hole; what branches is differentiated by
+selection, never by a product with a mask (0*inf is nan). Equal structures share one derivation.
+(Griewank, Walther: Evaluating Derivatives, 2008, for the reverse mode; the forms are DESIGN.md's.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import sympy
+from sympy import Add, Derivative, DiracDelta, Expr, Integer, Mul, Pow, Subs, Symbol
+
+from graphnet.errors import GraphnetError
+from graphnet.formula.formula import Formula, Read, hole, normalize, symbol_kind
+from graphnet.formula.functions import expw, where
+
+__all__ = ["Adjoint", "adjoint", "is_selection", "operand_count", "slope", "tie_count"]
+
+ZERO, ONE = Integer(0), Integer(1)
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """What one read of a formula contributes to the adjoint of the tensor that it reads.
+
+    `formula` is a "+=" over all loops of the forward formula; its `shape` is None, the caller
+    knows that of the tensor. Its operand slots are those of the forward formula, and after them
+    `upstream` (G), `value` (Y) and `ties` (N), each read at the forward target if at all.
+    """
+
+    formula: Formula
+    upstream: int
+    value: int
+    ties: int
+
+
+@cache
+def adjoint(f: Formula, k: int) -> Adjoint | None:
+    """The adjoint of a formula for its read k; None where the slope is 0 everywhere.
+
+    The body of a Max or Min must be a selection (`is_selection`), for its ties compare bits.
+    Raises GraphnetError where sympy knows no slope.
+
+    >>> from graphnet.formula.subscript import bare
+    >>> i, k, j = bare(0), bare(2), bare(1)
+    >>> a, b = Read(0, (i, k)), Read(1, (k, j))             # Y[i,j] = Sum(A[i,k]*B[k,j], k)
+    >>> f = Formula((i, j), hole(0) * hole(1), (a, b), indices=3, reduce="Sum")
+    >>> found = adjoint(f, 0)
+    >>> found.formula.target == a.subs, found.formula.body, found.formula.reads[1].slot
+    (True, _h0*_h1, 2)
+    """
+    s = slope(f.body, hole(k))
+    if s == 0:
+        return None
+    n = operand_count(f)
+    count = len(f.reads)
+    upstream, value, ties = (hole(count + q) for q in range(3))
+    extra = tuple(Read(n + q, f.target) for q in range(3))
+    match f.reduce:
+        case "LogSumExp":
+            body = times(Mul(upstream, expw(f.body, value)), s)
+        case "Max" | "Min":
+            wins = sympy.Eq(f.body, value)
+            body = where(wins, times(upstream / ties, s), ZERO)
+        case _:
+            body = times(upstream, s)
+    formula = replace(
+        f, target=f.reads[k].subs, body=given(body), reads=f.reads + extra, reduce=None,
+        accumulate=True, shape=None,
+    )  # fmt: skip
+    return Adjoint(normalize(formula), n, n + 1, n + 2)
+
+
+@cache
+def tie_count(f: Formula) -> Formula:
+    """N[w] = Sum(where(body == Y[w], 1, 0)) of a Max or Min; Y has the slot after the operands."""
+    wins = sympy.Eq(f.body, hole(len(f.reads)))
+    reads = (*f.reads, Read(operand_count(f), f.target))
+    return normalize(replace(f, body=where(wins, ONE, ZERO), reads=reads, reduce="Sum"))
+
+
+def operand_count(f: Formula) -> int:
+    """The number of operand slots, which is the first slot that is free."""
+    return max(f.slots, default=-1) + 1
+
+
+def is_selection(body: Expr) -> bool:
+    """Whether a body is one read, or a where of one and numbers: its elements keep their bits."""
+    if isinstance(body, where):
+        return is_selection(body.args[1]) and is_selection(body.args[2])
+    return bool(body.is_number) or (isinstance(body, Symbol) and symbol_kind(body)[0] == "h")
+
+
+@cache
+def slope(body: Expr, x: Symbol) -> Expr:
+    """d body / d x, written by selection.
+
+    >>> x = hole(0)
+    >>> slope(sympy.exp(where(x > 0, x, 0)), x)
+    where(_h0 > 0, exp(_h0), 0)
+    """
+    found = body.diff(x)
+    if found.has(Derivative, Subs, DiracDelta):
+        raise GraphnetError(f"no slope is known of {body}")
+    return given(by_selection(powers(found)))
+
+
+def times(factor: Expr, s: Expr) -> Expr:
+    """factor * s, the factor inside the branches of s, so that no branch is multiplied by 0."""
+    if isinstance(s, where):
+        condition, a, b = s.args
+        return where(condition, times(factor, a), times(factor, b))
+    return Mul(factor, s)
+
+
+def by_selection(expr: Expr) -> Expr:
+    """Products with a mask, a*where(c, b, 0), as selections, where(c, a*b, 0)."""
+    if not expr.has(where):
+        return expr
+    if isinstance(expr, where):
+        condition, a, b = expr.args
+        return where(condition, by_selection(a), by_selection(b))
+    args = [by_selection(a) for a in expr.args]
+    if isinstance(expr, Mul):
+        for k, a in enumerate(args):
+            if isinstance(a, where) and 0 in a.args[1:]:
+                condition, chosen, other = a.args
+                rest = by_selection(Mul(*args[:k], *args[k + 1 :]))
+                return where(condition, times(rest, chosen), times(rest, other))
+    return expr.func(*args)
+
+
+def powers(expr: Expr) -> Expr:
+    """x**y/x as x**(y - 1), which is right at 0 too; sympy leaves the quotient."""
+    if not isinstance(expr, Expr) or not any(
+        isinstance(p, Pow) and p.exp.free_symbols for p in expr.atoms(Pow)
+    ):
+        return expr
+    args = [powers(a) if isinstance(a, Expr) else a for a in expr.args]
+    if isinstance(expr, Mul):
+        for k, a in enumerate(args):
+            if isinstance(a, Pow) and a.exp.free_symbols and 1 / a.base in args:
+                args[k] = Pow(a.base, a.exp - 1)
+                args.remove(1 / a.base)
+                return Mul(*args)
+    return expr.func(*args) if args else expr
+
+
+def given(expr: Expr, known: tuple[tuple[sympy.Basic, bool], ...] = ()) -> Expr:
+    """Without asking a condition again inside the branch of a where that it chose."""
+    if not expr.has(where):
+        return expr
+    if isinstance(expr, where):
+        condition, a, b = expr.args
+        for asked, answer in known:
+            if asked == condition:
+                return given(a if answer else b, known)
+        yes, no = ((condition, answer) for answer in (True, False))
+        return where(condition, given(a, (*known, yes)), given(b, (*known, no)))
+    if isinstance(expr, Add | Mul | Pow) or expr.is_Function:
+        return expr.func(*(given(a, known) for a in expr.args))
+    return expr
