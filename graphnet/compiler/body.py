@@ -18,6 +18,7 @@ from graphnet.compiler.contraction import sum_of_product
 from graphnet.compiler.values import Local, Values
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
+from graphnet.formula.arrange import fraction, ordered, terms
 from graphnet.formula.extent import Extent, evaluate, names
 from graphnet.formula.formula import Formula, symbol_kind
 
@@ -100,23 +101,21 @@ class Context:
 
     def _add(self, expr: sympy.Add, dtype: str) -> Local:
         """Terms with the same size of coefficient share it; the smaller arrays are added first."""
-        terms = [t.as_coeff_Mul() for t in _ordered(expr)]
-        sizes = {abs(c) for c, _ in terms}
-        if len(sizes) == 1 and sizes != {1} and all(core != 1 for _, core in terms):
-            (size,) = sizes
-            inner = [(sympy.sign(c) * core) for c, core in terms]
-            total = self._total([(self.local(abs_(t), dtype), negative(t)) for t in inner], dtype)
+        parts = terms(expr)
+        sizes = {t.as_coeff_Mul()[0] for _, t in parts}
+        size = sizes.pop() if len(sizes) == 1 else sympy.Integer(1)
+        if size != 1 and not any(t.is_number for _, t in parts):
+            parts = [(minus, t / size) for minus, t in parts]
+            total = self._total([(self.local(t, dtype), minus) for minus, t in parts], dtype)
             return self._scaled(total, size, dtype)
-        return self._total(
-            [(self.local(abs_(t), dtype), negative(t)) for t in _ordered(expr)], dtype
-        )
+        return self._total([(self.local(t, dtype), minus) for minus, t in parts], dtype)
 
-    def _total(self, terms: list[tuple[Local, bool]], dtype: str) -> Local:
+    def _total(self, parts: list[tuple[Local, bool]], dtype: str) -> Local:
         """+ and - of locals; a leading minus only where every term is negative."""
-        ranked = sorted(enumerate(terms), key=lambda t: (len(t[1][0].labels), t[0]))
-        widest = max(len(t[0].labels) for t in terms)
-        if sum(len(t[0].labels) < widest for t in terms) < 2:
-            ranked = list(enumerate(terms))  # nothing to gain from another order
+        ranked = sorted(enumerate(parts), key=lambda t: (len(t[1][0].labels), t[0]))
+        widest = max(len(t[0].labels) for t in parts)
+        if sum(len(t[0].labels) < widest for t in parts) < 2:
+            ranked = list(enumerate(parts))  # nothing to gain from another order
         ordered = [t for _, t in ranked]
         first = next((k for k, (_, minus) in enumerate(ordered) if not minus), 0)
         ordered.insert(0, ordered.pop(first))
@@ -129,7 +128,7 @@ class Context:
 
     def _mul(self, expr: sympy.Mul, dtype: str) -> Local:
         coefficient, _ = expr.as_coeff_Mul()
-        above, below = _fraction(expr)
+        above, below = fraction(expr)
         top = self._product([self.local(f, dtype) for f in above], dtype)
         bottom = self._product([self.local(f, dtype) for f in below], dtype)
         if bottom is not None:
@@ -198,7 +197,7 @@ class Context:
             return self.values.number(sympy.Integer(int(expr == sympy.true)), "bool")
         if isinstance(expr, And | Or):
             op = "logical_and" if isinstance(expr, And) else "logical_or"
-            result, *rest = [self.condition(a) for a in _ordered(expr)]
+            result, *rest = [self.condition(a) for a in ordered(expr)]
             for other in rest:
                 result = make(op, [result, other], "bool")
             return result
@@ -243,12 +242,12 @@ class Context:
             return self.local(expr, dtype)
         if isinstance(expr, sympy.Add) and any(self._spreads(t) for t in expr.args):
             # Sum(A*B + c) would multiply A*B out; apart, A*B is a matrix product.
-            terms = [(self.sum(abs_(t), over, dtype), negative(t)) for t in _ordered(expr)]
-            return self._total(terms, dtype)
+            parts = [(self.sum(t, over, dtype), minus) for minus, t in terms(expr)]
+            return self._total(parts, dtype)
         coefficient: Any = sympy.Integer(1)
         if isinstance(expr, sympy.Mul):
             coefficient, _ = expr.as_coeff_Mul()
-            above, below = _fraction(expr)
+            above, below = fraction(expr)
             factors = [self.local(f, dtype) for f in above]
             divisors = [self.local(f, dtype) for f in below]
         else:
@@ -288,40 +287,3 @@ class Context:
         labels = [set(self.local(f, "float").labels) for f in expr.args if not f.is_number]
         union = set().union(*labels) if labels else set()
         return all(found != union for found in labels)
-
-
-def _ordered(expr: sympy.Basic) -> list[sympy.Basic]:
-    """The arguments of a sum, product or conjunction in an order no hash seed changes."""
-    return sorted(expr.args, key=_place)
-
-
-def _place(expr: sympy.Basic) -> tuple[Any, ...]:
-    """By the first symbols, numbers last: terms appear as their reads are numbered."""
-    kinds = sorted(symbol_kind(s) for s in expr.free_symbols if isinstance(s, sympy.Symbol))
-    holes = [n for kind, n in kinds if kind == "h"]
-    return (not kinds, not holes, holes, kinds, sympy.default_sort_key(expr))
-
-
-def _fraction(expr: sympy.Mul) -> tuple[list[sympy.Basic], list[sympy.Basic]]:
-    """The factors above and below the fraction bar, without the number in front."""
-    above, below = [], []
-    for factor in _ordered(expr):
-        if factor.is_Rational:
-            continue
-        exponent = factor.args[1] if isinstance(factor, sympy.Pow) else None
-        if exponent is not None and exponent.is_Rational and exponent.is_negative:
-            below.append(sympy.Pow(factor.args[0], -exponent))
-        else:
-            above.append(factor)
-    return above, below
-
-
-def negative(term: sympy.Basic) -> bool:
-    """Whether a term has a negative number in front."""
-    coefficient, _ = term.as_coeff_Mul()
-    return bool(coefficient.is_negative)
-
-
-def abs_(term: sympy.Basic) -> sympy.Basic:
-    """The term without its minus sign."""
-    return -term if negative(term) else term

@@ -1,0 +1,60 @@
+"""The order in which sums and products are written: by read, then by index, numbers last.
+
+sympy orders terms by names of symbols and by hashes; here the order follows the numbering of the
+reads, so that text and code are the same on every run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from graphnet.formula.formula import symbol_kind
+
+__all__ = ["fraction", "negative", "ordered", "positive", "terms"]
+
+
+def ordered(expr: sympy.Basic) -> list[Any]:
+    """The arguments of a sum, product or conjunction in writing order."""
+    return sorted(expr.args, key=_place)
+
+
+def _place(expr: sympy.Basic) -> tuple[Any, ...]:
+    kinds = sorted(symbol_kind(s) for s in expr.free_symbols if isinstance(s, sympy.Symbol))
+    holes = [n for kind, n in kinds if kind == "h"]
+    return (not kinds, not holes, holes, kinds, sympy.default_sort_key(expr))
+
+
+def fraction(expr: sympy.Basic) -> tuple[list[Any], list[Any]]:
+    """The factors above and below the fraction bar, without the number in front."""
+    above, below = [], []
+    for factor in ordered(expr):
+        if factor.is_Rational:
+            continue
+        exponent = factor.args[1] if isinstance(factor, sympy.Pow) else None
+        if exponent is not None and exponent.is_Rational and exponent.is_negative:
+            below.append(sympy.Pow(factor.args[0], -exponent))
+        else:
+            above.append(factor)
+    return above, below
+
+
+def negative(term: Any) -> bool:
+    """Whether a term has a negative number in front."""
+    coefficient, _ = term.as_coeff_Mul()
+    return bool(coefficient.is_negative)
+
+
+def positive(term: Any) -> Any:
+    """The term without its minus sign."""
+    return -term if negative(term) else term
+
+
+def terms(expr: sympy.Basic) -> list[tuple[bool, Any]]:
+    """The terms of a sum as (has a minus sign, term without it): 1 + exp(x), x - 1, a - b."""
+    found = [(negative(t), positive(t)) for t in ordered(expr)]
+    numbers = [k for k, (minus, t) in enumerate(found) if t.is_number and not minus]
+    first = next((k for k, (minus, _) in enumerate(found) if not minus), 0)
+    found.insert(0, found.pop(numbers[0] if numbers else first))
+    return found

@@ -1,0 +1,271 @@
+"""Equation -> text, Unicode or LaTeX; the text parses back to the same equation.
+
+>>> from graphnet.formula.parse import parse
+>>> (equation,) = parse("Y[n,o] = Sum(x[n,i]*W[i,o], i)")
+>>> show(equation)
+'Y[n,o] = Sum(x[n,i]*W[i,o], i)'
+>>> show(equation, "unicode")
+'Y[n,o] = Σᵢ x[n,i]·W[i,o]'
+>>> print(show(equation, "latex"))
+Y_{n,o} = \\sum_{i} x_{n,i} W_{i,o}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import sympy
+from sympy.logic.boolalg import And, Not, Or
+
+from graphnet.errors import GraphnetError
+from graphnet.formula import functions as fn
+from graphnet.formula.arrange import fraction, negative, ordered, terms
+from graphnet.formula.extent import Extent, show_extent
+from graphnet.formula.formula import Equation, symbol_kind
+from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
+
+__all__ = ["show"]
+
+ATOM, POWER, UNARY, PRODUCT, SUM, COMPARE, NOT, AND, OR = 9, 8, 7, 6, 5, 4, 3, 2, 1
+RELATION = {
+    sympy.StrictLessThan: "<", sympy.LessThan: "<=", sympy.StrictGreaterThan: ">",
+    sympy.GreaterThan: ">=", sympy.Eq: "==", sympy.Ne: "!=",
+}  # fmt: skip
+UNICODE_RELATION = {"<=": "≤", ">=": "≥", "!=": "≠", "==": "="}
+SUBSCRIPT = dict(zip("aehijklmnoprstuvx0123456789", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₀₁₂₃₄₅₆₇₈₉", strict=True))
+SUPERSCRIPT = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
+
+
+@lru_cache(maxsize=8192)
+def show(equation: Equation, style: str = "text") -> str:
+    """The equation in one line; style "text" (parses back), "unicode" or "latex"."""
+    if style == "latex":
+        from graphnet.formula.latex import latex
+
+        return latex(equation)
+    if style not in ("text", "unicode"):
+        raise GraphnetError(f"style is 'text', 'unicode' or 'latex', not {style!r}")
+    return Shower(equation, style == "unicode").line()
+
+
+class Shower:
+    """Writes one equation; every part comes with how tightly it binds."""
+
+    def __init__(self, equation: Equation, pretty: bool = False) -> None:
+        self.equation, self.pretty = equation, pretty
+        self.f = equation.formula
+
+    def line(self) -> str:
+        f, e = self.f, self.equation
+        body, level = self.scalar(f.body)
+        over = [e.indices[p] for p in f.over]
+        if f.reduce and not f.accumulate:
+            body = self.reduced(body, level, over)
+        target = e.name + self.brackets(f.target)
+        tail = "".join(
+            f", {e.indices[p]} < {show_extent(b)}" for p, b in enumerate(f.bounds) if b is not None
+        )
+        if f.accumulate and not self.pretty:
+            tail += f", shape ({', '.join(show_extent(s) for s in f.shape or ())})"
+        if self.pretty:
+            tail = ""
+        return f"{target} {'+=' if f.accumulate else '='} {body}{tail}"
+
+    def reduced(self, body: str, level: int, over: Sequence[str]) -> str:
+        reduce = str(self.f.reduce)
+        if not self.pretty:
+            return f"{reduce}({', '.join([body, *over])})"
+        below = lowered(over)
+        if reduce == "Sum":
+            return f"Σ{below} {body if level >= PRODUCT else f'({body})'}"
+        return f"{ {'Max': 'max', 'Min': 'min', 'LogSumExp': 'logsumexp'}[reduce] }{below}({body})"
+
+    # -- reads -----------------------------------------------------------------------------------
+
+    def brackets(self, at: Sequence[Affine]) -> str:
+        return f"[{','.join(self.affine(s)[0] for s in at)}]" if at else ""
+
+    def affine(self, s: Affine) -> tuple[str, int]:
+        parts: list[tuple[bool, str]] = []
+        for atom, coefficient in s.terms:
+            minus = isinstance(coefficient, int) and coefficient < 0
+            size: Extent = -coefficient if minus else coefficient  # type: ignore[operator]
+            text, level = self.atom(atom)
+            if size != 1:
+                factor = show_extent(size)
+                factor = factor if factor.isidentifier() or factor.isdigit() else f"({factor})"
+                text = f"{factor}*{text if level >= UNARY else f'({text})'}"
+                level = PRODUCT
+            parts.append((minus, text))
+        if s.const != 0 or not parts:
+            const = s.const
+            minus = isinstance(const, int) and const < 0 and bool(parts)
+            text = show_extent(-const if minus else const)  # type: ignore[operator]
+            simple = isinstance(const, int) or text.isidentifier()
+            parts.append((minus, text if simple else f"({text})"))
+        if len(parts) == 1:
+            minus, text = parts[0]
+            return (f"-{text}", UNARY) if minus else (text, level if s.terms else ATOM)
+        first = next((k for k, (minus, _) in enumerate(parts) if not minus), 0)
+        parts.insert(0, parts.pop(first))
+        out = ("-" if parts[0][0] else "") + parts[0][1]
+        for minus, text in parts[1:]:
+            out += f" {'-' if minus else '+'} {text}"
+        return out, SUM
+
+    def atom(self, atom: Index | FloorDiv | Mod | Gather) -> tuple[str, int]:
+        match atom:
+            case Index(position):
+                return self.equation.indices[position], ATOM
+            case FloorDiv(inner, divisor) | Mod(inner, divisor):
+                text, level = self.affine(inner)
+                text = text if level >= ATOM else f"({text})"
+                by = show_extent(divisor)
+                by = by if by.isidentifier() or by.isdigit() else f"({by})"
+                return f"{text}{' // ' if isinstance(atom, FloorDiv) else ' % '}{by}", PRODUCT
+            case Gather(slot, subs):
+                return self.equation.operands[slot] + self.brackets(subs), ATOM
+
+    # -- scalars ---------------------------------------------------------------------------------
+
+    def at(self, expr: Any, level: int) -> str:
+        text, own = self.scalar(expr)
+        return text if own >= level else f"({text})"
+
+    def scalar(self, expr: Any) -> tuple[str, int]:
+        if isinstance(expr, sympy.Symbol):
+            return self.symbol(expr), ATOM
+        if expr.is_Rational or expr in (sympy.oo, -sympy.oo, sympy.pi):
+            return self.number(expr)
+        if isinstance(expr, sympy.Add):
+            return self.sum(expr), SUM
+        if isinstance(expr, sympy.Mul):
+            return self.product(expr)
+        if isinstance(expr, sympy.Pow):
+            return self.power(expr)
+        if isinstance(expr, sympy.exp) or expr == sympy.E:
+            return f"exp({self.scalar(expr.exp)[0]})", ATOM
+        if isinstance(expr, fn.where):
+            condition, a, b = expr.args
+            inside = [self.condition(condition)[0], self.scalar(a)[0], self.scalar(b)[0]]
+            return f"where({', '.join(inside)})", ATOM
+        if isinstance(expr, sympy.Function):
+            name = "abs" if isinstance(expr, fn.Abs) else type(expr).__name__
+            return f"{name}({', '.join(self.scalar(a)[0] for a in expr.args)})", ATOM
+        raise GraphnetError(f"{type(expr).__name__} has no place in a formula: {expr}")
+
+    def symbol(self, symbol: sympy.Symbol) -> str:
+        kind, k = symbol_kind(symbol)
+        if kind == "h":
+            read = self.f.reads[k]
+            return self.equation.operands[read.slot] + self.brackets(read.subs)
+        if kind == "d":
+            text = show_extent(self.f.dims[k])
+            return text if text.isidentifier() else f"({text})"
+        index = self.equation.indices[k]
+        return index if kind == "i" else f"size({index})"
+
+    def number(self, value: Any) -> tuple[str, int]:
+        if value == sympy.pi:
+            return ("π" if self.pretty else "pi"), ATOM
+        if value in (sympy.oo, -sympy.oo):
+            infinity = "∞" if self.pretty else "oo"
+            return (infinity, ATOM) if value > 0 else (f"-{infinity}", UNARY)
+        text = decimal(value)
+        level = UNARY if text.startswith("-") else PRODUCT if "/" in text else ATOM
+        return text, min(level, PRODUCT) if "/" in text else level
+
+    def sum(self, expr: Any) -> str:
+        (minus, head), *rest = terms(expr)
+        out = ("-" if minus else "") + self.at(head, PRODUCT)
+        for minus, term in rest:
+            out += f" {'-' if minus else '+'} {self.at(term, PRODUCT)}"
+        return out
+
+    def product(self, expr: Any) -> tuple[str, int]:
+        if negative(expr):
+            text, level = self.scalar(-expr)
+            return f"-{text if level >= PRODUCT else f'({text})'}", UNARY - 1
+        coefficient, _ = expr.as_coeff_Mul()
+        above, below = fraction(expr)
+        times = "·" if self.pretty else "*"
+        top = [self.at(a, UNARY) for a in above]
+        bottom = [self.at(b, POWER) for b in below]
+        if coefficient != 1:
+            text = decimal(coefficient)
+            if "/" in text:
+                p, q = text.split("/")
+                bottom.append(q)
+                top = [p, *top] if p != "1" else top
+            else:
+                top.insert(0, text)
+        out = times.join(top) or "1"
+        if len(bottom) == 1:
+            return f"{out}/{bottom[0]}", PRODUCT
+        return (f"{out}/({times.join(bottom)})" if bottom else out), PRODUCT
+
+    def power(self, expr: Any) -> tuple[str, int]:
+        base, exponent = expr.args
+        if exponent.is_Rational and exponent.is_negative:
+            return f"1/{self.at(sympy.Pow(base, -exponent), POWER)}", PRODUCT
+        if exponent == sympy.Rational(1, 2):
+            return f"{'√' if self.pretty else 'sqrt'}({self.scalar(base)[0]})", ATOM
+        if self.pretty and exponent.is_Integer:
+            raised = "".join(SUPERSCRIPT[c] for c in str(exponent))
+            return f"{self.at(base, ATOM)}{raised}", POWER
+        return f"{self.at(base, ATOM)}**{self.at(exponent, ATOM)}", POWER
+
+    # -- conditions ------------------------------------------------------------------------------
+
+    def condition(self, expr: Any) -> tuple[str, int]:
+        if isinstance(expr, fn.Holds):
+            return self.scalar(expr.args[0])
+        if type(expr) in RELATION:
+            symbol = RELATION[type(expr)]
+            symbol = UNICODE_RELATION.get(symbol, symbol) if self.pretty else symbol
+            a, b = expr.args
+            return f"{self.at(a, SUM)} {symbol} {self.at(b, SUM)}", COMPARE
+        if isinstance(expr, And | Or):
+            word, level = ("and", AND) if isinstance(expr, And) else ("or", OR)
+            parts = [self.condition_at(a, level + 1) for a in ordered(expr)]
+            return f" {word} ".join(parts), level
+        if isinstance(expr, Not):
+            return f"not {self.condition_at(expr.args[0], COMPARE)}", NOT
+        return ("True" if expr == sympy.true else "False"), ATOM
+
+    def condition_at(self, expr: Any, level: int) -> str:
+        text, own = self.condition(expr)
+        return text if own >= level else f"({text})"
+
+
+def decimal(value: Any) -> str:
+    """A rational as an integer, a finite decimal where that is short, else p/q."""
+    p, q = int(value.p), int(value.q)
+    if q == 1:
+        return str(p)
+    rest, twos, fives = q, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    digits = max(twos, fives)
+    if rest != 1 or (twos and not fives and twos > 3) or digits > 30:
+        return f"{p}/{q}"
+    whole = str(abs(p) * 10**digits // q).rjust(digits + 1, "0")
+    text = f"{whole[:-digits]}.{whole[-digits:]}"
+    zeros = len(text.partition(".")[2]) - len(text.partition(".")[2].lstrip("0"))
+    if text.startswith("0.") and zeros >= 4:
+        mantissa = text.partition(".")[2].lstrip("0")
+        head = mantissa[0] + (f".{mantissa[1:]}" if mantissa[1:] else "")
+        text = f"{head}e-{zeros + 1:02d}"
+    return f"-{text}" if p < 0 else text
+
+
+def lowered(names: Sequence[str]) -> str:
+    """Index names as a subscript: ᵢ, or _{n,c}."""
+    joined = "".join(names)
+    if all(c in SUBSCRIPT for c in joined) and all(len(n) == 1 for n in names):
+        return "".join(SUBSCRIPT[c] for c in joined)
+    return f"_{{{','.join(names)}}}"
