@@ -18,7 +18,7 @@ __all__ = ["BUILTINS", "RESERVED", "python_names"]
 
 # The builtins that emitted code calls: all that it gets when it is run here.
 BUILTINS = (
-    "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min",
+    "bool", "bytes", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min",
     "print", "range", "reversed", "str", "sum", "tuple", "zip",
 )  # fmt: skip
 
@@ -26,9 +26,9 @@ _TABLES = re.findall(r"^(\w+) = ", "".join(HELPERS.values()), re.MULTILINE)
 
 RESERVED: frozenset[str] = frozenset({
     *keyword.kwlist, *BUILTINS, *HELPERS, *_TABLES,
-    "np", "numpy", "rng", "seed", "parameters", "states", "arrays", "initial_parameters",
-    "initial_states", "forward", "step", "build", "plan", "main", "__name__", "__builtins__",
-    "__debug__", "__doc__", "__file__", "__import__",
+    "np", "numpy", "rng", "seed", "generator", "parameters", "states", "orthogonal_matrix",
+    "initial_parameters", "initial_states", "forward", "step", "build", "plan", "__name__",
+    "__builtins__", "__debug__", "__doc__", "__file__", "__import__",
 })  # fmt: skip
 
 

@@ -1,0 +1,225 @@
+"""From tensors to programs: `gn.function` and `gn.training_step`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from graphnet.compiler.program import Program, check_options
+from graphnet.compiler.stages import ancestors, in_order, predictions, staged
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.network.backward import backward
+from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
+from graphnet.ops.tensor import Tensor, as_tensor
+
+__all__ = ["function", "training_step"]
+
+
+class Optimizer(Protocol):
+    """What adds update formulas to a network that has gradients."""
+
+    def extend(self, network: Network, gradients: dict[str, str]) -> Network: ...
+
+
+def function(
+    inputs: Tensor | Sequence[Tensor],
+    outputs: Tensor | Sequence[Tensor] | Mapping[str, Tensor],
+    updates: Mapping[Tensor, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    style: str = "plain",
+    stabilize: bool = True,
+    check: bool = False,
+    copy: bool = True,
+    states: Mapping[str, Any] | None = None,
+) -> Program:
+    """A program that computes outputs from inputs, and then updates parameters and states.
+
+    A call takes an array for every input, in this order or by name, and returns arrays in the
+    structure of `outputs` (a tensor, a list or a dict), with a Python number for a 0-d tensor.
+    `updates` maps parameters and states to their new values, all computed before any is written.
+    `parameters` (and `states`) may be those of another program, then shared; a plain mapping gives
+    first values. With `check` inputs and outputs must be finite; `copy=False` may return views.
+
+    Raises GraphnetError where an input is missing or an option is unknown.
+
+    >>> import graphnet as gn
+    >>> x = gn.input("x", ("batch", 2))
+    >>> f = gn.function(x, (x * x).sum(axis=1))
+    >>> f([[3, 4], [1, 2]])
+    array([25.,  5.], dtype=float32)
+    """
+    check_options(dtype, style, seed)
+    given = _inputs(inputs)
+    wanted, restore = _structure(outputs)
+    network = Network.collect(
+        {f"out{k}": t.node for k, t in enumerate(wanted)}, _updates(updates or {}), extra=given
+    )
+    network, names = _named(network, given, stabilize)
+    return Program(
+        network, names, list(network.outputs.values()), restore=restore, parameters=parameters,
+        states=states, seed=seed, dtype=dtype, check=check, copy=copy,
+    )  # fmt: skip
+
+
+def training_step(
+    inputs: Tensor | Sequence[Tensor],
+    loss: Tensor,
+    optimizer: Optimizer,
+    outputs: Tensor | Sequence[Tensor] | Mapping[str, Tensor] = (),
+    parameters: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    style: str = "plain",
+    stabilize: bool = True,
+    check: bool = False,
+    copy: bool = True,
+    states: Mapping[str, Any] | None = None,
+    updates: Mapping[Tensor, Any] | None = None,
+) -> Program:
+    """A program that does one step of training: forward, loss, backward and update.
+
+    The gradient is that of `loss` (0-d) with respect to every trainable parameter it depends on.
+    A call returns the loss as it was before the update; with `outputs`, (loss, outputs) where
+    outputs have the structure they were given in. `updates` are further ones, such as running
+    statistics. The other arguments are those of `function`.
+
+    Raises GraphnetError where the loss is not 0-d or depends on no trainable parameter.
+    """
+    check_options(dtype, style, seed)
+    given = _inputs(inputs)
+    loss = _tensor(loss, "the loss")
+    if loss.shape != () or loss.dtype != "float":
+        raise GraphnetError(
+            f"a loss is one number, but {loss!r} is {loss.dtype} {show_shape(loss.shape)}; "
+            "take its mean or sum"
+        )
+    wanted, restore = _structure(outputs)
+    keys = {"loss": loss.node} | {f"out{k}": t.node for k, t in enumerate(wanted)}
+    network = Network.collect(keys, _updates(updates or {}), extra=given)
+    network, names = _named(network, given, stabilize)
+    network = _trained(network, optimizer)
+    shown = list(network.outputs.values())
+    several = not (isinstance(outputs, Sequence) and not wanted)
+
+    def structure(results: list[Any]) -> Any:
+        return (results[0], restore(results[1:])) if several else results[0]
+
+    return Program(
+        network, names, shown, restore=structure, parameters=parameters, states=states, seed=seed,
+        predictions=predictions(network, shown[1:], shown[0]), dtype=dtype, check=check, copy=copy,
+    )  # fmt: skip
+
+
+def _trained(network: Network, optimizer: Optimizer) -> Network:
+    """The network with gradients of its loss and the optimizer's updates, in order of stages."""
+    loss = network.outputs["loss"]
+    needed = ancestors(network, [loss])
+    wrt = [n for n, node in network.of(Parameter) if node.trainable and n in needed]
+    if not wrt:
+        raise GraphnetError(f"the loss {loss!r} depends on no trainable parameter")
+    outputs, rewrites = dict(network.outputs), network.graph.get("rewrites", ())
+    network = staged(network, predictions(network, list(outputs.values())[1:], loss), loss)
+    network = backward(network, loss, wrt)
+    network = optimizer.extend(network, {name: network.outputs[f"d_{name}"] for name in wrt})
+    network.graph["outputs"] = outputs
+    network = in_order(network, {node: network.stage(name) for name, node in network.items()})
+    network.graph["rewrites"] = rewrites
+    return network
+
+
+def _named(network: Network, given: Sequence[Node], stabilize: bool) -> tuple[Network, list[str]]:
+    """The network, stabilized where asked, and the names of its inputs in call order."""
+    names = [network.name_of(node) for node in given]
+    missing = [
+        name for name, node in network.of(Input)
+        if node.distribution is None and name not in names
+    ]  # fmt: skip
+    if missing:
+        raise GraphnetError(
+            f"the outputs depend on {', '.join(missing)}: add "
+            f"{'it' if len(missing) == 1 else 'them'} to the inputs"
+        )
+    if stabilize:
+        from graphnet.numerics.stabilize import stabilize as stabilized
+
+        network = _with_inputs(stabilized(network), network, names)
+    if network.updates:
+        needed = ancestors(network, network.outputs.values())
+        stage = {n: "forward" if name in needed else "update" for name, n in network.items()}
+        network = in_order(network, stage)
+    return network, names
+
+
+def _with_inputs(network: Network, before: Network, names: Sequence[str]) -> Network:
+    """The network with the inputs that a pass dropped because nothing reads them."""
+    lost = [name for name in names if name not in network]
+    if not lost:
+        return network
+    result = Network.collect(
+        {key: network.node(name) for key, name in network.outputs.items()},
+        {network.node(a): network.node(b) for a, b in network.updates.items()},
+        names={node: name for name, node in network.items()},
+        stages={node: network.stage(name) for name, node in network.items()},
+        layers={n: layer for name, n in network.items() if (layer := network.layer(name))},
+        extra=[*(before.node(name) for name in lost), *(n for _, n in network.items())],
+    )
+    result.graph["rewrites"] = network.graph.get("rewrites", ())
+    return result
+
+
+def _tensor(value: Any, what: str) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise GraphnetTypeError(f"{what} must be a tensor, came {type(value).__name__}: {value!r}")
+    return value
+
+
+def _inputs(inputs: Any) -> list[Node]:
+    """The Input nodes that a program's arguments stand for, each once."""
+    listed = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    nodes: list[Node] = []
+    for tensor in listed:
+        node = _tensor(tensor, "an input").node
+        if not isinstance(node, Input):
+            raise GraphnetError(f"an input is made by gn.input, but {tensor!r} is a {node.kind}")
+        if node in nodes:
+            raise GraphnetError(f"the input {node.name!r} is given twice")
+        nodes.append(node)
+    return nodes
+
+
+def _structure(outputs: Any) -> tuple[list[Tensor], Callable[[list[Any]], Any]]:
+    """The tensors that are asked for, and how their values are given back."""
+    if isinstance(outputs, Tensor):
+        return [outputs], lambda results: results[0]
+    if isinstance(outputs, Mapping):
+        keys = list(outputs)
+        tensors = [_tensor(outputs[key], f"the output {key!r}") for key in keys]
+        return tensors, lambda results: dict(zip(keys, results, strict=True))
+    if isinstance(outputs, str) or not isinstance(outputs, Sequence):
+        raise GraphnetTypeError(
+            f"outputs are a tensor, a list or a dict of tensors, came {type(outputs).__name__}"
+        )
+    kind = tuple if isinstance(outputs, tuple) else list
+    return [_tensor(t, "an output") for t in outputs], kind
+
+
+def _updates(updates: Mapping[Tensor, Any]) -> dict[Node, Node]:
+    """Parameter or state -> new value, as nodes that fit."""
+    result: dict[Node, Node] = {}
+    for key, value in updates.items():
+        target = _tensor(key, "what is updated").node
+        if not isinstance(target, Parameter | State):
+            raise GraphnetError(
+                f"parameters and states are updated, but {key!r} is a {target.kind}"
+            )
+        new = as_tensor(value).node
+        if new.shape != target.shape or (new.dtype != target.dtype and target.dtype != "float"):
+            raise GraphnetError(
+                f"expected {target.dtype} {show_shape(target.shape)}, came {new.dtype} "
+                f"{show_shape(new.shape)}",
+                where=f"update of {target.name}",
+            )
+        result[target] = new
+    return result

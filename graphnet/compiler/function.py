@@ -1,0 +1,205 @@
+"""Listing -> the source of one function: forward or step."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphnet.compiler.aliases import sources
+from graphnet.compiler.identifiers import RESERVED
+from graphnet.compiler.listing import Listing
+from graphnet.compiler.statement import Statement
+from graphnet.errors import GraphnetError
+from graphnet.formula.extent import names, show_extent
+from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
+from graphnet.network.names import Namer
+
+__all__ = ["Function"]
+
+LINE = 99  # columns of a line with its comment
+BOUNDS = {"uniform": (0.0, 1.0), "normal": (0.0, 1.0)}  # what needs no scaling
+
+
+@dataclass
+class Function:
+    """What a function of the module needs to be written.
+
+    `inputs` are its arguments in call order; every other Input is drawn. `outputs` are the names
+    of the nodes it returns. It updates what the network updates.
+    """
+
+    name: str
+    network: Network
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    listing: Listing
+    dtype: str
+
+    def __post_init__(self) -> None:
+        network = self.network
+        self.variable = self.listing.variable
+        self.parameters = [name for name, _ in network.of(Parameter)]
+        self.states = [name for name, _ in network.of(State)]
+        given = set(self.inputs)
+        self.draws = [(name, node) for name, node in network.of(Input) if name not in given]
+        targets = [s.target for s in self.listing.statements]
+        self._namer = Namer([*RESERVED, *self.variable.values(), *targets])
+
+    @property
+    def arguments(self) -> list[str]:
+        """The words between the parentheses of its def."""
+        result = ["parameters"] * bool(self.parameters) + ["states"] * bool(self.states)
+        result += [self.variable[name] for name in self.inputs]
+        return result + ["rng=None"] * bool(self.draws)
+
+    def source(self) -> str:
+        """The def, whole."""
+        head = f"def {self.name}({', '.join(self.arguments)}):"
+        if len(head) > 79:
+            inside = textwrap.fill(
+                ", ".join(self.arguments), 79, initial_indent="    ", subsequent_indent="    "
+            )
+            head = f"def {self.name}(\n{inside},\n):"
+        body = [f'"""{self._summary()}"""', *self._reads(), *self._statements(), *self._finish()]
+        text = "\n".join(body)
+        return f"{head}\n{textwrap.indent(text, '    ', lambda line: line.strip() != '')}\n"
+
+    # -- its parts -------------------------------------------------------------------------------
+
+    def _summary(self) -> str:
+        """What goes in and what comes out, with shapes."""
+        given = [self._describe(name) for name in self.inputs]
+        back = [self._describe(name) for name in self.outputs]
+        text = f"{', '.join(given) or 'nothing'} -> {', '.join(back) or 'nothing'}"
+        if self.network.updates:
+            text += f"; updates {', '.join(self.network.updates)} in place"
+        lines = textwrap.wrap(text, 79 - 8, subsequent_indent="    ", break_long_words=False)
+        return "\n".join(lines) if len(lines) == 1 else "\n".join(lines) + "\n"
+
+    def _describe(self, name: str) -> str:
+        node = self.network.node(name)
+        kind = "" if node.dtype == "float" else f" {node.dtype}"
+        shape = f" {show_shape(node.shape)}" if node.shape else ""
+        return f"{self.variable.get(name, name)}{shape}{kind}"
+
+    def _reads(self) -> Iterator[str]:
+        """Parameters and states under their own names, sizes, and random draws."""
+        for store, held in (("parameters", self.parameters), ("states", self.states)):
+            for name in held:
+                yield f'{self.variable[name]} = {store}["{name}"]'
+        statements = self.listing.statements
+        start = [s for s in statements if not s.nodes and s.target in self.listing.sizes.values()]
+        yield from (f"{s.code}  # {s.comment}" for s in start)
+        if not self.draws:
+            return
+        yield "rng = generator if rng is None else rng"
+        known = {s.target for s in start}
+        for name, node in self.draws:
+            for size in dict.fromkeys(s for extent in node.shape for s in names(extent)):
+                variable = self.listing.sizes[size]
+                if variable not in known:
+                    known.add(variable)
+                    yield f"{variable} = {self._origin(size)}"
+            yield from self._draw(name, node)
+
+    def _origin(self, size: str) -> str:
+        for name in [*self.inputs, *self.parameters, *self.states]:
+            for axis, extent in enumerate(self.network.node(name).shape):
+                if not isinstance(extent, int) and show_extent(extent) == size:
+                    return f"{self.variable[name]}.shape[{axis}]"
+        raise GraphnetError(f"no input has an axis of size {size!r}, so its number is not known")
+
+    def _draw(self, name: str, node: Input) -> Iterator[str]:
+        distribution = node.distribution
+        if distribution is None:
+            raise GraphnetError(f"the input {name!r} is not given")
+        extents = ", ".join(show_extent(e, self.listing.sizes.__getitem__) for e in node.shape)
+        shape = f"({extents},)" if len(node.shape) == 1 else f"({extents})"
+        method = {"uniform": "random", "normal": "standard_normal"}.get(distribution.name)
+        if method is None:
+            raise GraphnetError(f"{name!r} is drawn from {distribution.name!r}, which is not known")
+        text = f"rng.{method}({shape}, np.{self.dtype})"
+        low, high = distribution.args or BOUNDS[distribution.name]
+        if (low, high) != BOUNDS[distribution.name]:
+            scale = high - low if method == "random" else high
+            text = f"{low!r} + {scale!r} * {text}"
+        arguments = ", ".join(f"{a:g}" for a in (low, high))
+        yield f"{self.variable[name]} = {text}  # {name} ~ {distribution.name}({arguments})"
+
+    def _statements(self) -> Iterator[str]:
+        """The listing's statements, a heading before each stage where there are several."""
+        sizes = set(self.listing.sizes.values())
+        statements = [s for s in self.listing.statements if s.nodes or s.target not in sizes]
+        several = len({s.stage for s in statements}) > 1
+        section: list[Statement] = []
+        for k, statement in enumerate(statements):
+            section.append(statement)
+            if k + 1 == len(statements) or statements[k + 1].stage != statement.stage:
+                if several:
+                    yield f"\n# -- {statement.stage}"
+                yield from commented(section)
+                section = []
+
+    def _finish(self) -> Iterator[str]:
+        """Writing the new values, all together after all were computed, and the return."""
+        updates = self.network.updates
+        before: dict[str, str] = {}  # node -> a copy of what an update is about to overwrite
+
+        def reference(name: str, keep: str = "") -> Iterator[str]:
+            overwritten = sources(self.network, name) & (updates.keys() - {keep})
+            if overwritten and name not in before:
+                before[name] = self._namer.made(f"{self.variable[name]}_before")
+                yield f"{before[name]} = {self.variable[name]}.copy()"
+
+        if updates:
+            for target, new in updates.items():
+                yield from reference(new, target)
+            for name in self.outputs:
+                yield from reference(name)
+            for target, new in updates.items():
+                yield f"{self.variable[target]}[...] = {before.get(new, self.variable[new])}"
+        results = [
+            scalar(self.network.node(name), before.get(name, self.variable[name]))
+            for name in self.outputs
+        ]
+        text = ", ".join(results)
+        if len(text) > 67:
+            inside = textwrap.fill(text, 71, initial_indent="    ", subsequent_indent="    ")
+            text = f"(\n{inside}\n)"
+        if results:
+            yield f"return {text}"
+
+
+def scalar(node: Node, text: str) -> str:
+    """A 0-d result as a Python number."""
+    return text if node.shape else f"{node.dtype}({text})"
+
+
+def commented(section: Sequence[Statement]) -> Iterator[str]:
+    """Statements with their formulas: at the end of the lines where all fit, else above them."""
+    comments = _comments(section)
+    rows = [(s.code, " ".join(c.split())) for s, c in zip(section, comments, strict=True)]
+    column = max(len(code) for code, _ in rows) + 2
+    ends = all("\n" not in code and column + 6 + len(text) <= LINE for code, text in rows)
+    for code, text in rows:
+        if ends:
+            yield f"{code:<{column}}# {text}" if text else code
+            continue
+        wrapped = textwrap.wrap(
+            text, LINE - 8, subsequent_indent="    ", break_long_words=False,
+            break_on_hyphens=False,
+        )  # fmt: skip
+        yield from (f"# {line}" for line in wrapped)
+        yield code
+
+
+def _comments(section: Sequence[Statement]) -> list[str]:
+    """The comment of each statement; one that computes no node says what it is a part of."""
+    result: list[str] = []
+    whole = ""
+    for s in reversed(section):
+        if s.nodes:
+            whole = s.nodes[-1]
+        result.append(s.comment or (f"a part of {whole}" if whole else ""))
+    return result[::-1]

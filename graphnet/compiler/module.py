@@ -1,0 +1,188 @@
+"""Listings -> the text of a whole module: what runs, and what `save` writes.
+
+The module imports numpy only. It has `forward(...)` and, where there are parameters, states or
+updates, `initial_parameters(seed)`, `initial_states()` and `step(...)`; run as a script it makes
+one call on sample data. The same network gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import graphnet
+from graphnet.compiler.function import Function
+from graphnet.compiler.listing import listing
+from graphnet.compiler.literals import kinds, literal
+from graphnet.compiler.samples import sample_lines
+from graphnet.compiler.stages import part
+from graphnet.errors import GraphnetError
+from graphnet.network.graph import Constant, Init, Network, Node, Parameter, State, show_shape
+from graphnet.ops import initializers
+
+__all__ = ["DTYPES", "Module", "emit"]
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Module:
+    """The text of a module and how a program calls it: `name(*stores, *inputs, [rng])`."""
+
+    source: str
+    name: str  # "step" where the network updates something, else "forward"
+    parameters: bool
+    states: bool
+    draws: bool
+
+
+def emit(
+    network: Network,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    dtype: str = "float32",
+    seed: int = 0,
+    predictions: Sequence[str] = (),
+) -> Module:
+    """The module of a network whose Inputs in `inputs` are arguments; the others are drawn.
+
+    Where the network updates something, `step` does it all and `forward` returns `predictions`
+    (the outputs, where none are named).
+    """
+    functions = []
+    if network.updates:
+        shown = list(dict.fromkeys(predictions or outputs))
+        ahead = part(network, shown)
+        needed = [name for name in inputs if name in ahead]
+        functions.append(_function("forward", ahead, needed, shown, dtype))
+    name = "step" if network.updates else "forward"
+    functions.append(_function(name, network, inputs, outputs, dtype))
+    main = functions[-1]
+    helpers = dict.fromkeys(h for f in functions for h in f.listing.helpers)
+    parts = [_head(main), *(h.strip() for h in helpers)]
+    parts += _initializers(network, dtype, seed)
+    constants = [*_constants(functions, dtype)]
+    if any(f.draws for f in functions):
+        constants.append(f"generator = np.random.default_rng([{seed}, 1])  # makes the draws")
+    if constants:
+        parts.append("\n".join(constants))
+    parts += [f.source().strip() for f in functions]
+    parts.append(_script(main))
+    source = "\n\n\n".join(parts).replace("\n\n\n", "\n\n", 1) + "\n"
+    return Module(source, main.name, bool(main.parameters), bool(main.states), bool(main.draws))
+
+
+def _function(
+    name: str, network: Network, inputs: Sequence[str], outputs: Sequence[str], dtype: str
+) -> Function:
+    return Function(name, network, inputs, outputs, listing(network, dtype), dtype)
+
+
+def _head(main: Function) -> str:
+    what = "A training step" if main.name == "step" else "A function"
+    lines = [f'"""{what}, written by graphnet {graphnet.__version__}; it needs NumPy only.', ""]
+    arguments = [a for a in main.arguments if a != "rng=None"]
+    if main.parameters:
+        lines.append("    parameters = initial_parameters(seed=0)")
+    if main.states:
+        lines.append("    states = initial_states()")
+    call = f"    {_result(main)} = {main.name}({', '.join(arguments)})"
+    lines += [call if len(call) <= 95 else f"    {main.name}(...)", ""]
+    lines += [
+        "Run as a script it makes one such call on sample data.",
+        '"""',
+        "",
+        "import numpy as np",
+    ]
+    return "\n".join(lines)
+
+
+def _result(main: Function) -> str:
+    return ", ".join(main.variable.get(name, name) for name in main.outputs) or "_"
+
+
+def _constants(functions: Sequence[Function], dtype: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for function in functions:
+        for name, node in function.network.of(Constant):
+            variable = function.variable[name]
+            if variable in seen:
+                continue
+            seen.add(variable)
+            array = np.asarray(node.array.array, kinds(dtype)[node.dtype])
+            yield f"{variable} = {literal(array, 79 - len(variable))}"
+
+
+def _initializers(network: Network, dtype: str, seed: int) -> Iterator[str]:
+    """initial_parameters and initial_states, with the functions they call."""
+    parameters, states = network.of(Parameter), network.of(State)
+    calls = [initializers.helper(node.init) for _, node in [*parameters, *states]]
+    yield from (initializers.HELPERS[name].strip() for name in dict.fromkeys(calls) if name)
+    if parameters or network.updates:
+        yield _initializer("initial_parameters", f"seed={seed}", parameters, dtype, seed)
+    if states:
+        yield _initializer("initial_states", "", states, dtype, seed)
+
+
+def _initializer(
+    name: str, arguments: str, nodes: Sequence[tuple[str, Node]], dtype: str, seed: int
+) -> str:
+    lines = [f"def {name}({arguments}):"]
+    lines.append(f'    """New arrays: {_shapes(nodes)}."""' if nodes else '    """Nothing."""')
+    texts = {key: _initial(key, node) for key, node in nodes}
+    if any("rng" in text for text in texts.values()):
+        lines.append(f"    rng = np.random.default_rng({'seed' if arguments else seed})")
+    if any(node.dtype != "float" for _, node in nodes):
+        kinds = {"float": f"np.{dtype}", "int": "np.intp", "bool": "bool"}
+        lines.append("    return {")
+        lines += [f'        "{k}": np.array({texts[k]}, {kinds[n.dtype]}),' for k, n in nodes]
+        return "\n".join([*lines, "    }"])
+    lines.append("    arrays = {")
+    lines += [f'        "{key}": {text},' for key, text in texts.items()]
+    lines.append("    }")
+    lines.append(f"    return {{name: np.array(a, np.{dtype}) for name, a in arrays.items()}}")
+    return "\n".join(lines)
+
+
+def _initial(name: str, node: Node) -> str:
+    assert isinstance(node, Parameter | State)
+    init: Init = node.init
+    shape = tuple(e for e in node.shape if isinstance(e, int))
+    if len(shape) < len(node.shape):
+        raise GraphnetError(
+            f"a {node.kind} has a shape of numbers, not {show_shape(node.shape)}", where=name
+        )
+    if init.array is not None:
+        array = np.asarray(init.array.array)  # type: ignore[attr-defined]
+        if array.shape != shape:
+            raise GraphnetError(
+                f"it has shape {show_shape(shape)} but starts at an array of shape "
+                f"{show_shape(array.shape)}",
+                where=name,
+            )
+        return literal(array.astype(np.float64) if array.dtype.kind == "f" else array, 70)
+    try:
+        return initializers.source(init, shape)
+    except GraphnetError as error:
+        raise GraphnetError(str(error), where=name) from None
+
+
+def _shapes(nodes: Sequence[tuple[str, Node]]) -> str:
+    text = ", ".join(f"{name} {show_shape(node.shape)}" for name, node in nodes)
+    return text if len(text) <= 70 else f"{nodes[0][0]} ... {nodes[-1][0]}, {len(nodes)} in all"
+
+
+def _script(main: Function) -> str:
+    """What `python step.py` does."""
+    lines = ['if __name__ == "__main__":']
+    lines += [f"    {line}" for line in sample_lines(main.network, main.inputs, main.variable)]
+    if main.parameters:
+        lines.append("    parameters = initial_parameters()")
+    if main.states:
+        lines.append("    states = initial_states()")
+    arguments = ", ".join(a for a in main.arguments if a != "rng=None")
+    label = ", ".join(main.outputs[:3]) or "done"
+    lines.append(f'    print("{label}:", {main.name}({arguments}))')
+    return "\n".join(lines)

@@ -1,0 +1,276 @@
+"""Program: compiled source that runs, with its own parameters, states and random generator."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import linecache
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphnet.compiler.aliases import sources
+from graphnet.compiler.entry import Entry, check_finite, check_labels
+from graphnet.compiler.identifiers import BUILTINS
+from graphnet.compiler.module import DTYPES, emit
+from graphnet.compiler.ranges import Bound, bounds
+from graphnet.compiler.stages import part
+from graphnet.compiler.stores import Store
+from graphnet.errors import GraphnetError, GraphnetFileError, GraphnetTypeError
+from graphnet.network.graph import Constant, Input, Network, Parameter, State
+
+__all__ = ["STYLES", "Program", "execute"]
+
+STYLES = ("plain",)
+_numbers = itertools.count(1)
+
+
+class Program:
+    """A compiled network: call it with arrays, in the order of its inputs or by their names.
+
+    Made by `gn.function` and `gn.training_step`. A call returns what was asked for, in the same
+    structure: fresh arrays, and Python numbers for what is 0-d. The arguments are never changed.
+
+    `source` is the text that runs, `network` what it was made from, `parameters` and `states`
+    mappings of its arrays, `generator` makes its random draws (PCG64, never NumPy's global one).
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        *,
+        restore: Callable[[list[Any]], Any] | None = None,
+        predictions: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        states: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        check: bool = False,
+        copy: bool = True,
+    ) -> None:
+        self.network = network
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.dtype = dtype
+        self._restore = restore or list
+        self._check = check
+        module = emit(network, inputs, outputs, dtype, seed, predictions)
+        self.source = module.source
+        namespace = execute(self, module.source, f"graphnet {module.name}")
+        self._function: Callable[..., Any] = namespace[module.name]
+        self.forward: Callable[..., Any] = namespace["forward"]
+        self._initial: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (
+            namespace.get("initial_parameters"), namespace.get("initial_states"),
+        )  # fmt: skip
+        self._seed = seed
+        self.parameters, self.states = self._stores(parameters, states)
+        self._before: tuple[Any, ...] = (
+            *([self.parameters.arrays] if module.parameters else []),
+            *([self.states.arrays] if module.states else []),
+        )  # fmt: skip
+        self._draws = module.draws
+        self.generator = _generator(seed)
+        self._copy = copy
+        self._leaves = frozenset(_leaves(network, self.outputs))
+        self._prepare_checks(check)
+
+    @property
+    def rewrites(self) -> tuple[Any, ...]:
+        """What was changed in the network before it was compiled."""
+        return tuple(self.network.graph.get("rewrites", ()))
+
+    def __repr__(self) -> str:
+        return f"<program ({', '.join(self.inputs)}) -> {', '.join(self.outputs) or 'nothing'}>"
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **given: Any) -> Any:
+        """One run. Raises GraphnetError where an argument does not fit its input."""
+        return self.run(*self.prepare(*args, **given))
+
+    def prepare(self, *args: Any, **given: Any) -> tuple[NDArray[Any], ...]:
+        """The arguments checked and cast, ready for `run`."""
+        arrays = self._entry(args, given)
+        if self._labels:
+            sizes = self._entry.sizes(arrays)
+            for bound, compute in self._labels:
+                check_labels(compute(arrays), bound, sizes, "node")
+        return arrays
+
+    def run(self, *arrays: NDArray[Any]) -> Any:
+        """One run on what `prepare` gave, without any check."""
+        if self._draws:
+            result = self._function(*self._before, *arrays, self.generator)
+        else:
+            result = self._function(*self._before, *arrays)
+        results = list(result) if len(self.outputs) > 1 else [result] if self.outputs else []
+        if self._copy:
+            self._separate(results)
+        if self._check:
+            for name, value in zip(self.outputs, results):
+                check_finite(name, np.asarray(value), "output")
+        return self._restore(results)
+
+    def _separate(self, results: list[Any]) -> None:
+        """Copies what may be a view of the program's arrays, of an argument or of another result.
+
+        An array without a base owns its memory; it may still be a parameter or an argument itself.
+        """
+        for k, result in enumerate(results):
+            if type(result) is np.ndarray and (
+                result.base is not None
+                or k in self._leaves
+                or any(result is r for r in results[:k])
+            ):
+                results[k] = result.copy()
+
+    # -- keeping ---------------------------------------------------------------------------------
+
+    def reset(self, seed: int | None = None) -> None:
+        """Parameters, states and generator as they were at first, or drawn from another seed.
+
+        What is shared with other programs is reset for them too.
+        """
+        seed = self._seed if seed is None else checked_seed(seed)
+        parameters, states = self._initial
+        if parameters:
+            self.parameters.update(parameters(seed))
+        if states:
+            self.states.update(states())
+        self.generator = _generator(seed)
+
+    def save(self, path: str | os.PathLike[str], style: str = "plain") -> None:
+        """Writes the source as a module that needs only NumPy; all of it or nothing.
+
+        Raises GraphnetFileError where the file cannot be written.
+        """
+        check_style(style)
+        write_atomically(Path(path), self.source)
+
+    def _stores(
+        self, parameters: Mapping[str, Any] | None, states: Mapping[str, Any] | None
+    ) -> tuple[Store, Store]:
+        """Stores of its own, or those of another program; a plain mapping gives first values."""
+        result = []
+        names = ([n for n, _ in self.network.of(k)] for k in (Parameter, State))
+        seeds: tuple[tuple[int, ...], ...] = ((self._seed,), ())
+        for kind, given, initial, seed, own in zip(
+            ("parameter", "state"), (parameters, states), self._initial, seeds, names
+        ):
+            arrays = initial(*seed) if initial and own else {}
+            store = Store(kind, arrays)
+            if isinstance(given, Store):
+                given.shared(arrays)
+                store = given
+            elif given is not None:
+                store.update(given)
+            result.append(store)
+        return result[0], result[1]
+
+    def _prepare_checks(self, finite: bool) -> None:
+        """Which labels are checked where: inputs, constants, and what is computed from them."""
+        found = bounds(self.network)
+        own = [b for b in found if b.name in self.inputs]
+        self._entry = Entry(self.network, self.inputs, self.dtype, own, finite)
+        self._labels: list[tuple[Bound, Callable[[Sequence[NDArray[Any]]], NDArray[Any]]]] = []
+        for bound in found:
+            node = self.network.node(bound.name)
+            if isinstance(node, Constant):
+                array = np.asarray(node.array.array, np.intp)  # type: ignore[attr-defined]
+                if isinstance(bound.size, int):
+                    check_labels(array, bound, {})
+                else:
+                    self._labels.append((bound, lambda _, array=array: array))  # type: ignore[misc]
+            elif not isinstance(node, Input):
+                self._labels.append((bound, self._computed(bound)))
+
+    def _computed(self, bound: Bound) -> Callable[[Sequence[NDArray[Any]]], NDArray[Any]]:
+        """What computes an int tensor from the inputs, ahead of the run that reads with it."""
+        network = part(self.network, [bound.name])
+        needed = [k for k, name in enumerate(self.inputs) if name in network]
+        module = emit(network, [self.inputs[k] for k in needed], [bound.name], self.dtype)
+        if module.draws:
+            raise GraphnetError(
+                f"it is computed from random draws and picks from axis {bound.axis} of "
+                f"{bound.indexed}; its range cannot be checked before it is drawn",
+                where=bound.name,
+            )
+        forward = execute(self, module.source, f"graphnet labels {bound.name}")["forward"]
+        stores = [self.parameters.arrays] * module.parameters
+        stores += [self.states.arrays] * module.states
+        return lambda arrays: np.asarray(forward(*stores, *(arrays[k] for k in needed)), np.intp)
+
+
+def execute(owner: object, source: str, name: str) -> dict[str, Any]:
+    """The names that a module's text defines; tracebacks and debuggers show its lines."""
+    filename = f"<{name} {next(_numbers)}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    weakref.finalize(owner, linecache.cache.pop, filename, None)
+    allowed = {word: getattr(builtins, word) for word in BUILTINS}
+    namespace: dict[str, Any] = {
+        "__name__": name.replace(" ", "_"),
+        "__builtins__": allowed | {"__import__": _import_numpy},
+    }
+    exec(compile(source, filename, "exec"), namespace)
+    return namespace
+
+
+def _import_numpy(name: str, *_: Any) -> Any:
+    if name != "numpy":
+        raise GraphnetError(f"emitted code imports numpy only, not {name}")
+    return np
+
+
+def _leaves(network: Network, outputs: Sequence[str]) -> Iterator[int]:
+    """Which results may be an argument, a parameter, a state or a constant itself."""
+    for k, name in enumerate(outputs):
+        if any(not network.node(s).operands for s in sources(network, name)):
+            yield k
+
+
+def _generator(seed: int) -> np.random.Generator:
+    # Another stream than that of the first parameters, and the one the saved module draws from.
+    return np.random.default_rng([seed, 1])
+
+
+def checked_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise GraphnetTypeError(f"a seed is an int that is not negative, came {seed!r}")
+    return int(seed)
+
+
+def check_style(style: str) -> None:
+    if style not in STYLES:
+        raise GraphnetError(f"there is no style {style!r}; known: {', '.join(STYLES)}")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """The text in a file, by one os.replace: a reader sees the old file or the new one."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise GraphnetFileError(f"cannot be written: {error.strerror}", where=str(path)) from None
+
+
+def check_options(dtype: str, style: str, seed: Any) -> None:
+    """Raises GraphnetError for an unknown dtype or style, GraphnetTypeError for no seed."""
+    check_style(style)
+    checked_seed(seed)
+    if dtype not in DTYPES:
+        raise GraphnetError(f"a program computes in {' or '.join(DTYPES)}, not in {dtype!r}")

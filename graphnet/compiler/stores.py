@@ -1,0 +1,101 @@
+"""The arrays a program keeps: its parameters and its states, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+
+__all__ = ["MissingNameError", "Store"]
+
+
+class MissingNameError(GraphnetError, KeyError):
+    """A name that a store does not have; a KeyError too, as every mapping raises."""
+
+    def __str__(self) -> str:  # KeyError would show the message in quotes
+        return str(self.args[0])
+
+
+class Store(MutableMapping[str, NDArray[Any]]):
+    """Arrays by name, of fixed shape and dtype; what it gives is the array itself.
+
+    Assignment copies the values in. Programs that share a store see one another's updates.
+
+    >>> store = Store("parameter", {"W": np.zeros((2, 2), np.float32)})
+    >>> store["W"] = [[1, 2], [3, 4]]
+    >>> store["W"] *= 2
+    >>> store["W"].tolist()
+    [[2.0, 4.0], [6.0, 8.0]]
+    >>> store["V"]
+    Traceback (most recent call last):
+        ...
+    graphnet.compiler.stores.MissingNameError: there is no parameter 'V'; known: W
+    """
+
+    def __init__(self, kind: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.kind = kind
+        self.arrays = dict(arrays)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        try:
+            return self.arrays[name]
+        except KeyError:
+            tail = did_you_mean(str(name), self.arrays)
+            raise MissingNameError(f"there is no {self.kind} {name!r}{tail}") from None
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        held = self[name]
+        held[...] = self.fitted(name, value)
+
+    def fitted(self, name: str, value: Any) -> NDArray[Any]:
+        """The value as an array that may be copied into `name`.
+
+        Raises GraphnetError for another shape, GraphnetTypeError for another kind of elements.
+        """
+        held, where = self[name], f"{self.kind} {name}"
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise GraphnetTypeError(f"not an array: {error}", where=where) from None
+        if array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, held.dtype, "same_kind"):
+            raise GraphnetTypeError(
+                f"expected values of dtype {held.dtype}, came {array.dtype}", where=where
+            )
+        if array.shape != held.shape:
+            raise GraphnetError(f"expected shape {held.shape}, came {array.shape}", where=where)
+        return array
+
+    def __delitem__(self, name: str) -> None:
+        raise GraphnetError(f"a {self.kind} cannot be deleted: {name!r}")
+
+    def update(self, other: Any = (), /, **more: Any) -> None:
+        """Assigns several at once, or none where one does not fit."""
+        given = dict(other, **more)
+        fitted = {name: self.fitted(name, value) for name, value in given.items()}
+        for name, array in fitted.items():
+            self.arrays[name][...] = array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name} {a.shape}" for name, a in self.arrays.items())
+        return f"<{self.kind}s: {inside}>" if inside else f"<no {self.kind}s>"
+
+    def shared(self, needed: Mapping[str, NDArray[Any]]) -> None:
+        """Raises GraphnetError unless this store has every needed name with its shape and dtype."""
+        for name, array in needed.items():
+            held = self[name]
+            if (held.shape, held.dtype) != (array.shape, array.dtype):
+                raise GraphnetError(
+                    f"the shared one is {held.dtype} {held.shape}, the program needs "
+                    f"{array.dtype} {array.shape}",
+                    where=f"{self.kind} {name}",
+                )
