@@ -146,9 +146,9 @@ class Printer:
         return Code(f"{name}({', '.join(a.text for a in args)})")
 
     def _typed_branch(self, value: Value, args: Sequence[Code]) -> Code:
-        """np.where of two Python numbers would be float64: the first is given the dtype."""
+        """np.where of two Python numbers does not know the dtype: the first is given it."""
         both_host = value.args[1][0].host and value.args[2][0].host
-        if both_host and value.dtype == "float" and self.dtype != "float64":
+        if both_host and value.dtype == "float":
             return Code(f"{self.kind(value)}({args[1].text})")
         return args[1]
 
