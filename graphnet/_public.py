@@ -9,6 +9,9 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.layers": "Activation Dense Dropout Embedding Flatten Input Residual",
     "graphnet.ops.regularizers": "L1 L2",
     "graphnet.compiler.check_gradients": "check_gradients",
+    "graphnet.ops.optimizers": "Adadelta Adagrad Adam AdamW Adamax Lion NAdam Optimizer RAdam "
+    "RMSprop SGD",
+    "graphnet.ops.schedules": "schedules",
 }
 
 PUBLIC: dict[str, str] = {

@@ -44,7 +44,7 @@ _FUNCTIONS: dict[type[Basic], Callable[..., Any]] = {
     sympy.sin: ieee.sin, sympy.cos: ieee.cos, sympy.tan: ieee.tan, sympy.sinh: ieee.sinh,
     sympy.cosh: ieee.cosh, sympy.tanh: ieee.tanh, sympy.atan: ieee.atan, sympy.erf: ieee.erf,
     fn.sign: ieee.sign, fn.Abs: ieee.absolute, fn.Max: ieee.largest, fn.Min: ieee.smallest,
-    fn.Heaviside: ieee.heaviside, fn.expw: ieee.expw,
+    fn.Heaviside: ieee.heaviside, fn.expw: ieee.expw, fn.floor: ieee.floor,
     sympy.Add: lambda *terms: sum(terms[1:], terms[0]),
     sympy.StrictLessThan: lambda a, b: a.real < b.real,
     sympy.LessThan: lambda a, b: a.real <= b.real,

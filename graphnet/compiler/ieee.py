@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Iterable
 
 __all__ = [
-    "Number", "absolute", "atan", "cos", "cosh", "divide", "erf", "exp", "expm1", "expw",
+    "Number", "absolute", "atan", "cos", "cosh", "divide", "erf", "exp", "expm1", "expw", "floor",
     "heaviside", "largest", "log", "log1p", "logsumexp", "power", "real", "sign", "sin", "sinh",
     "smallest", "sqrt", "tan", "tanh",
 ]  # fmt: skip
@@ -147,6 +147,11 @@ def _power_step(base: Number, exponent: Number) -> complex:
 def absolute(x: Number) -> Number:
     """|x|; a nan stays one."""
     return -x if x.real < 0 else x if isinstance(x, complex) else abs(x)
+
+
+def floor(x: Number) -> Number:
+    """The largest integer not above x; nan and infinities stay."""
+    return float(math.floor(x.real)) if math.isfinite(x.real) else x
 
 
 def sign(x: Number) -> Number:

@@ -22,8 +22,8 @@ from sympy import Basic, Expr, Function, Integer, Rational, S
 from sympy.logic.boolalg import Boolean, BooleanFunction
 
 __all__ = [
-    "FUNCTIONS", "SLOPES", "Abs", "Heaviside", "Holds", "Max", "Min", "expm1", "expw", "log1p",
-    "sign", "where",
+    "FUNCTIONS", "SLOPES", "Abs", "Heaviside", "Holds", "Max", "Min", "expm1", "expw", "floor",
+    "log1p", "sign", "where",
 ]  # fmt: skip
 
 
@@ -104,6 +104,20 @@ class Heaviside(Scalar):
         return where(sympy.Eq(self.args[0], 0), Integer(1), Integer(0))
 
 
+class floor(Scalar):
+    """The largest integer that is not above x; slope 0."""
+
+    nargs = 1
+    ufunc = "floor"
+
+    @classmethod
+    def eval(cls, *args: Any) -> Expr | None:
+        return sympy.floor(args[0]) if args[0].is_number else None
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return Integer(0)
+
+
 class Extremum(Scalar):
     """Max and Min of two or more scalars: the slope goes to the winner, ties share evenly."""
 
@@ -112,7 +126,8 @@ class Extremum(Scalar):
         if len(args) == 1 or all(a == args[0] for a in args):
             return args[0]
         if all(
-            a.is_number and a.is_comparable or a in (S.Infinity, S.NegativeInfinity) for a in args
+            (a.is_number and a.is_comparable) or a in (S.Infinity, S.NegativeInfinity)
+            for a in args
         ):
             return (sympy.Max if cls is Max else sympy.Min)(*args)
         return None
@@ -198,6 +213,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": sympy.sin, "cos": sympy.cos, "tan": sympy.tan, "sinh": sympy.sinh, "cosh": sympy.cosh,
     "tanh": sympy.tanh, "atan": sympy.atan, "erf": sympy.erf, "sign": sign, "Abs": Abs,
     "Max": Max, "Min": Min, "Heaviside": Heaviside, "where": where, "expw": expw,
+    "floor": floor,
     "abs": Abs, "maximum": Max, "minimum": Min,
 }  # fmt: skip
 
@@ -208,6 +224,7 @@ SLOPES: dict[str, tuple[str, ...]] = {
     "Max": ("1 to the largest, ties share evenly",),
     "Min": ("1 to the smallest, ties share evenly",),
     "sign": ("0",),
+    "floor": ("0",),
     "Heaviside": ("0", "where(x==0, 1, 0)"),
     "log1p": ("1/(1+x)",),
     "expm1": ("exp(x)",),
