@@ -90,10 +90,9 @@ def _contract(
     shared = sorted((p for p in a.labels if p in b.labels and p not in contracted), key=rank)
     own_a = [p for p in a.labels if p not in b.labels]
     own_b = [p for p in b.labels if p not in a.labels]
-    if own_b and (not own_a or min(map(rank, own_b)) < min(map(rank, own_a))):
+    if own_a and own_b and min(map(rank, own_b)) < min(map(rank, own_a)):
         # The factor that holds the first wanted loop stands first: Y[n,o] is x @ W, not W.T @ x.T
-        if own_a:
-            a, b, own_a, own_b = b, a, own_b, own_a
+        a, b, own_a, own_b = b, a, own_b, own_a
     extents = dict(zip(a.labels, a.value.extents, strict=True))
     extents |= dict(zip(b.labels, b.value.extents, strict=True))
     kept = [*shared, *own_a, *own_b]

@@ -12,15 +12,16 @@ from typing import Any
 
 import sympy
 
+from graphnet.compiler.code import AND, ATOM, CHOICE, COMPARE, OR, POWER, PRODUCT, SUM, UNARY, Code
+from graphnet.compiler.products import contracted
 from graphnet.compiler.values import Axes, Value
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, show_extent
 from graphnet.formula.extent import add as plus
 from graphnet.formula.extent import mul as times
 
-__all__ = ["Code", "Printer"]
+__all__ = ["Printer"]
 
-ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARE, CHOICE = 16, 14, 13, 12, 11, 9, 7, 6, 1
 
 INFIX: dict[str, tuple[str, int]] = {
     "add": (" + ", SUM), "subtract": (" - ", SUM), "multiply": (" * ", PRODUCT),
@@ -30,25 +31,13 @@ INFIX: dict[str, tuple[str, int]] = {
     "greater_equal": (" >= ", COMPARE), "equal": (" == ", COMPARE), "not_equal": (" != ", COMPARE),
 }  # fmt: skip
 CALLS: dict[str, str] = {
-    "absolute": "np.abs", "erf": "erf", "expw": "expw", "clip": "np.clip",
-    **{
-        name: f"np.{name}"
-        for name in "exp log sin cos tan sinh cosh tanh arctan sign log1p expm1 sqrt maximum "
-        "minimum where heaviside floor".split()
-    },
+    "absolute": "np.abs", "erf": "erf", "expw": "expw", "clip": "np.clip", "exp": "np.exp",
+    "log": "np.log", "sin": "np.sin", "cos": "np.cos", "tan": "np.tan", "sinh": "np.sinh",
+    "cosh": "np.cosh", "tanh": "np.tanh", "arctan": "np.arctan", "sign": "np.sign",
+    "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "maximum": "np.maximum",
+    "minimum": "np.minimum", "where": "np.where", "heaviside": "np.heaviside",
+    "floor": "np.floor",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Code:
-    """An expression and how tightly it binds."""
-
-    text: str
-    level: int = ATOM
-
-    def at(self, level: int) -> str:
-        """The text, in parentheses where it binds less tightly than the place needs."""
-        return self.text if self.level >= level else f"({self.text})"
 
 
 @dataclass
@@ -260,7 +249,7 @@ class Printer:
     def _take(self, value: Value) -> Code:
         (source, _), *indices = value.args
         extra: Any = value.extra
-        first, count, inner, empty = extra
+        first, _, inner, empty = extra
         if empty:
             return Code(f"np.zeros({self.shape(value.extents)}, {self.kind(value)})")
         entries = [":"] * first + [self.aligned(v, axes, inner).text for v, axes in indices]
@@ -326,36 +315,6 @@ class Printer:
         stable = ', kind="stable"' if value.op == "argsort" else ""
         return Code(f"np.{value.op}({self.code(arg).text}, axis={value.extra}{stable})")
 
-    # -- matrix products -------------------------------------------------------------------------
-
-    def _contract(self, value: Value) -> Code:
-        (a, axes_a), (b, axes_b) = value.args
-        shared = [k for k in axes_a if k in axes_b and k < value.rank]
-        summed = [k for k in axes_a if k >= value.rank]
-        own_a = [k for k in axes_a if k not in axes_b]
-        own_b = [k for k in axes_b if k not in axes_a]
-        if len(summed) == 1 and len(own_a) <= 1 and len(own_b) <= 1 and not shared:
-            left = self._ordered(a, axes_a, [*own_a, *summed])
-            right = self._ordered(b, axes_b, [*summed, *own_b])
-            return Code(f"{left.at(PRODUCT)} @ {right.at(UNARY)}", PRODUCT)
-        if len(summed) == 1 and len(own_b) == 1 and not shared and axes_a[-1] == summed[0]:
-            right = self._ordered(b, axes_b, [*summed, *own_b])
-            return Code(f"{self.code(a).at(PRODUCT)} @ {right.at(UNARY)}", PRODUCT)
-        if shared and len(summed) == len(own_a) == len(own_b) == 1:
-            left = self._ordered(a, axes_a, [*shared, *own_a, *summed])
-            right = self._ordered(b, axes_b, [*shared, *summed, *own_b])
-            return Code(f"{left.at(PRODUCT)} @ {right.at(UNARY)}", PRODUCT)
-        if not shared:
-            dims = ([axes_a.index(k) for k in summed], [axes_b.index(k) for k in summed])
-            return Code(f"np.tensordot({self.code(a).text}, {self.code(b).text}, axes={dims})")
-        letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        pattern = ",".join("".join(letters[k] for k in axes) for axes in (axes_a, axes_b))
-        out = letters[: value.rank]
-        return Code(f'np.einsum("{pattern}->{out}", {self.code(a).text}, {self.code(b).text})')
-
-    def _ordered(self, value: Value, axes: Axes, wanted: Sequence[int]) -> Code:
-        return self.transposed(self.code(value), [axes.index(k) for k in wanted])
-
     def _result(self, value: Value) -> Code:
         raise GraphnetError(f"{value!r} must have a variable: a loop assigns it")
 
@@ -372,6 +331,6 @@ WRITERS: Mapping[str, Callable[[Printer, Value], Code]] = {
     "slice": Printer._slice, "take": Printer._take, "pad": Printer._pad,
     "reshape": Printer._reshape, "transpose": Printer._transpose,
     "broadcast": Printer._broadcast, "place": Printer._place, "scatter": Printer._scatter,
-    "argmax": Printer._order, "argsort": Printer._order, "contract": Printer._contract,
+    "argmax": Printer._order, "argsort": Printer._order, "contract": contracted,
     "result": Printer._result,
 }  # fmt: skip

@@ -62,9 +62,7 @@ def listing(network: Network, dtype: str = "float32") -> Listing:
         for s in sizes if s in used
     ]  # fmt: skip
     helpers = tuple(text for name, text in HELPERS.items() if name in writer.printer.helpers)
-    return Listing(
-        tuple([*first, *statements]), helpers, variable, {s: size_names[s] for s in sizes}
-    )
+    return Listing((*first, *statements), helpers, variable, {s: size_names[s] for s in sizes})
 
 
 def _sizes(network: Network) -> list[str]:

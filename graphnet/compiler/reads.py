@@ -173,7 +173,7 @@ class Reader:
                 more |= set(range(min(advanced), max(advanced) + 1)) - advanced
             grown = bool(more)
             advanced |= more
-        value, at = self._slice(value, subs, sizes, basics, advanced)
+        value = self._slice(value, subs, sizes, basics, advanced)
         kept = [k for k in range(len(subs)) if k in advanced or labels[k] != -1]
         if not advanced:
             return Local(value, tuple(labels[k] for k in kept))  # type: ignore[misc]
@@ -186,7 +186,7 @@ class Reader:
         sizes: Sequence[Extent],
         basics: Sequence[tuple[Extent, Extent, int] | None],
         advanced: set[int],
-    ) -> tuple[Value, None]:
+    ) -> Value:
         """The basic slicing of the axes that are not advanced; one element drops its axis."""
         pattern: list[tuple[Extent, Extent, Extent] | Extent | None] = []
         extents, axes, place = [], [], 0
@@ -209,11 +209,11 @@ class Reader:
             )
             extents.append(count)
         if all(p is None for p in pattern):
-            return value, None
+            return value
         made = self.values.make(
             "slice", [(value, tuple(axes))], extents, value.dtype, tuple(pattern)
         )
-        return made, None
+        return made
 
     def _take(
         self,
