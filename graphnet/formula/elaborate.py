@@ -19,7 +19,7 @@ from graphnet.formula.formula import (
     REDUCTIONS, Equation, Formula, Read, dim_symbol, hole, index_symbol, normalize, size_symbol,
 )  # fmt: skip
 from graphnet.formula.subscript import Affine, Gather
-from graphnet.formula.grammar import (
+from graphnet.formula.syntax import (
     Binary, Bool, Call, Compare, Name, Negative, Not, Number, Reading, Statement, Tree, fail,
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.elaborate import Elaborator, Scope
 from graphnet.formula.extent import Extent, Poly, named
 from graphnet.formula.formula import Equation
-from graphnet.formula.grammar import (
+from graphnet.formula.syntax import (
     Binary, Bool, Call, Compare, Name, Negative, Not, Number, Reading, Statement, Tree, fail,
     syntax,
 )  # fmt: skip
