@@ -210,10 +210,9 @@ class Reader:
             extents.append(count)
         if all(p is None for p in pattern):
             return value
-        made = self.values.make(
+        return self.values.make(
             "slice", [(value, tuple(axes))], extents, value.dtype, tuple(pattern)
         )
-        return made
 
     def _take(
         self,
