@@ -8,6 +8,7 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.layer": "Layer",
     "graphnet.ops.layers": "Activation Dense Dropout Embedding Flatten Input Residual",
     "graphnet.ops.regularizers": "L1 L2",
+    "graphnet.compiler.build": "function training_step",
     "graphnet.compiler.check_gradients": "check_gradients",
     "graphnet.ops.optimizers": "Adadelta Adagrad Adam AdamW Adamax Lion NAdam Optimizer RAdam "
     "RMSprop SGD",

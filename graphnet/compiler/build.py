@@ -53,9 +53,7 @@ def function(
     check_options(dtype, style, seed)
     given = _inputs(inputs)
     wanted, restore = _structure(outputs)
-    network = Network.collect(
-        {f"out{k}": t.node for k, t in enumerate(wanted)}, _updates(updates or {}), extra=given
-    )
+    network = _collected({f"out{k}": t.node for k, t in enumerate(wanted)}, updates or {}, given)
     network, names = _named(network, given, stabilize)
     return Program(
         network, names, list(network.outputs.values()), restore=restore, parameters=parameters,
@@ -97,7 +95,7 @@ def training_step(
         )
     wanted, restore = _structure(outputs)
     keys = {"loss": loss.node} | {f"out{k}": t.node for k, t in enumerate(wanted)}
-    network = Network.collect(keys, _updates(updates or {}), extra=given)
+    network = _collected(keys, updates or {}, given)
     network, names = _named(network, given, stabilize)
     network = _trained(network, optimizer)
     shown = list(network.outputs.values())
@@ -127,6 +125,20 @@ def _trained(network: Network, optimizer: Optimizer) -> Network:
     network = in_order(network, {node: network.stage(name) for name, node in network.items()})
     network.graph["rewrites"] = rewrites
     return network
+
+
+def _collected(
+    outputs: Mapping[str, Node], updates: Mapping[Tensor, Any], given: Sequence[Node]
+) -> Network:
+    """The network of a program; a nameless new value of W is called W_new where that is free."""
+    new = _updates(updates)
+    network = Network.collect(outputs, new, extra=given)
+    names = {node: name for name, node in network.items()}
+    for target, node in new.items():
+        wish = f"{names[target]}_new"
+        if node.name is None and node.operands and wish not in names.values():
+            names[node] = wish
+    return Network.collect(outputs, new, names=names, extra=given)
 
 
 def _named(network: Network, given: Sequence[Node], stabilize: bool) -> tuple[Network, list[str]]:

@@ -92,7 +92,7 @@ class Entry:
             array = np.asarray(value)
         except ValueError as error:
             raise GraphnetTypeError(f"not an array: {error}", where=where) from None
-        kind = array.dtype.kind
+        kind: str = array.dtype.kind
         legal = {"float": "fiub", "int": "iu", "bool": "b"}[node.dtype]
         if array.size == 0 and not isinstance(value, np.ndarray):
             kind = legal[0]  # an empty list has no dtype of its own

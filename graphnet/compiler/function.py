@@ -71,11 +71,15 @@ class Function:
         """What goes in and what comes out, with shapes."""
         given = [self._describe(name) for name in self.inputs]
         back = [self._describe(name) for name in self.outputs]
-        text = f"{', '.join(given) or 'nothing'} -> {', '.join(back) or 'nothing'}"
+        paragraphs = [f"{', '.join(given) or 'nothing'} -> {', '.join(back) or 'nothing'}"]
         if self.network.updates:
-            text += f"; updates {', '.join(self.network.updates)} in place"
-        lines = textwrap.wrap(text, 79 - 8, subsequent_indent="    ", break_long_words=False)
-        return "\n".join(lines) if len(lines) == 1 else "\n".join(lines) + "\n"
+            paragraphs.append(f"Updates {', '.join(self.network.updates)} in place.")
+        wrapped = [
+            textwrap.wrap(p, 72, subsequent_indent="    ", break_long_words=False)
+            for p in paragraphs
+        ]
+        text = "\n\n".join("\n".join(lines) for lines in wrapped)
+        return f"{text}\n" if "\n" in text else text
 
     def _describe(self, name: str) -> str:
         node = self.network.node(name)
@@ -157,6 +161,7 @@ class Function:
                 yield from reference(new, target)
             for name in self.outputs:
                 yield from reference(name)
+            yield "# every new value was computed; now they are written"
             for target, new in updates.items():
                 yield f"{self.variable[target]}[...] = {before.get(new, self.variable[new])}"
         results = [

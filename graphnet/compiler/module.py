@@ -70,7 +70,7 @@ def emit(
         parts.append("\n".join(constants))
     parts += [f.source().strip() for f in functions]
     parts.append(_script(main))
-    source = "\n\n\n".join(parts).replace("\n\n\n", "\n\n", 1) + "\n"
+    source = "\n\n\n".join(parts) + "\n"
     return Module(source, main.name, bool(main.parameters), bool(main.states), bool(main.draws))
 
 
