@@ -70,6 +70,8 @@ def computed(
     A "+=" whose target is plain and covers the array is turned into the "=" it equals.
     """
     extents, shape, spelling = tuple(extents), tuple(shape), tuple(spelling)
+    if f.holes() != tuple(range(len(f.reads))):  # a tensor that stands in subscripts only
+        f = normalize(f)
     f, extents, spelling = _drop_unit_loops(f, extents, spelling)
     plain = f.plain_target
     if f.accumulate and plain is not None and tuple(extents[p] for p in plain) == shape:
