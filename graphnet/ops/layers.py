@@ -5,38 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.extent import Extent, product
 from graphnet.network.graph import Distribution, show_shape
 from graphnet.network.graph import Input as InputNode
-from graphnet.ops import activations
-from graphnet.ops.arrays import reshape
+from graphnet.ops.activations import activation as function_of
 from graphnet.ops.define import formula, input
 from graphnet.ops.layer import Layer, require_width
 from graphnet.ops.regularizers import Regularizer
+from graphnet.ops.shaping import reshape, take
 from graphnet.ops.tensor import Tensor
 
 __all__ = ["Activation", "Dense", "Dropout", "Embedding", "Flatten", "Input", "Residual"]
 
 LEADING = "ntuvwabcdefgh"  # the indices of the axes before the last: sample, time, ...
-
-
-def activation(given: str | Callable[[Tensor], Tensor] | None) -> Callable[[Tensor], Tensor] | None:
-    """The function that a name stands for; None and "linear" are no function.
-
-    Raises GraphnetError for an unknown name.
-    """
-    if given is None or given == "linear":
-        return None
-    if isinstance(given, str):
-        if given not in activations.__all__:
-            tail = did_you_mean(given, activations.__all__)
-            raise GraphnetError(f"there is no activation {given!r}{tail}")
-        found: Callable[[Tensor], Tensor] = getattr(activations, given)
-        return found
-    if not callable(given):
-        raise GraphnetTypeError(f"an activation is a name or a function, not {given!r}")
-    return given
 
 
 class Input(Layer):
@@ -94,7 +76,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(name)
         self.units = _count("units", units)
-        self.activation = _activation(activation)
+        self.activation = function_of(activation)
         self.use_bias, self.init, self.bias_init = use_bias, init, bias_init
         self.regularizer, self.trainable = regularizer, trainable
 
@@ -119,8 +101,7 @@ class Dense(Layer):
             z = formula(f"{text} + b[o]", x=x, W=self.W, b=self.b)
         else:
             z = formula(text, x=x, W=self.W)
-        z = self.named("Z", z)
-        return z if self.activation is None else self.named("A", self.activation(z))
+        return self.named("A", self.activation(self.named("Z", z)))
 
 
 class Embedding(Layer):
@@ -148,10 +129,7 @@ class Embedding(Layer):
     def call(self, x: Tensor, training: bool) -> Tensor:
         if x.dtype != "int":
             raise GraphnetTypeError(f'{self.label} takes ints (dtype="int"), not {x.dtype}')
-        lead = ",".join(LEADING[: len(x.shape)])
-        read = f"x[{lead}]" if lead else "x"
-        target = f"{lead},o" if lead else "o"
-        return self.named("Z", formula(f"Z[{target}] = W[{read},o]", x=x, W=self.W))
+        return self.named("Z", take(self.W, x, axis=0))
 
 
 class Activation(Layer):
@@ -167,10 +145,10 @@ class Activation(Layer):
         self, function: str | Callable[[Tensor], Tensor] | None, name: str | None = None
     ) -> None:
         super().__init__(name)
-        self.function = _activation(function)
+        self.function = function_of(function)
 
     def call(self, x: Tensor, training: bool) -> Tensor:
-        return x if self.function is None else self.named("A", self.function(x))
+        return self.named("A", self.function(x))
 
 
 class Flatten(Layer):
@@ -238,9 +216,6 @@ class Residual(Layer):
                 f"which has another shape, {show_shape(y.shape)}"
             )
         return x + y
-
-
-_activation = activation  # the arguments of that name hide it
 
 
 def _count(what: str, value: int) -> int:
