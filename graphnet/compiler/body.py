@@ -100,15 +100,13 @@ class Context:
         return self.values.size(extent)
 
     def _add(self, expr: sympy.Add, dtype: str) -> Local:
-        """Terms with the same size of coefficient share it; the smaller arrays are added first."""
-        parts = terms(expr)
-        sizes = {t.as_coeff_Mul()[0] for _, t in parts}
-        size = sizes.pop() if len(sizes) == 1 else sympy.Integer(1)
-        if size != 1 and not any(t.is_number for _, t in parts):
-            parts = [(minus, t / size) for minus, t in parts]
-            total = self._total([(self.local(t, dtype), minus) for minus, t in parts], dtype)
-            return self._scaled(total, size, dtype)
-        return self._total([(self.local(t, dtype), minus) for minus, t in parts], dtype)
+        """A scalar that all terms share is applied once, to their sum."""
+        parts = [(minus, *split_scale(t)) for minus, t in terms(expr)]
+        scale = parts[0][1]
+        if scale != 1 and all(s in (scale, -scale) for _, s, _ in parts):
+            inner = [(self.local(t, dtype), minus != (s != scale)) for minus, s, t in parts]
+            return self._scaled_by(self._total(inner, dtype), scale, dtype)
+        return self._total([(self.local(t, dtype), minus) for minus, t in terms(expr)], dtype)
 
     def _total(self, parts: list[tuple[Local, bool]], dtype: str) -> Local:
         """+ and - of locals; a leading minus only where every term is negative."""
@@ -140,17 +138,28 @@ class Context:
         assert top is not None
         return self._scaled(top, coefficient, dtype)
 
+    def _scaled_by(self, a: Local, scale: Any, dtype: str) -> Local:
+        """A local times a scalar made of numbers and sizes."""
+        coefficient, rest = scale.as_coeff_Mul()
+        above, below = fraction(rest) if isinstance(rest, sympy.Mul) else fraction_of_one(rest)
+        for factor in above:
+            a = self.values.pointwise("multiply", [self.local(factor, dtype), a], dtype)
+        if below:
+            bottom = self._product([self.local(f, dtype) for f in below], dtype)
+            assert bottom is not None
+            a = self.values.pointwise("divide", [a, bottom], dtype)
+        return self._scaled(a, coefficient, dtype)
+
     def _scaled(self, a: Local, coefficient: Any, dtype: str) -> Local:
+        """A local times a number: 0.1 * a, but a / 3 and a / 32."""
         if coefficient == 1:
             return a
         if coefficient == -1:
             return self.values.pointwise("negative", [a], dtype)
-        if coefficient.is_Rational and coefficient.q != 1 and abs(coefficient.p) == 1:
-            if coefficient.p < 0:
-                a = self.values.pointwise("negative", [a], dtype)
-            return self.values.pointwise(
-                "divide", [a, self.values.number(sympy.Integer(coefficient.q))], dtype
-            )
+        if coefficient.is_Rational and coefficient.q % 5 and coefficient.q != 1:
+            a = self._scaled(a, sympy.Integer(coefficient.p), dtype)
+            below = self.values.number(sympy.Integer(coefficient.q))
+            return self.values.pointwise("divide", [a, below], dtype)
         return self.values.pointwise("multiply", [self.values.number(coefficient), a], dtype)
 
     def _product(self, factors: list[Local], dtype: str) -> Local | None:
@@ -183,6 +192,8 @@ class Context:
 
     def _where(self, expr: Expr, dtype: str) -> Local:
         condition, a, b = expr.args
+        if (a, b) == (1, 0):
+            return self.values.cast(self.condition(condition), dtype)
         args = [self.condition(condition), self.local(a, dtype), self.local(b, dtype)]
         return self.values.pointwise("where", args, dtype)
 
@@ -287,3 +298,31 @@ class Context:
         labels = [set(self.local(f, "float").labels) for f in expr.args if not f.is_number]
         union = set().union(*labels) if labels else set()
         return all(found != union for found in labels)
+
+
+def fraction_of_one(factor: Any) -> tuple[list[Any], list[Any]]:
+    """`fraction` of a product of one factor."""
+    if factor == 1:
+        return [], []
+    exponent = factor.args[1] if isinstance(factor, sympy.Pow) else None
+    if exponent is not None and exponent.is_Rational and exponent.is_negative:
+        return [], [sympy.Pow(factor.args[0], -exponent)]
+    return [factor], []
+
+
+def split_scale(term: Any) -> tuple[Any, Any]:
+    """(scalar, rest) of a term: what is made of numbers and sizes only, also inside a where."""
+    if isinstance(term, sympy.Mul):
+        scalars = [f for f in term.args if is_scalar(f)]
+        return sympy.Mul(*scalars), sympy.Mul(*(f for f in term.args if f not in scalars))
+    if isinstance(term, fn.where):
+        condition, a, b = term.args
+        if b == 0:  # where(c, k*a, 0) = k*where(c, a, 0) for a finite k
+            scale, rest = (a, sympy.Integer(1)) if is_scalar(a) else split_scale(a)
+            return scale, fn.where(condition, rest, b)
+    return sympy.Integer(1), term
+
+
+def is_scalar(expr: Any) -> bool:
+    """Whether an expression is made of numbers and sizes only."""
+    return all(symbol_kind(s)[0] in "nd" for s in expr.free_symbols) and not expr.has(sympy.oo)

@@ -109,7 +109,7 @@ class Printer:
 
     def _infix(self, value: Value) -> Code:
         symbol, level = INFIX[value.op]
-        a, b = (self.aligned(v, axes, value.rank) for v, axes in value.args)
+        a, b = (self._operand(value, k) for k in range(2))
         if value.host and value.op == "divide" and _is_zero(value.args[1][0]):
             return Code(f"float(np.divide({a.text}, {b.text}))")
         if value.op == "power":
@@ -122,6 +122,15 @@ class Printer:
         if value.op == "multiply":
             right = level + 1  # x * (a / b) keeps its order of rounding
         return Code(f"{a.at(level)}{symbol}{b.at(right)}", level)
+
+    def _operand(self, value: Value, k: int) -> Code:
+        """An argument of an infix op; a bool beside a float array needs no cast."""
+        (v, axes), (other, _) = value.args[k], value.args[1 - k]
+        cast = v.op == "cast" and v not in self.variables and v.args[0][0].dtype == "bool"
+        free = not other.host and not (other.op == "cast" and other.args[0][0].dtype == "bool")
+        if cast and free and value.op in ("add", "subtract", "multiply"):
+            v = v.args[0][0]
+        return self.aligned(v, axes, value.rank)
 
     def _call(self, value: Value) -> Code:
         args = [self.aligned(v, axes, value.rank) for v, axes in value.args]
