@@ -1,0 +1,100 @@
+"""Network -> Diagram with a box for every layer: output shape and number of parameters."""
+
+from __future__ import annotations
+
+from math import prod
+
+from graphnet.network.graph import Constant, Network, Parameter, State, show_shape
+from graphnet.view.dot import Arrow, Box, Diagram
+from graphnet.view.tensors import homes, shown
+
+__all__ = ["layer_diagram"]
+
+
+def layer_diagram(network: Network, stage: str) -> Diagram:
+    """The picture of a stage, a box a layer and one for the loss; inputs stand alone."""
+    names = shown(network, stage)
+    owner = _owners(network, names)
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(owner[name], []).append(name)
+    diagram = Diagram(f"{stage}: {len(groups)} boxes")
+    diagram.boxes = [_box(network, key, members) for key, members in groups.items()]
+    seen: set[tuple[str, str]] = set()
+    for name in names:
+        for operand in network.operands(name):
+            tail, head = owner.get(operand), owner[name]
+            if tail is None or tail == head or (tail, head) in seen:
+                continue
+            seen.add((tail, head))
+            diagram.arrows.append(_arrow(network, groups, tail, head))
+    return diagram
+
+
+def _arrow(network: Network, groups: dict[str, list[str]], tail: str, head: str) -> Arrow:
+    first, then = _stage(network, groups[tail]), _stage(network, groups[head])
+    crosses = then == "backward" and first != then
+    return Arrow(
+        tail, head, then, up=then == "backward" == first, free=crosses,
+        style="dashed" if crosses else "solid",
+    )  # fmt: skip
+
+
+def _owners(network: Network, names: list[str]) -> dict[str, str]:
+    """Tensor -> box: its layer at its stage, the loss, or itself."""
+    owner: dict[str, str] = {}
+    home = homes(network)
+    for name in names:
+        stage, layer = network.stage(name), home[name]
+        if layer is not None:
+            owner[name] = layer if stage in ("forward", "loss") else f"{layer} {stage}"
+        else:
+            owner[name] = name if stage == "forward" else stage
+    # What only one box reads, a mask or a table of constants, belongs to it.
+    readers: dict[str, set[str]] = {}
+    for name in names:
+        for operand in network.operands(name):
+            readers.setdefault(operand, set()).add(owner[name])
+    for name in names:
+        node, boxes = network.node(name), readers.get(name, set())
+        loose = owner[name] == name and isinstance(node, Constant | Parameter | State)
+        if loose and len(boxes) == 1:
+            owner[name] = next(iter(boxes))
+    return owner
+
+
+def _stage(network: Network, members: list[str]) -> str:
+    """A box is drawn as what is computed in it."""
+    computed = [n for n in members if network.node(n).operands] or members
+    return network.stage(computed[-1])
+
+
+def _box(network: Network, key: str, members: list[str]) -> Box:
+    stage = _stage(network, members)
+    last = network.node(members[-1])
+    alone = members == [key] and not last.operands
+    lines = [key]
+    if stage == "update":
+        lines += [f"{old} ← {new}" for old, new in network.updates.items() if new in members][:8]
+    elif stage == "backward":
+        lines += [f"{n} {show_shape(network.node(n).shape)}" for n in _gradients(network, members)]
+    else:
+        lines.append(show_shape(last.shape) + ("" if last.dtype == "float" else f" {last.dtype}"))
+    count = sum(prod(_sizes(p)) for n in members if isinstance(p := network.node(n), Parameter))
+    if stage in ("forward", "loss") and count and not alone:
+        lines.append(f"{count:,} parameter{'s' if count > 1 else ''}")
+    tip = f"{key}: {', '.join(members[:40])}{', …' if len(members) > 40 else ''}"
+    return Box(
+        id=key, lines=tuple(lines), kind=last.kind if alone else "layer", stage=stage, tip=tip,
+        heavy=bool(set(members) & set(network.outputs.values())) and stage == "loss",
+    )  # fmt: skip
+
+
+def _sizes(node: Parameter) -> list[int]:
+    return [e for e in node.shape if isinstance(e, int)]
+
+
+def _gradients(network: Network, members: list[str]) -> list[str]:
+    """The adjoints of parameters among a box's tensors, at most six."""
+    parameters = {f"d_{name}" for name, _ in network.of(Parameter)}
+    return [n for n in members if n in parameters][:6]
