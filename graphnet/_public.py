@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from graphnet.ops.catalogue import FORMULAS
+
 _MODULES: dict[str, str] = {
+    "graphnet.ops.pointwise": " ".join([*FORMULAS, "clip", "equal", "where"]),  # first: later wins
     "graphnet.errors": "GraphnetError GraphnetTypeError GraphnetFileError",
+    "graphnet.ops.define": "constant formula input op parameter state",
+    "graphnet.ops.tensor": "Tensor",
+    "graphnet.ops.products": "einsum matmul",
+    "graphnet.ops.reductions": "argmax argsort cumprod cumsum logsumexp max mean min prod std sum "
+    "var",
+    "graphnet.ops.arrays": "concatenate flip one_hot pad reshape stack take transpose tril",
+    "graphnet.ops.filling": "arange eye ones zeros",
+    "graphnet.ops.activations": "celu elu gelu hard_sigmoid hardmax leaky_relu linear log_softmax "
+    "mish prelu relu selu sigmoid silu softmax softplus softsign tanh",
+    "graphnet.ops.losses": "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy "
+    "focal hinge huber kl_divergence mae mse",
+    "graphnet.ops.gradients": "grad hessian jacobian jvp",
     "graphnet.ops.initializers": "initializers",
     "graphnet.ops.layer": "Layer",
     "graphnet.ops.layers": "Activation Dense Dropout Embedding Flatten Input Residual",

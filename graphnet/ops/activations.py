@@ -1,0 +1,135 @@
+"""Activation functions: rows of the catalogue with their sources and ranges.
+
+Where a curve has two good forms, one for each sign of x, the formula selects between them, so
+value and every derivative are finite for every finite x, and the slope at 0 is a branch's.
+
+>>> from graphnet.ops.define import input
+>>> relu(input("x", ("batch", 3)))
+relu (batch, 3) = where(x[i,j] > 0, x[i,j], 0)
+"""
+
+from __future__ import annotations
+
+from graphnet.errors import GraphnetError
+from graphnet.ops.arrays import one_hot, transpose
+from graphnet.ops.pointwise import row
+from graphnet.ops.reductions import argmax, one_axis
+from graphnet.ops.tensor import Tensor, TensorLike, as_tensor
+
+__all__ = [
+    "celu", "elu", "gelu", "hard_sigmoid", "hardmax", "leaky_relu",
+    "linear", "log_softmax", "mish", "prelu", "relu", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "softsign", "tanh",
+]  # fmt: skip
+
+
+def linear(x: TensorLike) -> Tensor:
+    """x itself. Range (-oo, oo)."""
+    return as_tensor(x)
+
+
+def relu(x: TensorLike) -> Tensor:
+    """x above 0, else 0; slope 0 at 0. Range [0, oo). Nair and Hinton 2010."""
+    return row("relu", x=x)
+
+
+def leaky_relu(x: TensorLike, alpha: float = 0.01) -> Tensor:
+    """x above 0, else alpha*x; slope alpha at 0. Range (-oo, oo). Maas et al. 2013."""
+    return row("leaky_relu", x=x, alpha=alpha)
+
+
+def prelu(x: TensorLike, a: TensorLike) -> Tensor:
+    """leaky_relu whose slope `a` is a tensor, learned, that broadcasts to x. He et al. 2015."""
+    return row("prelu", x=x, a=a)
+
+
+def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
+    """x above 0, else alpha*(exp(x) - 1). Range (-alpha, oo). Clevert et al. 2015."""
+    return row("elu", x=x, alpha=alpha)
+
+
+def selu(x: TensorLike) -> Tensor:
+    """The scaled elu that keeps mean 0 and variance 1. Range (-1.758.., oo).
+
+    Klambauer et al. 2017, the constants of their equation 14.
+    """
+    return row("selu", x=x, scale=1.0507009873554805, alpha=1.6732632423543772)
+
+
+def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
+    """x above 0, else alpha*(exp(x/alpha) - 1). Range (-alpha, oo). Barron 2017."""
+    if alpha == 0:
+        raise GraphnetError("alpha must not be 0", where="celu")
+    return row("celu", x=x, alpha=alpha)
+
+
+def sigmoid(x: TensorLike) -> Tensor:
+    """1/(1 + exp(-x)), the logistic curve. Range (0, 1). Verhulst 1845."""
+    return row("sigmoid", x=x)
+
+
+def tanh(x: TensorLike) -> Tensor:
+    """The hyperbolic tangent. Range (-1, 1)."""
+    return row("tanh", x=x)
+
+
+def softplus(x: TensorLike) -> Tensor:
+    """log(1 + exp(x)), a smooth relu. Range (0, oo). Dugas et al. 2001."""
+    return row("softplus", x=x)
+
+
+def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
+    """x times the normal distribution function of x. Range [-0.17.., oo).
+
+    Hendrycks and Gimpel 2016; `approximate` is their tanh form.
+    """
+    return row("gelu_tanh" if approximate else "gelu", x=x)
+
+
+def silu(x: TensorLike) -> Tensor:
+    """x*sigmoid(x), also called swish. Range [-0.278.., oo). Elfwing et al. 2017."""
+    return row("silu", x=x)
+
+
+def mish(x: TensorLike) -> Tensor:
+    """x*tanh(softplus(x)). Range [-0.308.., oo). Misra 2019."""
+    return row("mish", x=x)
+
+
+def hard_sigmoid(x: TensorLike) -> Tensor:
+    """0 up to -3, 1 from 3 on, the line x/6 + 1/2 between. Range [0, 1]. Howard et al. 2019."""
+    return row("hard_sigmoid", x=x)
+
+
+def softsign(x: TensorLike) -> Tensor:
+    """x/(1 + |x|). Range (-1, 1). Bergstra et al. 2009."""
+    return row("softsign", x=x)
+
+
+def _along(label: str, x: TensorLike, axis: int) -> Tensor:
+    x = as_tensor(x)
+    axis = one_axis(axis, x.ndim, label)
+    return row(label, x=x, axis=-1 if axis == x.ndim - 1 else axis)
+
+
+def softmax(x: TensorLike, axis: int = -1) -> Tensor:
+    """exp(x) over its sum along an axis. Range (0, 1), sum 1. Bridle 1990.
+
+    Written with the LogSumExp L of a row: `expw(x, L)` is exp(x - L), and 0 where L is -oo.
+    """
+    return _along("softmax", x, axis)
+
+
+def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
+    """log(softmax(x)) = x - LogSumExp(x) along an axis. Range (-oo, 0)."""
+    return _along("log_softmax", x, axis)
+
+
+def hardmax(x: TensorLike, axis: int = -1) -> Tensor:
+    """1 at the first largest element along an axis, else 0; slope 0."""
+    x = as_tensor(x)
+    axis = one_axis(axis, x.ndim, "hardmax")
+    hot = one_hot(argmax(x, axis), x.shape[axis])
+    order = list(range(x.ndim - 1))
+    order.insert(axis, x.ndim - 1)
+    return transpose(hot, order)

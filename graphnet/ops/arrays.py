@@ -1,0 +1,334 @@
+"""Moving elements: reshape, transpose, flip, concatenate, stack, pad, take, tril, one_hot.
+
+Each is one formula of subscripts (a reshape that regroups several axes at once is two).
+
+>>> from graphnet.ops.define import input
+>>> x = input("x", ("batch", 8, 8))
+>>> reshape(x, ("batch", 64))
+reshape (batch, 64): Y[i,8*j + k] += x[i,j,k], shape (batch, 64)
+>>> transpose(x).shape
+(8, 8, batch)
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.formula import extent as ext
+from graphnet.formula.extent import Extent, show_extent
+from graphnet.formula.formula import dim_symbol, hole, index_symbol
+from graphnet.formula.functions import where
+from graphnet.formula.subscript import Affine, bare, constant
+from graphnet.network.graph import Node, show_shape
+from graphnet.ops.building import place, to_number
+from graphnet.ops.names import check_shape
+from graphnet.ops.reductions import axes_of, one_axis
+from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
+
+__all__ = [
+    "concatenate", "flip", "one_hot", "pad", "reshape", "stack", "take", "transpose", "tril",
+]  # fmt: skip
+
+
+def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
+    """The axes in another order (reversed where none is given)."""
+    x = as_tensor(x)
+    rank = x.ndim
+    given = tuple(range(rank))[::-1] if axes is None else tuple(axes)
+    order = [one_axis(a, rank, "transpose") for a in given]
+    if sorted(order) != list(range(rank)):
+        raise GraphnetError(
+            f"{given} does not name each of the {rank} axes once", where="transpose"
+        )
+    if order == sorted(order):
+        return as_tensor(x)
+    subs = [bare(order.index(a)) for a in range(rank)]
+    return Tensor(place([(x.node, subs)], [x.shape[a] for a in order], label="transpose"))
+
+
+def reshape(x: TensorLike, *shape: Any) -> Tensor:
+    """The elements in the same order in another shape; one size may be -1.
+
+    Raises GraphnetError where the numbers of elements are not certain to be equal.
+    """
+    x = as_tensor(x)
+    wanted: Any = shape[0] if len(shape) == 1 and not isinstance(shape[0], int | str) else shape
+    new = _new_shape(x.shape, wanted)
+    if new == x.shape:
+        return as_tensor(x)
+    groups = _groups(x.shape, new)
+    many = [len(a) > 1 and len(b) > 1 for a, b in groups]
+    if any(many):
+        joined = [[ext.product(tuple(a))] if m else a
+                  for (a, _), m in zip(groups, many, strict=True)]  # fmt: skip
+        flat = _regroup(x.node, list(zip([a for a, _ in groups], joined, strict=True)))
+        return Tensor(_regroup(flat, list(zip(joined, [b for _, b in groups], strict=True))))
+    return Tensor(_regroup(x.node, groups))
+
+
+Group = tuple[list[Extent], list[Extent]]
+
+
+def _new_shape(old: tuple[Extent, ...], wanted: Any) -> tuple[Extent, ...]:
+    sizes = [wanted] if isinstance(wanted, int | str | ext.Poly) else list(wanted)
+    free = [k for k, size in enumerate(sizes) if not isinstance(size, str) and size == -1]
+    total = ext.product(old)
+    told = f"cannot reshape {show_shape(old)} to {tuple(sizes)}"
+    if len(free) > 1:
+        raise GraphnetError(f"{told}: only one size may be -1", where="reshape")
+    new = list(check_shape([1 if k in free else s for k, s in enumerate(sizes)], "reshape"))
+    if free:
+        known = ext.product(tuple(new))
+        try:
+            new[free[0]] = ext.floordiv(total, known) if known != 0 else 0
+        except GraphnetError:
+            new[free[0]] = 0
+        if known == 0:
+            raise GraphnetError(f"{told}: nothing says what -1 is", where="reshape")
+    if ext.product(tuple(new)) != total:
+        raise GraphnetError(
+            f"{told}: {show_extent(total)} elements do not become "
+            f"{show_extent(ext.product(tuple(new)))}",
+            where="reshape",
+        )
+    return tuple(new)
+
+
+def _groups(old: tuple[Extent, ...], new: tuple[Extent, ...]) -> list[Group]:
+    """Runs of axes, as short as possible, with equally many elements on both sides."""
+    if ext.product(old) == 0:
+        return [(list(old), list(new))]
+    groups: list[Group] = []
+    i = j = 0
+    while i < len(old) or j < len(new):
+        ends = [(a, b) for a in range(i, len(old) + 1) for b in range(j, len(new) + 1) if (a, b)
+                != (i, j) and ext.product(old[i:a]) == ext.product(new[j:b])]  # fmt: skip
+        a, b = min(ends, key=lambda end: (end[0] + end[1], -end[0]))
+        groups.append((list(old[i:a]), list(new[j:b])))
+        i, j = a, b
+    return groups
+
+
+def _regroup(x: Node, groups: Sequence[Group]) -> Node:
+    """One formula in which every group has one axis (or only axes of size 1) on some side."""
+    extents: list[Extent] = []
+    subs: list[Affine] = []
+    target: list[Affine] = []
+    for old, new in groups:
+        longer = old if len(old) > len(new) else new
+        loops = [_loop(e, extents, keep=longer is new) for e in longer]
+        joint = _joined(loops, longer)
+        if longer is old and len(old) != len(new):
+            subs += loops
+            target += [joint] * len(new)
+        else:
+            subs += [joint] * len(old)
+            target += loops
+    shape = [e for _, new in groups for e in new]
+    return place([(x, subs)], extents, label="reshape", target=target, shape=shape)
+
+
+def _loop(extent: Extent, extents: list[Extent], keep: bool) -> Affine:
+    """A new loop of an extent; an axis of size 1 that is only read needs none."""
+    if extent == 1 and not keep:
+        return constant(0)
+    extents.append(extent)
+    return bare(len(extents) - 1)
+
+
+def _joined(loops: Sequence[Affine], sizes: Sequence[Extent]) -> Affine:
+    """The place in row-major order: `(i*n + j)*m + k`."""
+    joint = constant(0)
+    for loop, size in zip(loops, sizes, strict=True):
+        joint = joint.scale(size) + (constant(0) if size == 1 else loop)
+    return joint
+
+
+def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
+    """The elements along some axes (all where None) in reverse order."""
+    x = as_tensor(x)
+    over = axes_of(axis, x.ndim, "flip")
+    subs = [
+        constant(ext.sub(e, 1)) - bare(a) if a in over else bare(a) for a, e in enumerate(x.shape)
+    ]
+    return Tensor(place([(x.node, subs)], x.shape, label="flip"))
+
+
+_AT_ONCE = 16  # tensors in one formula: a body stays shallow however many are joined
+
+
+def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
+    """Tensors one after another along an axis; the other sizes must agree."""
+    parts = _parts(tensors, "concatenate")
+    axis = one_axis(axis, parts[0].ndim, "concatenate")
+    for part in parts[1:]:
+        same = part.ndim == parts[0].ndim and all(
+            a == axis or e == f for a, (e, f) in enumerate(zip(part.shape, parts[0].shape))
+        )
+        if not same:
+            raise GraphnetError(
+                f"shapes {show_shape(parts[0].shape)} and {show_shape(part.shape)} do not "
+                f"agree beside axis {axis}",
+                where="concatenate",
+            )
+    parts = [p for p in parts if p.shape[axis] != 0] or parts[:1]
+    while len(parts) > 1:
+        parts = [_join(parts[k : k + _AT_ONCE], axis) for k in range(0, len(parts), _AT_ONCE)]
+    return parts[0]
+
+
+def _parts(tensors: Sequence[TensorLike], where: str) -> list[Tensor]:
+    if not isinstance(tensors, list | tuple):
+        raise GraphnetTypeError(f"expected a list of tensors, came {tensors!r}", where=where)
+    if not tensors:
+        raise GraphnetError("expected at least one tensor, came none", where=where)
+    return [as_tensor(t) for t in tensors]
+
+
+def _join(parts: list[Tensor], axis: int) -> Tensor:
+    """`where(i < n, A[i], B[i-n])`."""
+    if len(parts) == 1:
+        return parts[0]
+    reads, ends, end = [], [], constant(0)
+    for part in parts:
+        subs = [bare(a) - end if a == axis else bare(a) for a in range(part.ndim)]
+        reads.append((part.node, subs))
+        end = end + constant(part.shape[axis])
+        ends.append(end.const)
+    body, dims = _chosen(axis, ends)
+    shape = [ends[-1] if a == axis else e for a, e in enumerate(parts[0].shape)]
+    return Tensor(place(reads, shape, label="concatenate", body=body, dims=dims))
+
+
+def _chosen(axis: int, ends: Sequence[Extent]) -> tuple[Any, list[Extent]]:
+    """Hole k where the index lies before ends[k], and the sizes that the body names."""
+    body: Any = hole(len(ends) - 1)
+    dims: list[Extent] = []
+    for k in reversed(range(len(ends) - 1)):
+        body = where(index_symbol(axis) < number(ends[k], dims), hole(k), body)
+    return body, dims
+
+
+def number(extent: Extent, dims: list[Extent]) -> Any:
+    """An extent as a number in a body; named sizes are added to `dims`."""
+    if isinstance(extent, int):
+        return sympy.Integer(extent)
+    dims.append(extent)
+    return dim_symbol(len(dims) - 1)
+
+
+def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
+    """Tensors of one shape along a new axis."""
+    parts = _parts(tensors, "stack")
+    rank = parts[0].ndim + 1
+    axis = one_axis(axis, rank, "stack")
+    for part in parts[1:]:
+        if part.shape != parts[0].shape:
+            raise GraphnetError(
+                f"shapes {show_shape(parts[0].shape)} and {show_shape(part.shape)} differ",
+                where="stack",
+            )
+    unit = [a for a in range(rank) if a != axis]
+    if 1 < len(parts) <= _AT_ONCE:
+        reads = [(p.node, [bare(a) for a in unit]) for p in parts]
+        body, _ = _chosen(axis, [k + 1 for k in range(len(parts))])
+        shape = list(parts[0].shape)
+        shape.insert(axis, len(parts))
+        return Tensor(place(reads, shape, label="stack", body=body))
+    return concatenate([_with_axis(p, axis) for p in parts], axis)
+
+
+def _with_axis(x: Tensor, axis: int) -> Tensor:
+    shape = list(x.shape)
+    shape.insert(axis, 1)
+    return reshape(x, shape)
+
+
+def pad(x: TensorLike, pad_width: Any, constant_values: float = 0) -> Tensor:
+    """The tensor with a frame: `pad_width` is n, (before, after), or such a pair for every axis."""
+    x = as_tensor(x)
+    widths = _widths(pad_width, x.ndim)
+    subs = [bare(a) - constant(before) for a, (before, _) in enumerate(widths)]
+    shape = [ext.add(e, *w) for e, w in zip(x.shape, widths, strict=True)]
+    body: Any = hole(0)
+    dims: list[Extent] = []
+    value = to_number(constant_values)
+    inside = [
+        condition
+        for a, (e, (before, after)) in enumerate(zip(x.shape, widths, strict=True))
+        for condition in (
+            [index_symbol(a) >= before] * (before > 0)
+            + [index_symbol(a) < number(ext.add(e, before), dims)] * (after > 0)
+        )
+    ]
+    if value != 0 and inside:  # an outside read is 0 by itself
+        body = where(sympy.And(*inside), body, value)
+        return Tensor(place([(x.node, subs)], shape, label="pad", body=body, dims=dims))
+    return Tensor(place([(x.node, subs)], shape, label="pad"))
+
+
+def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
+    try:
+        if not isinstance(pad_width, Sequence):
+            pairs = [(pad_width, pad_width)] * rank
+        elif all(isinstance(w, Sequence) for w in pad_width):
+            pairs = list(pad_width) * (rank if len(pad_width) == 1 else 1)
+        else:
+            pairs = [tuple(pad_width) * (2 if len(pad_width) == 1 else 1)] * rank
+        widths = [(operator.index(a), operator.index(b)) for a, b in pairs]
+    except (TypeError, ValueError):
+        widths = [(-1, -1)]
+    if len(widths) != rank or any(a < 0 or b < 0 for a, b in widths):
+        raise GraphnetError(
+            "expected a width >= 0, a pair (before, after) or such a pair for each of "
+            f"{rank} axes, came {pad_width!r}",
+            where="pad",
+        )
+    return widths
+
+
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
+    """Elements by int indices along an axis (of all elements in order where it is None)."""
+    from graphnet.ops.indexing import gather
+
+    x = as_tensor(x)
+    if axis is None:
+        return gather(reshape(x, (-1,)), indices, 0, "take")
+    return gather(x, indices, one_axis(axis, x.ndim, "take"), "take")
+
+
+def tril(x: TensorLike, k: int = 0) -> Tensor:
+    """The elements on and below a diagonal of the last two axes, 0 above."""
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise GraphnetError(f"expected at least two axes, came {x!r}", where="tril")
+    text = "Y[...,i,j] = where(j <= i + k, x[...,i,j], 0)"
+    return apply(text, {"x": x, "k": operator.index(k)}, label="tril")
+
+
+def one_hot(labels: TensorLike, depth: Any) -> Tensor:
+    """1 at the place that a label names along a new last axis, else 0.
+
+    >>> from graphnet.ops.define import input
+    >>> one_hot(input("t", ("batch",), dtype="int"), 10)
+    one_hot (batch, 10) = where(t[i] == j, 1, 0), j < 10
+    """
+    labels = as_tensor(labels)
+    if labels.dtype != "int":
+        raise GraphnetTypeError(f"labels are ints, came {labels!r}", where="one_hot")
+    (size,) = check_shape((depth,), "one_hot")
+    rank = labels.ndim
+    return Tensor(
+        place(
+            [(labels.node, [bare(a) for a in range(rank)])],
+            [*labels.shape, size],
+            label="one_hot",
+            body=where(sympy.Eq(hole(0), index_symbol(rank)), sympy.Integer(1), sympy.Integer(0)),
+            dtype="float",
+        )
+    )

@@ -1,0 +1,84 @@
+"""Tensors made of nothing but their indices: zeros, ones, eye, arange.
+
+>>> eye(3)
+eye (3, 3) = where(i == j, 1, 0), i < 3, j < 3
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.formula import extent as ext
+from graphnet.formula.extent import Extent
+from graphnet.formula.formula import index_symbol
+from graphnet.formula.functions import where
+from graphnet.ops.building import place, to_number
+from graphnet.ops.names import check_dtype, check_shape
+from graphnet.ops.tensor import Tensor
+
+__all__ = ["arange", "eye", "ones", "zeros"]
+
+
+def _filled(value: int, shape: Any, dtype: str, label: str) -> Tensor:
+    extents = check_shape(shape, label)
+    dtype = check_dtype(dtype, label)
+    return Tensor(place([], extents, label=label, body=sympy.Integer(value), dtype=dtype))
+
+
+def zeros(shape: Any = (), dtype: str = "float") -> Tensor:
+    """All 0; sizes are ints or names."""
+    return _filled(0, shape, dtype, "zeros")
+
+
+def ones(shape: Any = (), dtype: str = "float") -> Tensor:
+    """All 1; sizes are ints or names."""
+    return _filled(1, shape, dtype, "ones")
+
+
+def eye(n: Any, m: Any = None, k: int = 0) -> Tensor:
+    """1 on the k-th diagonal of an n x m matrix (n x n where m is None), else 0."""
+    extents = check_shape((n, n if m is None else m), "eye")
+    on = sympy.Eq(index_symbol(0) + operator.index(k), index_symbol(1))
+    body = where(on, sympy.Integer(1), sympy.Integer(0))
+    return Tensor(place([], extents, label="eye", body=body, dtype="float"))
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None) -> Tensor:
+    """start, start + step, ... before stop; ints where all arguments are. A size may be the stop.
+
+    >>> arange(2, 8, 3)
+    arange (2,) = 2 + 3*i, i < 2
+    """
+    if stop is None:
+        start, stop = 0, start
+    if isinstance(stop, str | ext.Poly):
+        (count,) = check_shape((stop,), "arange")
+        if (start, step) != (0, 1):
+            raise GraphnetError("up to a named size runs only 0, 1, 2, ...", where="arange")
+        integral = True
+    else:
+        try:
+            count = max(0, math.ceil((stop - start) / step))
+        except (TypeError, ZeroDivisionError, OverflowError, ValueError):
+            raise GraphnetTypeError(
+                f"expected numbers and a step that is not 0, came {start!r}, {stop!r}, {step!r}",
+                where="arange",
+            ) from None
+        integral = all(_is_int(v) for v in (start, stop, step))
+    body = to_number(start) + to_number(step) * index_symbol(0)
+    kind = check_dtype(dtype or ("int" if integral else "float"), "arange")
+    extents: Sequence[Extent] = (count,)
+    return Tensor(place([], extents, label="arange", body=body, dtype=kind))
+
+
+def _is_int(value: Any) -> bool:
+    try:
+        return operator.index(value) is not None
+    except TypeError:
+        return False

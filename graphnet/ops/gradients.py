@@ -1,0 +1,175 @@
+"""Gradients as tensors: symbolic, drawable and differentiable again.
+
+>>> from graphnet.ops.define import formula, input
+>>> x = input("x", (3,))
+>>> y = formula("Y = Sum(x[i]**3, i)", x=x)
+>>> grad(y, x)
+d_x (3,) = 3*x[i]**2
+>>> hessian(y, x).shape
+(3, 3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+import sympy
+
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.formula.formula import index_symbol
+from graphnet.formula.functions import where
+from graphnet.network.backward import backward
+from graphnet.network.graph import Constant, Input, Network, Node, show_shape
+from graphnet.ops.building import constant_node, place, to_node
+from graphnet.ops.tensor import Tensor, TensorLike
+from graphnet.ops.vectorize import vectorize
+
+__all__ = ["grad", "hessian", "jacobian", "jvp"]
+
+
+@overload
+def grad(
+    y: Tensor, x: Tensor, upstream: TensorLike | None = None, stabilize: bool = True
+) -> Tensor: ...
+@overload
+def grad(
+    y: Tensor, x: Sequence[Tensor], upstream: TensorLike | None = None, stabilize: bool = True
+) -> list[Tensor]: ...
+def grad(
+    y: Tensor,
+    x: Tensor | Sequence[Tensor],
+    upstream: TensorLike | None = None,
+    stabilize: bool = True,
+) -> Tensor | list[Tensor]:
+    """The gradient of y with respect to x, of x's shape; a list for a list of tensors.
+
+    y is 0-d unless an upstream of its shape is given: then it is that of sum(upstream*y). x may be
+    any tensor y is computed from; where y does not depend on it the gradient is 0. `stabilize`
+    first rewrites what lies between (`exp(z)/Sum(exp(z))` and the like), without touching x.
+
+    Raises GraphnetError where y is not 0-d or the upstream does not fit, GraphnetTypeError for
+    int and bool tensors.
+
+    >>> from graphnet.ops.define import formula, input
+    >>> x = input("x", ("batch", 3))
+    >>> grad(formula("Y = Sum(x[n,i]**2, n, i)", x=x), x)
+    d_x (batch, 3) = 2*x[n,i]
+    """
+    wrt = _tensors(x)
+    node = _tensor(y, "y").node
+    up = None if upstream is None else _upstream(upstream)
+    found = [Tensor(g) for g in _adjoints(node, [t.node for t in wrt], up, stabilize)]
+    return found[0] if isinstance(x, Tensor) else found
+
+
+def _tensor(value: object, what: str) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise GraphnetTypeError(f"{what} is a tensor, not {type(value).__name__}: {value!r}")
+    return value
+
+
+def _tensors(x: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    return [_tensor(t, "x") for t in ([x] if isinstance(x, Tensor) else x)]
+
+
+def _upstream(value: TensorLike) -> Node:
+    node = to_node(value)
+    if isinstance(node, Constant) and node.dtype == "int":
+        return constant_node(np.asarray(value, dtype=float))
+    return node
+
+
+def _adjoints(y: Node, wrt: Sequence[Node], upstream: Node | None, stabilize: bool) -> list[Node]:
+    network = Network.collect({"y": y}, extra=wrt)
+    names = [network.name_of(node) for node in wrt]
+    (output,) = network.outputs.values()
+    if stabilize:
+        network = _stabilized(network, output, dict(zip(names, wrt, strict=True)))
+    made = backward(network, output, list(dict.fromkeys(names)), upstream)
+    return [made.node(made.outputs[f"d_{name}"]) for name in names]
+
+
+def _stabilized(network: Network, output: str, kept: dict[str, Node]) -> Network:
+    """The network stabilized; what gradients are asked for stays the very node the caller has."""
+    try:
+        from graphnet.numerics.stabilize import stabilize
+    except ImportError:  # until that file is there
+        return network
+    rewritten = stabilize(network, keep=(output, *kept))
+    if all(rewritten.node(name) is node for name, node in kept.items()):
+        return rewritten
+    return rewritten.rebuild(lambda name, _: kept.get(name))
+
+
+def jacobian(y: Tensor, x: Tensor, stabilize: bool = True) -> Tensor:
+    """The derivative of every element of y by every element of x, of shape y.shape + x.shape.
+
+    One reverse pass whose upstream is all one-hot tensors side by side.
+
+    >>> from graphnet.ops.define import formula, input
+    >>> x = input("x", (3,))
+    >>> jacobian(formula("Y[i,j] = x[i]*x[j]", x=x), x).shape
+    (3, 3, 3)
+    """
+    y, x = _tensor(y, "y"), _tensor(x, "x")
+    axes = y.shape
+    if not axes:
+        return grad(y, x, stabilize=stabilize)
+    seed = Input(shape=axes, name="upstream", made=True, label="upstream")
+    adjoint = grad(y, x, upstream=Tensor(seed), stabilize=stabilize)
+    rank = len(axes)
+    hot = sympy.And(*(sympy.Eq(index_symbol(a), index_symbol(rank + a)) for a in range(rank)))
+    body = where(hot, sympy.Integer(1), sympy.Integer(0))
+    one_hot = place([], (*axes, *axes), label="one_hot", body=body, dtype="float")
+    return Tensor(vectorize(adjoint.node, {seed: one_hot}, axes))
+
+
+def hessian(loss: Tensor, W: Tensor, stabilize: bool = True) -> Tensor:
+    """The second derivatives of a 0-d loss, of shape W.shape + W.shape.
+
+    >>> from graphnet.ops.define import formula, input
+    >>> x = input("x", (3,))
+    >>> hessian(formula("Y = Sum(x[i]**3, i)", x=x), x).shape
+    (3, 3)
+    """
+    return jacobian(grad(loss, W, stabilize=stabilize), W, stabilize=False)
+
+
+def jvp(
+    y: Tensor,
+    x: Tensor | Sequence[Tensor],
+    v: TensorLike | Sequence[TensorLike],
+    stabilize: bool = True,
+) -> Tensor:
+    """The derivative of y along v: the Jacobian times v, without the Jacobian.
+
+    The adjoint of x is linear in its upstream, so its own adjoint along v is what is sought
+    (Townsend 2017, "A new trick for calculating Jacobian vector products").
+
+    >>> from graphnet.ops.define import formula, input
+    >>> x, v = input("x", (3,)), input("v", (3,))
+    >>> jvp(formula("x**2", x=x), x, v).shape
+    (3,)
+    """
+    y, wrt = _tensor(y, "y"), _tensors(x)
+    along = [v] if isinstance(x, Tensor) else list(v)
+    if len(along) != len(wrt):
+        raise GraphnetError(f"{len(wrt)} tensors, but {len(along)} directions", where="jvp")
+    seed = Tensor(Input(shape=y.shape, name="upstream", made=True, label="upstream"))
+    total: Tensor | None = None
+    for t, adjoint, direction in zip(
+        wrt, grad(y, wrt, upstream=seed, stabilize=stabilize), along, strict=True
+    ):
+        node = _upstream(direction)
+        if node.shape != t.shape:
+            raise GraphnetError(
+                f"the direction has shape {show_shape(node.shape)}, x {show_shape(t.shape)}",
+                where="jvp",
+            )
+        part = grad(adjoint, seed, upstream=Tensor(node), stabilize=False)
+        total = part if total is None else total + part
+    if total is None:
+        raise GraphnetError("expected at least one tensor, came none", where="jvp")
+    return total

@@ -1,0 +1,243 @@
+"""Losses of (prediction, target): how far a prediction is from its target.
+
+`reduction` is "none", "sum" or "mean". The mean is over all elements of the unreduced loss: one a
+row for `cross_entropy` and `kl_divergence`, one an element of the prediction for the others.
+`weight` multiplies the unreduced loss; its axes are the first axes of that (a weight a sample), or
+all of them, each of the same size or 1. A weighted mean divides by the sum of the weights, so that
+a weight of 2 counts as a sample seen twice.
+
+>>> from graphnet.ops.define import input
+>>> z, t = input("z", ("batch", 10)), input("t", ("batch",), dtype="int")
+>>> cross_entropy(z, t)
+cross_entropy () = Sum((L[n] - z[n,t[n]])/size(n), n)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.network.graph import show_shape
+from graphnet.ops.building import is_number
+from graphnet.ops.catalogue import FORMULAS
+from graphnet.ops.pointwise import where
+from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
+
+__all__ = [
+    "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "focal",
+    "hinge", "huber", "kl_divergence", "loss", "mae", "mse",
+]  # fmt: skip
+
+
+def mse(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """The squared error (p - t)**2. Legendre 1805, Gauss 1809."""
+    return _elementwise("mse", prediction, target, reduction, weight)
+
+
+def mae(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """The absolute error |p - t|; slope 0 where they are equal. Laplace 1774."""
+    return _elementwise("mae", prediction, target, reduction, weight)
+
+
+def huber(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None, delta: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """(p - t)**2/2 up to |p - t| = delta, from there on a line. Huber 1964."""
+    if not (is_number(delta) and delta > 0):
+        raise GraphnetError(f"delta is a number above 0, not {delta!r}", where="huber")
+    return _elementwise("huber", prediction, target, reduction, weight, delta=delta)
+
+
+def hinge(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """max(0, 1 - t*p) for targets -1 and 1; slope 0 at the kink. Cortes and Vapnik 1995."""
+    return _elementwise("hinge", prediction, target, reduction, weight)
+
+
+def binary_cross_entropy(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """-(t*log(p) + (1 - t)*log(1 - p)) of probabilities, with 0*log(0) = 0. Good 1952.
+
+    Of logits `binary_cross_entropy_with_logits` is the one that cannot overflow.
+    """
+    return _elementwise("binary_cross_entropy", prediction, target, reduction, weight)
+
+
+def binary_cross_entropy_with_logits(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """binary_cross_entropy(sigmoid(z), t) as log(1 + exp(z)) - t*z, one form for each sign of z."""
+    return _elementwise("binary_cross_entropy_with_logits", prediction, target, reduction, weight)
+
+
+def focal(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None, gamma: float = 2.0, alpha: float = 0.25,
+) -> Tensor:  # fmt: skip
+    """binary_cross_entropy in which easy cases count less, of probabilities.
+
+    -alpha*t*(1 - p)**gamma*log(p) - (1 - alpha)*(1 - t)*p**gamma*log(1 - p).
+    Lin et al. 2017, equation 5; alpha is the weight of the class t = 1.
+    """
+    return _elementwise("focal", prediction, target, reduction, weight, gamma=gamma, alpha=alpha)
+
+
+def cross_entropy(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """-log(softmax(z)) at the class of the target, of logits z whose last axis is the classes.
+
+    The target is one int a row, or a probability for every class. Good 1952.
+    """
+    z, t = as_tensor(prediction), as_tensor(target)
+    if z.ndim == 0:
+        raise GraphnetError(f"expected an axis of classes, came {z!r}", where="cross_entropy")
+    names = _indices(z.ndim)
+    rows, k = names[:-1], names[-1]
+    at = {"L": _at("L", rows), "z": _at("z", names), "T": _at("t", names)}
+    first = f"{at['L']} = LogSumExp({at['z']}, {k})"
+    if t.shape == z.shape and t.dtype != "int":
+        body, over = f"{at['T']}*({at['L']} - {at['z']})", [k]
+    elif t.dtype == "int" and t.shape == z.shape[:-1]:
+        label = _at("t", rows)
+        body, over = f"({at['L']} - {_at('z', [*rows, label])})", []
+    else:
+        raise GraphnetError(
+            f"expected int classes {show_shape(z.shape[:-1])} or a probability for each class "
+            f"{show_shape(z.shape)}, came {t!r}",
+            where="cross_entropy",
+        )
+    operands = {"z": z, "t": _as_number(t)}
+    return _reduced("cross_entropy", body, rows, over, operands, reduction, weight, z, first)
+
+
+def kl_divergence(
+    prediction: TensorLike, target: TensorLike, reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """Sum(t*log(t/p)) along the last axis, of probabilities. Kullback and Leibler 1951."""
+    p, t = as_tensor(prediction), as_tensor(target)
+    if p.ndim == 0 or t.shape != p.shape:
+        raise GraphnetError(
+            f"expected two tensors of one shape, came {p!r} and {t!r}", where="kl_divergence"
+        )
+    names = _indices(p.ndim)
+    a, b = _at("p", names), _at("t", names)
+    body = f"where({b} > 0, {b}*(log({b}) - log({a})), 0)"
+    operands = {"p": p, "t": _as_number(t)}
+    rows, over = names[:-1], names[-1:]
+    return _reduced("kl_divergence", body, rows, over, operands, reduction, weight, p)
+
+
+def _as_number(x: Tensor) -> Tensor:
+    return where(x, 1, 0) if x.dtype == "bool" else x
+
+
+def _indices(rank: int) -> list[str]:
+    """n for the sample, then i, j, ...; k for the last axis where there are several."""
+    middle = [f"{letter}{r or ''}" for r in range(5) for letter in "ijlm"]
+    return ["n", *middle[: rank - 2], "k"][:rank] if rank > 1 else ["k"][:rank]
+
+
+def _at(name: str, indices: list[str]) -> str:
+    return f"{name}[{','.join(indices)}]" if indices else name
+
+
+def _elementwise(
+    label: str, prediction: TensorLike, target: TensorLike, reduction: str,
+    weight: TensorLike | None, **numbers: float,
+) -> Tensor:  # fmt: skip
+    """A row of the catalogue in p and t, of a target of the prediction's shape or a number."""
+    p = as_tensor(prediction)
+    t = target if is_number(target) else _as_number(as_tensor(target))
+    if isinstance(t, Tensor) and t.shape not in ((), p.shape):
+        raise GraphnetError(
+            f"the target has shape {show_shape(t.shape)}, the prediction {show_shape(p.shape)}",
+            where=label,
+        )
+    names = _indices(p.ndim)
+    spelled = {"p": _at("p", names)}
+    if isinstance(t, Tensor) and t.shape:
+        spelled["t"] = _at("t", names)
+    body = re.sub(r"\b[pt]\b", lambda m: spelled.get(m[0], m[0]), FORMULAS[label])
+    operands = {"p": p, "t": t, **numbers}
+    return _reduced(label, body, names, [], operands, reduction, weight, p)
+
+
+def _reduced(
+    label: str, body: str, rows: list[str], over: list[str], operands: dict[str, TensorLike],
+    reduction: str, weight: TensorLike | None, p: Tensor, first: str = "",
+) -> Tensor:  # fmt: skip
+    """The loss: `body` summed over `over` is unreduced and has the indices `rows`."""
+    if reduction not in ("mean", "sum", "none"):
+        raise GraphnetError(
+            f'reduction is "mean", "sum" or "none", not {reduction!r}'
+            f"{did_you_mean(str(reduction), ('mean', 'sum', 'none'))}",
+            where=label,
+        )
+    formulas = [first] if first else []
+    term = body
+    sizes = [f"size({n})" for n in rows]
+    if weight is not None:
+        operands["w"] = w = _as_number(as_tensor(weight))
+        own = _weight_indices(w, p, rows, label)
+        term = f"{_at('w', own)}*({body})"
+        named = [n for n in own if n != "0"]
+        if reduction == "mean":
+            total = f"Sum({_at('w', own)}, {', '.join(named)})" if named else _at("w", own)
+            formulas.append(f"total = {total}")
+            sizes = ["total", *(f"size({n})" for n in rows if n not in named)]
+    if reduction == "mean" and sizes:
+        term = f"({term})/({'*'.join(sizes)})"
+    kept = rows if reduction == "none" else []
+    loops = over if reduction == "none" else [*rows, *over]
+    right = f"Sum({term}, {', '.join(loops)})" if loops else term
+    formulas.append(f"{_at('Y', kept)} = {right}")
+    return apply("; ".join(formulas), operands, label=label)
+
+
+def _weight_indices(w: Tensor, p: Tensor, rows: list[str], label: str) -> list[str]:
+    """The subscripts of the weight: the first indices of the rows, 0 along an axis of size 1."""
+    shape = p.shape[: len(rows)]
+    pairs = list(zip(w.shape, shape))
+    if w.ndim > len(rows) or any(a not in (1, b) for a, b in pairs):
+        raise GraphnetError(
+            f"the weight has shape {show_shape(w.shape)}, expected the first axes of the "
+            f"unreduced loss {show_shape(shape)}",
+            where=label,
+        )
+    return ["0" if a == 1 and b != 1 else n for n, (a, b) in zip(rows, pairs)]
+
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    f.__name__: f
+    for f in (
+        mse, mae, huber, hinge, cross_entropy, binary_cross_entropy,
+        binary_cross_entropy_with_logits, kl_divergence, focal,
+    )
+}  # fmt: skip
+
+
+def loss(wish: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The loss of a name, or a function (prediction, target, reduction=, weight=) as it is."""
+    if isinstance(wish, str):
+        if wish not in LOSSES:
+            raise GraphnetError(f"there is no loss {wish!r}{did_you_mean(wish, LOSSES)}")
+        return LOSSES[wish]
+    if not callable(wish):
+        raise GraphnetTypeError(f"a loss is a name or a function, not {wish!r}")
+    return wish

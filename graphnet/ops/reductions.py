@@ -1,0 +1,229 @@
+"""Sums, means, extrema and running products along axes, with NumPy's names and arguments.
+
+`axis` is an int, several ints, or None for all; `keepdims` keeps reduced axes with size 1.
+
+>>> from graphnet.ops.define import input
+>>> x = input("x", ("batch", 3))
+>>> sum(x, axis=1)
+sum (batch,) = Sum(x[i,j], j)
+>>> mean(x)
+mean () = Sum(x[i,j]/(size(i)*size(j)), i, j)
+>>> max(x, axis=0, keepdims=True).shape
+(1, 3)
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.formula.extent import show_extent
+from graphnet.formula.formula import index_names
+from graphnet.network.graph import Input as InputNode
+from graphnet.network.graph import Loop, Network, Node, Order, Scan, show_shape
+from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
+
+__all__ = [
+    "argmax", "argsort", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std",
+    "sum", "var",
+]  # fmt: skip
+
+Axis = int | Sequence[int] | None
+
+
+def one_axis(axis: Any, rank: int, where: str) -> int:
+    """An axis counted from the front."""
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise GraphnetTypeError(f"an axis is an int, not {axis!r}", where=where) from None
+    if not -rank <= number < rank:
+        raise GraphnetError(f"axis {number} of a tensor with {rank} axes", where=where)
+    return number % rank
+
+
+def axes_of(axis: Axis, rank: int, where: str) -> tuple[int, ...]:
+    """The axes counted from the front, sorted; None is all of them."""
+    if axis is None:
+        return tuple(range(rank))
+    given = axis if isinstance(axis, Sequence) else (axis,)
+    found = [one_axis(a, rank, where) for a in given]
+    if len(set(found)) < len(found):
+        raise GraphnetError(f"an axis is named twice in {tuple(given)}", where=where)
+    return tuple(sorted(found))
+
+
+class _Plan:
+    """How the axes of one reduction are spelled in formula text."""
+
+    def __init__(self, x: TensorLike, axis: Axis, keepdims: bool, where: str) -> None:
+        self.x = as_tensor(x)
+        rank = self.x.ndim
+        self.over = axes_of(axis, rank, where)
+        names = index_names(2 * rank)
+        self.names = names[:rank]
+        self.all = _bracket("x", self.names)
+        self.loops = [self.names[a] for a in self.over]
+        self.kept = [n for a, n in enumerate(self.names) if a not in self.over]
+        units = {a: names[rank + a] for a in self.over} if keepdims else {}
+        self.target = [units.get(a, n) for a, n in enumerate(self.names)
+                       if a in units or a not in self.over]  # fmt: skip
+        self.bounds = "".join(f", {unit} < 1" for unit in units.values())
+        self.size = "*".join(f"size({n})" for n in self.loops) or "1"
+
+    def text(self, reduction: str, body: str, target: str = "Y") -> str:
+        """`Y[kept] = Sum(body, loops)`, or just the body where nothing is reduced."""
+        right = f"{reduction}({body}, {', '.join(self.loops)})" if self.loops else body
+        return f"{_bracket(target, self.target)} = {right}{self.bounds}"
+
+
+def _bracket(name: str, indices: Sequence[str]) -> str:
+    return f"{name}[{','.join(indices)}]" if indices else name
+
+
+def _reduce(reduction: str, label: str, x: TensorLike, axis: Axis, keepdims: bool) -> Tensor:
+    plan = _Plan(x, axis, keepdims, label)
+    body = _number(plan) if reduction == "Sum" else plan.all
+    return apply(plan.text(reduction, body), {"x": plan.x}, label=label)
+
+
+def _number(plan: _Plan) -> str:
+    """An element as a number: a bool counts as 1 or 0."""
+    return f"where({plan.all}, 1, 0)" if plan.x.dtype == "bool" else plan.all
+
+
+def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The sum; 0 over nothing. Of bools, how many are true."""
+    return _reduce("Sum", "sum", x, axis, keepdims)
+
+
+def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The largest; -oo over nothing. Ties share the slope evenly."""
+    return _reduce("Max", "max", x, axis, keepdims)
+
+
+def min(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The smallest; oo over nothing. Ties share the slope evenly."""
+    return _reduce("Min", "min", x, axis, keepdims)
+
+
+def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """log(sum(exp(x))) without overflow; -oo over nothing."""
+    plan = _Plan(x, axis, keepdims, "logsumexp")
+    return _reduce("LogSumExp", "logsumexp", x, axis, keepdims) if plan.loops else plan.x
+
+
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The mean."""
+    plan = _Plan(x, axis, keepdims, "mean")
+    text = plan.text("Sum", f"{_number(plan)}/({plan.size})")
+    return apply(text, {"x": plan.x}, label="mean")
+
+
+def var(x: TensorLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    """The variance, in two passes: Sum((x - M)**2)/(size - ddof)."""
+    plan = _Plan(x, axis, keepdims, "var")
+    center = mean(plan.x, axis, keepdims=True)
+    names = [n if n in plan.kept else "0" for n in plan.names]
+    spread = f"({plan.all} - {_bracket('M', names)})**2/({plan.size} - {operator.index(ddof)})"
+    return apply(plan.text("Sum", spread), {"x": plan.x, "M": center}, label="var")
+
+
+def std(x: TensorLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    """The standard deviation, sqrt(var)."""
+    return apply("sqrt(x)", {"x": var(x, axis, ddof, keepdims)}, label="std")
+
+
+def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
+    """Running sums along an axis (of all elements in order where it is None)."""
+    x, axis = _along(x, axis, "cumsum")
+    names = index_names(x.ndim + 1)
+    i, k = names[axis], names[-1]
+    inner = [k if a == axis else n for a, n in enumerate(names[:-1])]
+    text = (
+        f"{_bracket('Y', names[:-1])} = Sum(where({k} <= {i}, {_bracket('x', inner)}, 0), {k})"
+        f", {i} < {show_extent(x.shape[axis])}"
+    )
+    return apply(text, {"x": x}, label="cumsum")
+
+
+def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The product, a scan with body s*x, so that zeros and signs have their right slopes."""
+    from graphnet.ops.arrays import reshape, transpose
+
+    x = as_tensor(x)
+    over = axes_of(axis, x.ndim, "prod")
+    kept = [a for a in range(x.ndim) if a not in over]
+    shape = [1 if a in over else e for a, e in enumerate(x.shape)]
+    result = x
+    if over:
+        front = transpose(x, [*over, *kept])
+        sizes = [x.shape[a] for a in kept]
+        front = reshape(front, [_product([x.shape[a] for a in over]), *sizes])
+        result = Tensor(_running(front.node, ("last", 0), "prod"))
+    return reshape(result, shape) if keepdims and over else result
+
+
+def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
+    """Running products along an axis (of all elements in order where it is None)."""
+    from graphnet.ops.arrays import transpose
+
+    x, axis = _along(x, axis, "cumprod")
+    order = [axis, *(a for a in range(x.ndim) if a != axis)]
+    made = Tensor(_running(transpose(x, order).node, ("emit", 0), "cumprod"))
+    return transpose(made, [order.index(a) for a in range(x.ndim)])
+
+
+def _along(x: TensorLike, axis: int | None, where: str) -> tuple[Tensor, int]:
+    from graphnet.ops.arrays import reshape
+
+    x = as_tensor(x)
+    return (reshape(x, (-1,)), 0) if axis is None else (x, one_axis(axis, x.ndim, where))
+
+
+def _product(extents: Sequence[Any]) -> Any:
+    from graphnet.formula.extent import product
+
+    return product(tuple(extents))
+
+
+def _running(x: Node, result: tuple[str, int], label: str) -> Scan:
+    """The products along axis 0 of a node, by a loop of `s_new = s*x`."""
+    rest = x.shape[1:]
+    s = InputNode(shape=rest, name="s", label="s")
+    step = InputNode(shape=rest, name="x", label="x")
+    grown = apply("s*x", {"s": Tensor(s), "x": Tensor(step)}, label="s_new", name="s_new")
+    body = Network.collect({"s_new": grown.node}, extra=[s, step])
+    loop = Loop(
+        body=body, states=("s",), carried=("s_new",), sequences=("x",), emits=("s_new",),
+        length=x.shape[0],
+    )  # fmt: skip
+    from graphnet.ops.filling import ones
+
+    start = ones(rest)
+    shape = rest if result[0] == "last" else x.shape
+    return Scan(shape=shape, operands=(start.node, x), label=label, loop=loop, result=result)
+
+
+def argmax(x: TensorLike, axis: int | None = None) -> Tensor:
+    """Where the first largest element along an axis stands: ints, without gradient."""
+    x, axis = _along(x, axis, "argmax")
+    if x.shape[axis] == 0:
+        raise GraphnetError(f"the largest of nothing, shape {show_shape(x.shape)}", where="argmax")
+    shape = tuple(e for a, e in enumerate(x.shape) if a != axis)
+    return Tensor(
+        Order(shape=shape, dtype="int", operands=(x.node,), label="argmax", op="argmax", axis=axis)
+    )
+
+
+def argsort(x: TensorLike, axis: int = -1) -> Tensor:
+    """The order that sorts along an axis, equal elements as they stand: ints, without gradient."""
+    x = as_tensor(x)
+    axis = one_axis(axis, x.ndim, "argsort")
+    return Tensor(
+        Order(
+            shape=x.shape, dtype="int", operands=(x.node,), label="argsort", op="argsort", axis=axis
+        )
+    )

@@ -1,0 +1,240 @@
+"""Tensor: what people compose. A thin wrapper of a node, with NumPy's operators.
+
+>>> import graphnet as gn
+>>> x, W = gn.input("x", ("batch", 64)), gn.parameter("W", (64, 32))
+>>> x @ W
+matmul (batch, 32) = Sum(x[i,k]*W[k,j], k)
+>>> (2 * x).shape
+(batch, 64)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.formula.extent import Extent
+from graphnet.network.graph import Computed, Node, Order, Scan, show_shape
+from graphnet.ops import building
+from graphnet.ops.names import check_name
+
+__all__ = ["Tensor", "TensorLike", "apply", "as_tensor"]
+
+TensorLike = Any  # a Tensor, a number, or what NumPy takes for an array
+
+
+class Tensor:
+    """A tensor of a network: a shape, a dtype and how it is computed, but no values.
+
+    `==` is identity (`gn.equal` compares); numbers become part of the formula, arrays constants.
+    """
+
+    __slots__ = ("__weakref__", "node")
+    __array_ufunc__ = None  # `array @ tensor` asks the tensor
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    @property
+    def shape(self) -> tuple[Extent, ...]:
+        return self.node.shape
+
+    @property
+    def dtype(self) -> str:
+        """ "float", "int" or "bool"."""
+        return self.node.dtype
+
+    @property
+    def name(self) -> str | None:
+        return self.node.name
+
+    @property
+    def ndim(self) -> int:
+        return len(self.node.shape)
+
+    @property
+    def T(self) -> Tensor:
+        """All axes in reverse order."""
+        from graphnet.ops.arrays import transpose
+
+        return transpose(self)
+
+    def rename(self, name: str, *, made: bool = False) -> Tensor:
+        """The same computed tensor under a name of its own; `made`: graphnet chose the name.
+
+        Raises GraphnetError for inputs, parameters and states, which are named where they are made.
+        """
+        if not isinstance(self.node, Computed | Scan | Order):
+            raise GraphnetError(f"a {self.node.kind} is named where it is made: {self!r}")
+        return Tensor(replace(self.node, name=check_name(name), made=made))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tensor) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return hash(self.node)
+
+    def __bool__(self) -> NoReturn:
+        raise GraphnetTypeError(
+            f"a tensor is neither true nor false before it is run: {self!r}; "
+            "for a choice element by element use gn.where"
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise GraphnetTypeError(f"a tensor cannot be iterated: {self!r}; index it, as in x[0]")
+
+    def __len__(self) -> NoReturn:
+        raise GraphnetTypeError(f"a tensor has no len, its shape is {show_shape(self.shape)}")
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise GraphnetTypeError(f"a tensor holds no values: {self!r}; compile it with gn.function")
+
+    def __float__(self) -> NoReturn:
+        raise GraphnetTypeError(f"a tensor holds no values: {self!r}; compile it with gn.function")
+
+    def __repr__(self) -> str:
+        return describe(self.node)
+
+    def __add__(self, other: TensorLike) -> Any:
+        return _binary("add", self, other)
+
+    def __radd__(self, other: TensorLike) -> Any:
+        return _binary("add", other, self)
+
+    def __sub__(self, other: TensorLike) -> Any:
+        return _binary("sub", self, other)
+
+    def __rsub__(self, other: TensorLike) -> Any:
+        return _binary("sub", other, self)
+
+    def __mul__(self, other: TensorLike) -> Any:
+        return _binary("mul", self, other)
+
+    def __rmul__(self, other: TensorLike) -> Any:
+        return _binary("mul", other, self)
+
+    def __truediv__(self, other: TensorLike) -> Any:
+        return _binary("div", self, other)
+
+    def __rtruediv__(self, other: TensorLike) -> Any:
+        return _binary("div", other, self)
+
+    def __pow__(self, other: TensorLike) -> Any:
+        return _binary("pow", self, other)
+
+    def __rpow__(self, other: TensorLike) -> Any:
+        return _binary("pow", other, self)
+
+    def __neg__(self) -> Tensor:
+        return apply("-x", {"x": self}, label="neg")
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return apply("Abs(x)", {"x": self}, label="abs")
+
+    def __matmul__(self, other: TensorLike) -> Any:
+        from graphnet.ops.products import matmul
+
+        return matmul(self, other) if _is_operand(other) else NotImplemented
+
+    def __rmatmul__(self, other: TensorLike) -> Any:
+        from graphnet.ops.products import matmul
+
+        return matmul(other, self) if _is_operand(other) else NotImplemented
+
+    def __lt__(self, other: TensorLike) -> Any:
+        return _test("a < b", self, other, "less")
+
+    def __le__(self, other: TensorLike) -> Any:
+        return _test("a <= b", self, other, "less_equal")
+
+    def __gt__(self, other: TensorLike) -> Any:
+        return _test("a > b", self, other, "greater")
+
+    def __ge__(self, other: TensorLike) -> Any:
+        return _test("a >= b", self, other, "greater_equal")
+
+    def __and__(self, other: TensorLike) -> Any:
+        return _test("a and b", self, other, "and")
+
+    __rand__ = __and__
+
+    def __or__(self, other: TensorLike) -> Any:
+        return _test("a or b", self, other, "or")
+
+    __ror__ = __or__
+
+    def __invert__(self) -> Tensor:
+        return apply("where(not x, 1, 0)", {"x": self}, label="not", dtype="bool")
+
+    def __getitem__(self, key: Any) -> Tensor:
+        from graphnet.ops.indexing import index
+
+        return index(self, key)
+
+
+_TEXT = {"add": "a + b", "sub": "a - b", "mul": "a*b", "div": "a/b", "pow": "a**b"}
+
+
+def _is_operand(value: object) -> bool:
+    return isinstance(value, Tensor | Node | int | float | np.ndarray | np.generic | list | tuple)
+
+
+def _binary(label: str, a: TensorLike, b: TensorLike) -> Any:
+    if not (_is_operand(a) and _is_operand(b)):
+        return NotImplemented
+    return apply(_TEXT[label], {"a": a, "b": b}, label=label)
+
+
+def _test(condition: str, a: TensorLike, b: TensorLike, label: str) -> Any:
+    if not (_is_operand(a) and _is_operand(b)):
+        return NotImplemented
+    text = f"where({condition}, 1, 0)"
+    return apply(text, {"a": a, "b": b}, label=label, dtype="bool")
+
+
+def as_tensor(value: TensorLike) -> Tensor:
+    """A Tensor as it is; numbers and arrays as constants."""
+    return value if isinstance(value, Tensor) else Tensor(building.to_node(value))
+
+
+def apply(
+    text: str,
+    values: Mapping[str, TensorLike],
+    *,
+    label: str,
+    name: str | None = None,
+    dtype: str | None = None,
+    axis: int = -1,
+) -> Tensor:
+    """The tensor a formula text defines; numbers go into it, `...` is written out."""
+    params = {key: building.to_number(v) for key, v in values.items() if building.is_number(v)}
+    operands = {key: building.to_node(v) for key, v in values.items() if key not in params}
+    ranks = {key: len(node.shape) for key, node in operands.items()}
+    text = building.expand(text, ranks, axis)
+    return Tensor(
+        building.define(text, operands, label=label, name=name, dtype=dtype, params=params)
+    )
+
+
+def describe(node: Node) -> str:
+    """`h (batch, 32) = Sum(x[n,i]*W[i,o], i)`: a tensor in one line."""
+    head = f"{node.name or node.label} {show_shape(node.shape)}"
+    if not isinstance(node, Computed):
+        return f"{head} {node.kind}" + (f" {node.dtype}" if node.dtype != "float" else "")
+    count: dict[str, int] = {}
+    names = []
+    for operand in node.operands:
+        stem = operand.name or operand.label
+        count[stem] = count.get(stem, 0) + 1
+        names.append(stem if count[stem] == 1 else f"{stem}_{count[stem]}")
+    text = str(node.equation("Y", names))
+    return f"{head} = {text.split(' = ', 1)[1]}" if node.formula.plain_target is not None and (
+        not node.formula.accumulate
+    ) else f"{head}: {text}"  # fmt: skip
