@@ -10,14 +10,16 @@ relu (batch, 3) = where(x[i,j] > 0, x[i,j], 0)
 
 from __future__ import annotations
 
-from graphnet.errors import GraphnetError
+from collections.abc import Callable
+
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
 from graphnet.ops.arrays import one_hot, transpose
 from graphnet.ops.pointwise import row
 from graphnet.ops.reductions import argmax, one_axis
 from graphnet.ops.tensor import Tensor, TensorLike, as_tensor
 
 __all__ = [
-    "celu", "elu", "gelu", "hard_sigmoid", "hardmax", "leaky_relu",
+    "ACTIVATIONS", "activation", "celu", "elu", "gelu", "hard_sigmoid", "hardmax", "leaky_relu",
     "linear", "log_softmax", "mish", "prelu", "relu", "selu", "sigmoid", "silu", "softmax",
     "softplus", "softsign", "tanh",
 ]  # fmt: skip
@@ -133,3 +135,29 @@ def hardmax(x: TensorLike, axis: int = -1) -> Tensor:
     order = list(range(x.ndim - 1))
     order.insert(axis, x.ndim - 1)
     return transpose(hot, order)
+
+
+ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
+    f.__name__: f
+    for f in (
+        linear, relu, leaky_relu, elu, selu, celu, sigmoid, tanh, softplus, gelu, silu, mish,
+        hard_sigmoid, softsign, softmax, log_softmax, hardmax,
+    )
+}  # fmt: skip
+
+
+def activation(wish: str | Callable[..., Tensor] | None) -> Callable[..., Tensor]:
+    """The function of a name; a function as it is; None is linear.
+
+    >>> activation("relu") is relu
+    True
+    """
+    if wish is None:
+        return linear
+    if isinstance(wish, str):
+        if wish not in ACTIVATIONS:
+            raise GraphnetError(f"there is no activation {wish!r}{did_you_mean(wish, ACTIVATIONS)}")
+        return ACTIVATIONS[wish]
+    if not callable(wish):
+        raise GraphnetTypeError(f"an activation is a name or a function, not {wish!r}")
+    return wish
