@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -141,7 +142,7 @@ class Context:
     def _scaled_by(self, a: Local, scale: Any, dtype: str) -> Local:
         """A local times a scalar made of numbers and sizes."""
         coefficient, rest = scale.as_coeff_Mul()
-        above, below = fraction(rest) if isinstance(rest, sympy.Mul) else fraction_of_one(rest)
+        above, below = fraction(rest)
         for factor in above:
             a = self.values.pointwise("multiply", [self.local(factor, dtype), a], dtype)
         if below:
@@ -300,25 +301,18 @@ class Context:
         return all(found != union for found in labels)
 
 
-def fraction_of_one(factor: Any) -> tuple[list[Any], list[Any]]:
-    """`fraction` of a product of one factor."""
-    if factor == 1:
-        return [], []
-    exponent = factor.args[1] if isinstance(factor, sympy.Pow) else None
-    if exponent is not None and exponent.is_Rational and exponent.is_negative:
-        return [], [sympy.Pow(factor.args[0], -exponent)]
-    return [factor], []
-
-
+@lru_cache(maxsize=8192)
 def split_scale(term: Any) -> tuple[Any, Any]:
     """(scalar, rest) of a term: what is made of numbers and sizes only, also inside a where."""
+    if is_scalar(term):
+        return term, sympy.Integer(1)
     if isinstance(term, sympy.Mul):
         scalars = [f for f in term.args if is_scalar(f)]
         return sympy.Mul(*scalars), sympy.Mul(*(f for f in term.args if f not in scalars))
     if isinstance(term, fn.where):
         condition, a, b = term.args
         if b == 0:  # where(c, k*a, 0) = k*where(c, a, 0) for a finite k
-            scale, rest = (a, sympy.Integer(1)) if is_scalar(a) else split_scale(a)
+            scale, rest = split_scale(a)
             return scale, fn.where(condition, rest, b)
     return sympy.Integer(1), term
 

@@ -6,6 +6,7 @@ reads, so that text and code are the same on every run.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -15,9 +16,10 @@ from graphnet.formula.formula import symbol_kind
 __all__ = ["fraction", "negative", "ordered", "positive", "terms"]
 
 
-def ordered(expr: sympy.Basic) -> list[Any]:
+@lru_cache(maxsize=8192)
+def ordered(expr: sympy.Basic) -> tuple[Any, ...]:
     """The arguments of a sum, product or conjunction in writing order."""
-    return sorted(expr.args, key=_place)
+    return tuple(sorted(expr.args, key=_place))
 
 
 def _place(expr: sympy.Basic) -> tuple[Any, ...]:
@@ -26,10 +28,11 @@ def _place(expr: sympy.Basic) -> tuple[Any, ...]:
     return (not kinds, not holes, holes, kinds, sympy.default_sort_key(expr))
 
 
-def fraction(expr: sympy.Basic) -> tuple[list[Any], list[Any]]:
+@lru_cache(maxsize=8192)
+def fraction(expr: sympy.Basic) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The factors above and below the fraction bar, without the number in front."""
     above, below = [], []
-    for factor in ordered(expr):
+    for factor in ordered(expr) if isinstance(expr, sympy.Mul) else (expr,):
         if factor.is_Rational:
             continue
         exponent = factor.args[1] if isinstance(factor, sympy.Pow) else None
@@ -37,7 +40,7 @@ def fraction(expr: sympy.Basic) -> tuple[list[Any], list[Any]]:
             below.append(sympy.Pow(factor.args[0], -exponent))
         else:
             above.append(factor)
-    return above, below
+    return tuple(above), tuple(below)
 
 
 def negative(term: Any) -> bool:
@@ -51,10 +54,11 @@ def positive(term: Any) -> Any:
     return -term if negative(term) else term
 
 
-def terms(expr: sympy.Basic) -> list[tuple[bool, Any]]:
+@lru_cache(maxsize=8192)
+def terms(expr: sympy.Basic) -> tuple[tuple[bool, Any], ...]:
     """The terms of a sum as (has a minus sign, term without it): 1 + exp(x), x - 1, a - b."""
     found = [(negative(t), positive(t)) for t in ordered(expr)]
     numbers = [k for k, (minus, t) in enumerate(found) if t.is_number and not minus]
     first = next((k for k, (minus, _) in enumerate(found) if not minus), 0)
     found.insert(0, found.pop(numbers[0] if numbers else first))
-    return found
+    return tuple(found)

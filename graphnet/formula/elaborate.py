@@ -16,11 +16,30 @@ from graphnet.formula import functions as fn
 from graphnet.formula import subscript as subs
 from graphnet.formula.extent import Extent, Poly
 from graphnet.formula.formula import (
-    REDUCTIONS, Equation, Formula, Read, dim_symbol, hole, index_symbol, normalize, size_symbol,
+    REDUCTIONS,
+    Equation,
+    Formula,
+    Read,
+    dim_symbol,
+    hole,
+    index_symbol,
+    normalize,
+    size_symbol,
 )  # fmt: skip
 from graphnet.formula.subscript import Affine, Gather
 from graphnet.formula.syntax import (
-    Binary, Bool, Call, Compare, Name, Negative, Not, Number, Reading, Statement, Tree, fail,
+    Binary,
+    Bool,
+    Call,
+    Compare,
+    Name,
+    Negative,
+    Not,
+    Number,
+    Reading,
+    Statement,
+    Tree,
+    fail,
 )  # fmt: skip
 
 __all__ = ["Elaborator", "Scope"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 import sympy
 from sympy import Expr, Symbol
@@ -28,7 +28,7 @@ __all__ = [
 REDUCTIONS = ("Sum", "Max", "Min", "LogSumExp")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _symbol(kind: str, number: int) -> Symbol:
     # Fixed symbols: a fresh one costs sympy's assumption machinery 12-80 ms, a reused one nothing.
     return Symbol(f"_{kind}{number}", real=True)

@@ -20,7 +20,18 @@ from graphnet.formula.elaborate import Elaborator, Scope
 from graphnet.formula.extent import Extent, Poly, named
 from graphnet.formula.formula import Equation
 from graphnet.formula.syntax import (
-    Binary, Bool, Call, Compare, Name, Negative, Not, Number, Reading, Statement, Tree, fail,
+    Binary,
+    Bool,
+    Call,
+    Compare,
+    Name,
+    Negative,
+    Not,
+    Number,
+    Reading,
+    Statement,
+    Tree,
+    fail,
     syntax,
 )  # fmt: skip
 
