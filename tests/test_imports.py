@@ -31,7 +31,9 @@ PARTIES = {
 }
 
 # The methods by which an object shows, checks or replays itself import upward inside themselves.
-UPWARD: set[tuple[str, str]] = set()
+UPWARD: set[tuple[str, str]] = {
+    ("graphnet.formula", "graphnet.ops.define"),  # gn.formula(...): the package is callable
+}
 
 
 def name_of(path: Path) -> str:
