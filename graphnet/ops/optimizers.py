@@ -210,7 +210,8 @@ class NAdam(Optimizer):
     """Adam with Nesterov's momentum, which grows with t (Dozat 2016, algorithm 2).
 
     The momentum of step t is beta1*(1 - 0.96**(t*momentum_decay)/2); `p` is the product of all of
-    them, one number for all parameters. Keras fixes momentum_decay at 0.004, as is usual here.
+    them, one number for all parameters. Keras fixes momentum_decay at 0.004. torch keeps `p`
+    in its default dtype, so its float64 steps are exact only where that is float64.
     """
 
     def __init__(
@@ -241,7 +242,8 @@ class RAdam(Optimizer):
     `rho` is that length and grows from 1 towards 2/(1 - beta2) - 1; above 5 (torch's and the
     authors' bound; the paper says 4) the step is divided by the root of v, times the rectifier
     `r`; before, and always where beta2 is so small that 5 is out of reach, it is momentum alone.
-    eps is added to the root before the bias correction, as in torch.
+    eps is added to the root before the bias correction, as in torch. c2 = 1 - beta2**t by expm1,
+    for rho is a small difference of large numbers.
     """
 
     def __init__(
@@ -257,9 +259,10 @@ class RAdam(Optimizer):
         if 2 / (1 - o["betas"][1]) - 1 <= 5:
             return lines(o, M, C1, "w' = {w} - lr*m'/c1", decoupled=decoupled)
         return lines(
-            o, M, V, C1, C2,
+            o, M, V, C1,
+            "c2 = -expm1(t*log(beta2))",
             "longest = 2/(1 - beta2) - 1",
-            "rho = longest - 2*t*beta2**t/c2",
+            "rho = longest - 2*t*(1 - c2)/c2",
             "r = sqrt(where(rho > 5, (rho - 4)*(rho - 2)*longest"
             "/((longest - 4)*(longest - 2)*rho), 1))",
             "w' = {w} - lr*m'/c1*where(rho > 5, r*sqrt(c2)/(sqrt(v') + eps), 1)",
