@@ -28,6 +28,10 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.optimizers": "Adadelta Adagrad Adam AdamW Adamax Lion NAdam Optimizer RAdam "
     "RMSprop SGD",
     "graphnet.ops.schedules": "schedules",
+    "graphnet.training.callbacks": "Callback EarlyStopping KeepBest SaveBest",
+    "graphnet.training.checkpoint": "load",
+    "graphnet.training.history": "History",
+    "graphnet.training.model": "Model Sequential",
 }
 
 PUBLIC: dict[str, str] = {

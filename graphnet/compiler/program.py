@@ -59,6 +59,7 @@ class Program:
         self.network = network
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
+        self.predictions = tuple(predictions)
         self.dtype = dtype
         self._restore = restore or list
         self._check = check
@@ -186,7 +187,7 @@ class Program:
             if isinstance(node, Constant):
                 array = np.asarray(node.array.array, np.intp)  # type: ignore[attr-defined]
                 if isinstance(bound.size, int):
-                    check_labels(array, bound, {})
+                    check_labels(array, bound, {}, "constant")
                 else:
                     self._labels.append((bound, lambda _, array=array: array))  # type: ignore[misc]
             elif not isinstance(node, Input):

@@ -1,0 +1,213 @@
+"""Checkpoints: a whole model in one file, and `gn.load`, which needs no class of the user's.
+
+The file (see `container`) holds the networks node by node with their formulas as text: the model,
+for training and inference, and the whole training step with gradients and updates, which is
+compiled as it stands. With parameters, states, the states of both random generators, the history
+and the arguments of `compile`, a loaded model goes on exactly where the saved one was.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import graphnet
+from graphnet.compiler.program import Program, check_options
+from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.network.graph import Network
+from graphnet.ops import losses
+from graphnet.ops.array import Array
+from graphnet.ops.optimizer import Optimizer
+from graphnet.ops.tensor import Tensor
+from graphnet.training.compiled import Compiled, Heads, Recipe, Target
+from graphnet.training.container import read_container, write_container
+from graphnet.training.metrics import METRICS, metrics_by_name
+from graphnet.training.network_json import NetworkReader, NetworkWriter
+
+if TYPE_CHECKING:
+    from graphnet.training.model import Model
+
+__all__ = ["load", "save"]
+
+FORMAT = 1
+GROUPS = ("inputs", "training", "inference", "penalties")  # of Heads
+
+
+def save(model: Model, path: str | os.PathLike[str]) -> None:
+    """Writes a compiled model. Raises GraphnetFileError where the file cannot be written."""
+    compiled, writer = model.compiled, NetworkWriter()
+    step = compiled.step
+    record = {
+        "format": FORMAT,
+        "graphnet": graphnet.__version__,
+        "model": _write_heads(compiled.heads, writer),
+        "step": _write_program(step, writer),
+        "judge": None,
+        "recipe": _write_recipe(compiled.recipe, step.network),
+        "target": [compiled.target.dtype, compiled.target.weighted],
+        "history": model.history.epochs,
+        "steps": model.steps,
+        "generators": {
+            "draws": step.generator.bit_generator.state,
+            "shuffler": model.shuffler.bit_generator.state,
+        },
+        "formulas": writer.formulas,
+    }
+    if not isinstance(compiled.recipe.loss, str):  # a file cannot hold a function, but its network
+        record["judge"] = _write_program(compiled.judge(compiled.target), writer)
+    arrays = {f"parameters/{name}": a for name, a in step.parameters.items()}
+    arrays |= {f"states/{name}": a for name, a in step.states.items()}
+    arrays |= {f"arrays/{key}": held.array for key, held in writer.arrays.items()}  # type: ignore[attr-defined]
+    write_container(path, arrays, record)
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """The model of a checkpoint, as it was when it was saved.
+
+    A loss or metric that was a function of the user's is in the compiled step, but not by name:
+    to `compile` or `evaluate` with another kind of target, compile the model anew.
+
+    Raises GraphnetFileError for a file that is missing, damaged, foreign or of a later format.
+    """
+    arrays, record = read_container(path)
+    try:
+        if not isinstance(record, dict) or not isinstance(record.get("format"), int):
+            raise ValueError("it has no format number")
+        if record["format"] > FORMAT:
+            raise ValueError(
+                f"its format is {record['format']}, graphnet {graphnet.__version__} reads {FORMAT}"
+            )
+        return _restore(arrays, record)
+    except (
+        ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError,
+        AssertionError,
+    ) as error:  # fmt: skip
+        raise GraphnetFileError(f"cannot be understood: {error}", where=str(path)) from error
+
+
+def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Model:
+    from graphnet.training.model import Model
+
+    held = _group(arrays, "arrays")
+    reader = NetworkReader(record["formulas"], {key: Array(a) for key, a in held.items()})
+    heads, recipe = _read_heads(record["model"], reader), _read_recipe(record["recipe"])
+    step = _read_program(
+        record["step"], reader, recipe, restore=lambda results: (results[0], results[1])
+    )
+    for store, kind in ((step.parameters, "parameters"), (step.states, "states")):
+        values = _group(arrays, kind)
+        if set(values) != set(store):
+            raise ValueError(f"its {kind} are not those of its network")
+        store.update(values)
+    step.generator.bit_generator.state = record["generators"]["draws"]
+    model = Model.__new__(Model)
+    model._start(heads)
+    model._recipe = recipe
+    target = Target(str(record["target"][0]), bool(record["target"][1]))
+    model._compiled = Compiled(heads, recipe, target, step)
+    if record["judge"] is not None:
+        model._compiled.judges[target] = _read_program(
+            record["judge"], reader, recipe, parameters=step.parameters, states=step.states
+        )
+    model.history.epochs.extend(dict(row) for row in record["history"])
+    model.steps = int(record["steps"])
+    model.shuffler.bit_generator.state = record["generators"]["shuffler"]
+    return model
+
+
+def _group(arrays: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
+    head = f"{kind}/"
+    return {name[len(head) :]: a for name, a in arrays.items() if name.startswith(head)}
+
+
+def _write_heads(heads: Heads, writer: NetworkWriter) -> dict[str, Any]:
+    """Both forward networks as one, so that parameters are shared; and which nodes are which."""
+    groups = {name: [t.node for t in getattr(heads, name)] for name in GROUPS}
+    nodes = [node for group in groups.values() for node in group]
+    network = Network.collect(nodes, layers=heads.labels)
+    names = {key: [network.name_of(node) for node in group] for key, group in groups.items()}
+    return {"network": writer.network(network), **names}
+
+
+def _read_heads(record: Mapping[str, Any], reader: NetworkReader) -> Heads:
+    network = reader.network(record["network"])
+    network.check()
+    groups = {key: tuple(Tensor(network.node(name)) for name in record[key]) for key in GROUPS}
+    labels = {node: label for name, node in network.items() if (label := network.layer(name))}
+    return Heads(**groups, labels=labels)
+
+
+def _write_program(program: Program, writer: NetworkWriter) -> dict[str, Any]:
+    return {
+        "network": writer.network(program.network),
+        "inputs": list(program.inputs),
+        "outputs": list(program.outputs),
+        "predictions": list(program.predictions),
+    }
+
+
+def _read_program(
+    record: Mapping[str, Any], reader: NetworkReader, recipe: Recipe, **more: Any
+) -> Program:
+    network = reader.network(record["network"])
+    network.check()
+    return Program(
+        network, record["inputs"], record["outputs"], predictions=record["predictions"],
+        seed=recipe.seed, dtype=recipe.dtype, **more,
+    )  # fmt: skip
+
+
+def _write_recipe(recipe: Recipe, step: Network) -> dict[str, Any]:
+    optimizer = recipe.optimizer
+    config = optimizer.config(step) if isinstance(optimizer, Optimizer) else None
+    named = isinstance(recipe.loss, str)
+    return {
+        "optimizer": config,
+        "loss": recipe.loss if named else None,
+        "loss_function": None if named else getattr(recipe.loss, "__name__", "loss"),
+        "metrics": list(recipe.metrics),
+        "seed": recipe.seed,
+        "dtype": recipe.dtype,
+        "style": recipe.style,
+        "stabilize": recipe.stabilize,
+    }
+
+
+def _read_recipe(record: Mapping[str, Any]) -> Recipe:
+    loss = record["loss"]
+    known = [name for name in record["metrics"] if name in METRICS]
+    lost = [name for name in record["metrics"] if name not in METRICS]
+    if lost:
+        warnings.warn(
+            f"the metrics {', '.join(lost)} were functions, which a file cannot hold; they are "
+            "no longer measured",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    check_options(record["dtype"], record["style"], record["seed"])
+    try:
+        optimizer = Optimizer.from_config(record["optimizer"]) if record["optimizer"] else None
+    except GraphnetError:  # a class of the user's; its updates are in the compiled step
+        optimizer = None
+    if loss is not None:
+        losses.loss(loss)  # refuses unknown names
+    return Recipe(
+        optimizer, _lost(record["loss_function"]) if loss is None else loss,
+        metrics_by_name(known, loss), record["seed"], record["dtype"], record["style"],
+        bool(record["stabilize"]),
+    )  # fmt: skip
+
+
+def _lost(name: str) -> Any:
+    def loss(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        raise GraphnetError(
+            f"the loss {name} was a function, of which the file holds only what it compiled to; "
+            "compile the model again for another kind of target"
+        )
+
+    loss.__name__ = name
+    return loss

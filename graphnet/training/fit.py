@@ -1,0 +1,205 @@
+"""The training loop: epochs of mini-batches, validation, callbacks, and ways to stop early."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphnet.errors import GraphnetError
+from graphnet.training.batches import Data, row_batches
+from graphnet.training.callbacks import Callback
+from graphnet.training.guard import Guard, NotFinite
+from graphnet.training.history import History
+from graphnet.training.metrics import Metric
+from graphnet.training.progress import Progress, Verbose
+
+if TYPE_CHECKING:
+    from graphnet.compiler.program import Program
+    from graphnet.training.model import Model
+
+__all__ = ["Run", "judge", "split_rows"]
+
+
+class Run:
+    """One call of `fit`: `train()` gives the history. Every mean weighs rows alike (or by weight).
+
+    The order of rows comes from the model's own generator, which `compile` seeds and checkpoints
+    keep; so epochs that follow a loaded checkpoint are those that would have followed the save.
+    """
+
+    def __init__(
+        self, model: Model, data: Data, validation: tuple[Program, Data] | None, *,
+        epochs: int, batch_size: int, shuffle: bool, callbacks: Sequence[Callback],
+        verbose: Verbose,
+    ) -> None:  # fmt: skip
+        self.model, self.data, self.validation = model, data, validation
+        self.epochs, self.batch_size = epochs, batch_size
+        self.shuffle, self.callbacks = shuffle, callbacks
+        self.program = model.step
+        self.metrics = model.compiled.recipe.metrics
+        # The guard repeats steps, so it must see whatever changes values between them.
+        meddled = any(type(c).on_batch_end is not Callback.on_batch_end for c in callbacks)
+        self.guard = Guard(self.program, data.take, every=1 if meddled else 64)
+        steps = -(-data.rows // batch_size)
+        self.progress = Progress(verbose, epochs, steps)
+        self.interrupt = Interrupt()
+        self.failure: NotFinite | None = None
+
+    def train(self) -> History:
+        """Runs all epochs, or fewer where something ends training; `history.stopped` says what."""
+        history = self.model.history
+        history.stopped = None
+        for callback in self.callbacks:
+            callback.on_train_begin()
+        with self.interrupt, self.progress, np.errstate(all="ignore"):
+            try:
+                for _ in range(self.epochs):
+                    row = self._epoch()
+                    if row is None:
+                        break
+                    history.add(**row)
+                    self.progress.epoch(history.epochs[-1])
+                    for callback in self.callbacks:
+                        callback.on_epoch_end(len(history.epochs), history.epochs[-1])
+                    if self._reason() is not None:
+                        break
+            except KeyboardInterrupt:  # from a callback, or the second Ctrl-C
+                self.interrupt.asked = True
+            history.stopped = self._reason()
+            if history.stopped is not None:
+                self.progress.say(f"stopped: {history.stopped}")
+        for callback in self.callbacks:
+            callback.on_train_end(history)
+        if self.failure is not None:
+            warnings.warn(str(self.failure), RuntimeWarning, stacklevel=3)
+        return history
+
+    def _reason(self) -> str | None:
+        """Why training should end now."""
+        if self.failure is not None:
+            return f"not finite: {self.failure}"
+        if self.interrupt.asked:
+            return "interrupted"
+        return next((c.stopped for c in self.callbacks if c.stopped is not None), None)
+
+    def _epoch(self) -> dict[str, float] | None:
+        """The row of an epoch; None where it was not finished."""
+        started = time.perf_counter()
+        means = Means()
+        rows = self.data.rows
+        order = self.model.shuffler.permutation(rows) if self.shuffle else None
+        for batch in row_batches(rows, self.batch_size, order):
+            self._step(batch, means)
+            if self._reason() is not None:
+                return None
+        self.failure = self.guard.settle(self.model.steps)
+        if self.failure is not None:
+            return None
+        row = means.row()
+        if self.validation is not None:
+            found = judge(*self.validation, self.metrics)
+            row |= {f"val_{name}": value for name, value in found.items()}
+        return row | {"seconds": time.perf_counter() - started}
+
+    def _step(self, batch: Any, means: Means) -> None:
+        arguments = self.data.take(batch)
+        count = arguments[0].shape[0]
+        mass = self.data.mass(batch, count)
+        if mass == 0:
+            return  # rows of weight 0 teach nothing, and their mean is 0/0
+        loss, prediction = self.program.run(*arguments)
+        self.model.steps += 1
+        self.failure = self.guard.look(self.model.steps, batch, loss)
+        if self.failure is not None:
+            return
+        means.add("loss", loss, mass)
+        target = arguments[len(self.model.heads.inputs)]
+        for name, metric in self.metrics.items():
+            means.add(name, metric(prediction, target), count)
+        self.progress.batch(loss)
+        for callback in self.callbacks:
+            callback.on_batch_end(self.model.steps, loss)
+
+
+class Means:
+    """Weighted means of several numbers, added up batch by batch."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, float]] = {}
+
+    def add(self, name: str, value: float, mass: float) -> None:
+        total, whole = self._sums.get(name, (0.0, 0.0))
+        self._sums[name] = total + float(value) * mass, whole + mass
+
+    def row(self) -> dict[str, float]:
+        return {name: total / whole for name, (total, whole) in self._sums.items()}
+
+
+def judge(
+    program: Program, data: Data, metrics: Mapping[str, Metric], batch_size: int = 1024
+) -> dict[str, float]:
+    """The loss over all rows, and the metrics of all predictions at once."""
+    means = Means()
+    predictions: list[NDArray[Any]] = []
+    for batch in row_batches(data.rows, batch_size, None):
+        arguments = data.take(batch)
+        mass = data.mass(batch, arguments[0].shape[0])
+        loss, prediction = program.run(*arguments)
+        if mass > 0:
+            means.add("loss", loss, mass)
+        predictions.append(prediction)
+    row = means.row()
+    if metrics:
+        whole = np.concatenate(predictions)
+        target = data.arrays[-1 if data.weight is None else -2]
+        row |= {name: float(metric(whole, target)) for name, metric in metrics.items()}
+    return row
+
+
+def split_rows(rows: int, share: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row numbers for training and validation: the same for the same seed and number of rows."""
+    if not 0 < share < 1:
+        raise GraphnetError(f"validation_split is a share in 0 <= share < 1, not {share}")
+    count = min(max(round(rows * share), 1), rows - 1)
+    if count < 1:
+        raise GraphnetError(f"{rows} rows cannot be split for validation")
+    order = np.random.default_rng([seed, 3]).permutation(rows)
+    return np.sort(order[count:]), np.sort(order[:count])
+
+
+class Interrupt:
+    """While it lasts, the first Ctrl-C only asks, so no step is cut in half; a second raises."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Callable[[int, FrameType | None], Any] | int | None = None
+        self._ours = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.getsignal(signal.SIGINT)
+            if self._before is signal.default_int_handler:  # not where someone else handles it
+                signal.signal(signal.SIGINT, self._ask)
+                self._ours = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        if self._ours:
+            signal.signal(signal.SIGINT, self._before)
+            self._ours = False
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

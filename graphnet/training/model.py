@@ -1,0 +1,330 @@
+"""Model and Sequential: networks that are trained, in the habits of Keras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphnet.compiler.program import Program, check_options
+from graphnet.compiler.stores import Store
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.network.graph import Input as InputNode
+from graphnet.network.graph import Network
+from graphnet.ops.layer import Layer
+from graphnet.ops.layers import Embedding, Input
+from graphnet.ops.tensor import Tensor
+from graphnet.training.batches import Data, as_array, row_batches, samples, split_inputs
+from graphnet.training.callbacks import as_callbacks
+from graphnet.training.compiled import Compiled, Heads, Recipe, Target, compile_step, recipe_of
+from graphnet.training.fit import Run, judge, split_rows
+from graphnet.training.guard import Snapshot
+from graphnet.training.history import History
+from graphnet.training.metrics import decide, threshold_of
+from graphnet.training.progress import Verbose
+from graphnet.training.summary import summary
+
+__all__ = ["Model", "NotCompiledError", "Sequential"]
+
+
+class NotCompiledError(GraphnetError, AttributeError):
+    """What a model has only after `compile`."""
+
+
+class Model:
+    """A network from inputs to outputs, with layers played for training and for inference.
+
+    >>> import graphnet as gn
+    >>> x = gn.input("x", ("batch", 4))
+    >>> model = gn.Model(x, gn.Dense(3)(gn.Dense(8, activation="tanh")(x)))
+    >>> model.compile(gn.SGD(lr=0.1), loss="cross_entropy", metrics=["accuracy"])
+    >>> model.predict(np.ones((2, 4))).shape
+    (2, 3)
+    """
+
+    def __init__(
+        self, inputs: Tensor | Sequence[Tensor], outputs: Tensor | Sequence[Tensor]
+    ) -> None:
+        self._start(Heads.of(_tensors("inputs", inputs), _tensors("outputs", outputs)))
+
+    def _start(self, heads: Heads | None) -> None:
+        self._heads = heads
+        self._compiled: Compiled | None = None
+        self._recipe: Recipe | None = None
+        self.history = History()
+        self.steps = 0
+        self.shuffler = np.random.default_rng([0, 2])
+
+    # -- what it is made of ----------------------------------------------------------------------
+
+    @property
+    def heads(self) -> Heads:
+        """Its input and output tensors. GraphnetError where a Sequential is not built yet."""
+        if self._heads is None:
+            raise NotCompiledError(
+                "the shape of the input is not known yet: begin with gn.Input(shape) or fit first"
+            )
+        return self._heads
+
+    @property
+    def compiled(self) -> Compiled:
+        if self._compiled is None:
+            if self._recipe is not None and self._heads is None:
+                _ = self.heads  # says what is missing
+            raise NotCompiledError("the model is not compiled: call model.compile(optimizer, loss)")
+        return self._compiled
+
+    @property
+    def step(self) -> Program:
+        """The compiled training step: `step(x, y)` updates and gives (loss, prediction)."""
+        return self.compiled.step
+
+    @property
+    def parameters(self) -> Store:
+        return self.step.parameters
+
+    @property
+    def states(self) -> Store:
+        return self.step.states
+
+    @property
+    def rewrites(self) -> tuple[Any, ...]:
+        """What `stabilize` changed before the gradient was derived."""
+        return self.step.rewrites
+
+    def network(self, training: bool = False) -> Network:
+        """The forward network as it was written; `model.step.network` has all four stages."""
+        return self.heads.network(training)
+
+    def tensor(self, name: str) -> Tensor:
+        """A tensor of the inference network by its name, for `gn.function` or `gn.grad`."""
+        return Tensor(self.network().node(name))
+
+    def draw(self, stage: str = "forward", level: str = "layers", **options: Any) -> Any:
+        """A picture; see `gn.draw`."""
+        from graphnet.view.draw import draw
+
+        return draw(self, stage, level, **options)
+
+    def summary(self) -> None:
+        """Prints a table: every layer with its output and its parameters."""
+        print(summary(self.network()))
+
+    # -- compiling -------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any,
+        loss: str | Callable[..., Tensor] = "cross_entropy",
+        metrics: Sequence[Any] | str = (),
+        seed: int = 0,
+        dtype: str = "float32",
+        style: str = "plain",
+        stabilize: bool = True,
+    ) -> None:
+        """Derives and compiles the training step; parameters are drawn from `seed`.
+
+        `optimizer` and `loss` are names or gn.SGD(...), a function of (prediction, target). A
+        model that was compiled before keeps the values of its parameters (`reset` draws new ones)
+        and starts optimizer states, history and generators anew.
+
+        Raises GraphnetError for unknown names and where the loss does not fit the output.
+        """
+        check_options(dtype, style, seed)
+        self._recipe = recipe_of(
+            optimizer, loss, metrics, seed=int(seed), dtype=dtype, style=style, stabilize=stabilize
+        )
+        self.history, self.steps = History(), 0
+        self.shuffler = np.random.default_rng([int(seed), 2])
+        if self._heads is not None:
+            self._compile(Target.usual(loss), keep_states=False)
+
+    def _compile(self, target: Target, keep_states: bool) -> None:
+        assert self._recipe is not None
+        before, recipe = self._compiled, self._recipe
+        step = compile_step(self.heads, recipe, target)
+        if before is not None:
+            step.parameters.update(before.step.parameters)
+            if keep_states:
+                step.states.update(before.step.states)
+                step.generator = before.step.generator
+        self._compiled = Compiled(self.heads, recipe, target, step)
+
+    def reset(self, seed: int | None = None) -> None:
+        """Everything as after `compile`, with parameters from its seed or another one."""
+        seed = self.compiled.recipe.seed if seed is None else seed
+        self.step.reset(seed)
+        self.history, self.steps = History(), 0
+        self.shuffler = np.random.default_rng([seed, 2])
+
+    def values_now(self) -> Snapshot:
+        """A copy of all parameters and states; `set_values` puts it back."""
+        return Snapshot.of(self.step)
+
+    def set_values(self, kept: Snapshot) -> None:
+        """Puts parameters and states back; the generator goes on."""
+        self.parameters.update(kept.parameters)
+        self.states.update(kept.states)
+
+    # -- training --------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        epochs: int = 20,
+        batch_size: int = 32,
+        validation_data: tuple[Any, ...] | None = None,
+        validation_split: float = 0.0,
+        sample_weight: Any = None,
+        shuffle: bool = True,
+        callbacks: Sequence[Any] | Any = (),
+        verbose: Verbose = "auto",
+    ) -> History:
+        """Trains for `epochs` more epochs and gives the history of all of them.
+
+        The last batch of an epoch may be short; means weigh every row alike, or by
+        `sample_weight`. `validation_data` is (X, y) or (X, y, weight); `validation_split` takes
+        that share of the rows, drawn from the seed. Ctrl-C ends training after the current step.
+        Where a number stops being finite, training ends with the parameters from before that
+        step and a RuntimeWarning names the step and the first node; so does `history.stopped`.
+
+        Raises GraphnetError for data that does not fit, naming the first wrong element.
+        """
+        epochs, batch_size = _count("epochs", epochs, 0), _count("batch_size", batch_size, 1)
+        self._meet(X)
+        arrays, target = self.compiled.given(X, y, sample_weight)
+        if target != self.compiled.target:
+            self._compile(target, keep_states=True)
+        data = Data.prepare(self.step, arrays, sample_weight is not None)
+        validation = None
+        if validation_data is not None:
+            if validation_split:
+                raise GraphnetError("give validation_data or validation_split, not both")
+            if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+                raise GraphnetTypeError("validation_data is (X, y) or (X, y, sample_weight)")
+            validation = self._judged(*validation_data)
+        elif validation_split:
+            rows, held = split_rows(data.rows, validation_split, self.compiled.recipe.seed)
+            validation = self.compiled.judge(target), data.part(held)
+            data = data.part(rows)
+        run = Run(
+            self, data, validation, epochs=epochs, batch_size=batch_size, shuffle=bool(shuffle),
+            callbacks=as_callbacks(callbacks, self), verbose=verbose,
+        )  # fmt: skip
+        return run.train()
+
+    def evaluate(
+        self, X: Any, y: Any, sample_weight: Any = None, batch_size: int = 1024
+    ) -> dict[str, float]:
+        """The loss and the metrics of data, at inference: {"loss": ..., "accuracy": ...}."""
+        self._meet(X)
+        program, data = self._judged(X, y, sample_weight)
+        size = _count("batch_size", batch_size, 1)
+        with np.errstate(all="ignore"):
+            return judge(program, data, self.compiled.recipe.metrics, size)
+
+    def predict(self, X: Any, batch_size: int = 1024) -> Any:
+        """What the model gives for X at inference: an array, or a list where it has several."""
+        self._meet(X)
+        results = self._run(self.compiled.forward, X, batch_size)
+        return results[0] if len(results) == 1 else results
+
+    def classify(self, X: Any, batch_size: int = 1024) -> NDArray[Any]:
+        """The class of every row: the largest output, or whether the only one says yes."""
+        self._meet(X)
+        _ = self.heads.prediction
+        return decide(self.predict(X, batch_size), threshold_of(self.compiled.recipe.loss))
+
+    def values(self, X: Any) -> dict[str, NDArray[Any]]:
+        """Every computed tensor of the inference network for X, by name."""
+        self._meet(X)
+        program = self.compiled.watcher
+        data = self._inputs(program, X)
+        with np.errstate(all="ignore"):
+            return dict(zip(program.outputs, program.run(*data.arrays), strict=True))
+
+    def _run(self, program: Program, X: Any, batch_size: int) -> list[NDArray[Any]]:
+        size, data = _count("batch_size", batch_size, 1), self._inputs(program, X)
+        with np.errstate(all="ignore"):
+            parts = [program.run(*data.take(batch)) for batch in row_batches(data.rows, size, None)]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _inputs(self, program: Program, X: Any) -> Data:
+        given = split_inputs(X, program.inputs)
+        samples({f"X[{n!r}]": a for n, a in zip(program.inputs, given, strict=True)})
+        return Data.prepare(program, given)
+
+    def _judged(self, X: Any, y: Any, weight: Any = None) -> tuple[Program, Data]:
+        """The program that judges data of this kind, and the data."""
+        arrays, target = self.compiled.given(X, y, weight)
+        program = self.compiled.judge(target)
+        return program, Data.prepare(program, arrays, weight is not None)
+
+    # -- keeping ---------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes one file from which `gn.load` restores everything; see `checkpoint`."""
+        from graphnet.training.checkpoint import save
+
+        save(self, path)
+
+    def _meet(self, X: Any) -> None:
+        """Called with the first data: a Sequential may learn the shape of its input here."""
+
+
+class Sequential(Model):
+    """Layers one after another.
+
+    The first may be gn.Input(shape); else the shape is that of the first X it is given.
+
+    >>> import graphnet as gn
+    >>> model = gn.Sequential([gn.Input(4), gn.Dense(8, activation="relu"), gn.Dense(3)])
+    >>> list(model.network())
+    ['x', 'W1', 'b1', 'Z1', 'A1', 'W2', 'b2', 'Z2']
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        listed = list(layers)
+        for layer in listed:
+            if not isinstance(layer, Layer):
+                raise GraphnetTypeError(f"a Sequential is made of layers, not of {layer!r}")
+        if not any(not isinstance(layer, Input) for layer in listed):
+            raise GraphnetError("a Sequential needs at least one layer besides its input")
+        self.layers = listed
+        self._start(None)
+        if isinstance(listed[0], Input):
+            self._build(listed[0].tensor(), listed[1:])
+
+    def _build(self, x: Tensor, layers: Sequence[Layer]) -> None:
+        h = x
+        for layer in layers:
+            h = layer(h)
+        self._heads = Heads.of([x], [h])
+
+    def _meet(self, X: Any) -> None:
+        if self._heads is None and self._recipe is not None:
+            dtype = "int" if isinstance(self.layers[0], Embedding) else "float"
+            self._build(Input(as_array("X", X).shape[1:], dtype).tensor(), self.layers)
+            self._compile(Target.usual(self._recipe.loss), keep_states=False)
+
+
+def _tensors(what: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    listed = [given] if isinstance(given, Tensor) else list(given)
+    for tensor in listed:
+        if not isinstance(tensor, Tensor):
+            raise GraphnetTypeError(f"the {what} of a model are tensors, not {tensor!r}")
+        if what == "inputs" and not isinstance(tensor.node, InputNode):
+            raise GraphnetError(f"an input is made by gn.input, but {tensor!r} is none")
+    if not listed:
+        raise GraphnetError(f"a model needs {what}")
+    return listed
+
+
+def _count(what: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise GraphnetError(f"{what} is a whole number of at least {least}, not {value!r}")
+    return int(value)
