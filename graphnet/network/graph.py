@@ -323,7 +323,7 @@ class Network(nx.MultiDiGraph):
         all_updates = {self.node(a): self.node(b) for a, b in self.updates.items()}
         all_updates |= dict(updates or {})
         known = self._table
-        fresh = topological([*all_outputs.values(), *all_updates.values()], known)
+        fresh = topological([*all_outputs.values(), *all_updates, *all_updates.values()], known)
         stages = {node: self.stage(name) for node, name in known.items()}
         layers = {
             node: data for node, name in known.items() if (data := self.layer(name)) is not None

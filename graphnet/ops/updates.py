@@ -16,6 +16,7 @@ from graphnet.ops.update_rules import SettledRule, stem
 __all__ = ["Updates"]
 
 ZEROS = Init("zeros")
+MANY = 50  # terms of one sum
 
 
 class Updates:
@@ -24,7 +25,7 @@ class Updates:
     def __init__(self) -> None:
         self.nodes: dict[Node, Node] = {}
         self._shared: dict[object, Node] = {}
-        self._bound: dict[object, tuple[Computed, tuple[str, ...]]] = {}
+        self._bound: dict[object, tuple[Equation, Computed, tuple[str, ...]]] = {}
 
     def add(self, name: str, w: Parameter, g: Node, rule: SettledRule) -> None:
         """One step of the rule for a parameter and its gradient."""
@@ -109,14 +110,16 @@ class Updates:
 
         As torch.nn.utils.clip_grad_norm_: times Min(1, most/(norm + 1e-6)).
         """
-        squares: dict[str, Node] = {}
+        squares: list[Node] = []
         for name, g in gradients.items():
             letters = ",".join("ijklmnopqr"[: len(g.shape)])
             text = f"s = Sum(g[{letters}]**2, {letters})" if letters else "s = g**2"
             (square,) = parse(text)
-            squares[f"s{len(squares)}"] = self._bind(square, {"g": g}, f"square_{name}", (name,))
-        (total,) = parse_rule(f"n = sqrt({' + '.join(squares)})")
-        norm = self._bind(total, squares, "gradient_norm")
+            squares.append(self._bind(square, {"g": g}, f"square_{name}", (name,)))
+        while len(squares) > MANY:
+            chunks = [squares[k : k + MANY] for k in range(0, len(squares), MANY)]
+            squares = [self._sum("{}", chunk, "sum_of_squares") for chunk in chunks]
+        norm = self._sum("sqrt({})", squares, "gradient_norm")
         (scale,) = parse_rule(f"s = Min(1, {most}/(n + 0.000001))")
         factor = self._bind(scale, {"n": norm}, "clip")
         (scaled,) = parse_rule("h = s*g")
@@ -124,6 +127,11 @@ class Updates:
             name: self._bind(scaled, {"s": factor, "g": g}, f"clipped_{name}", (name,))
             for name, g in gradients.items()
         }
+
+    def _sum(self, around: str, terms: Sequence[Node], wish: str) -> Node:
+        names = [f"s{k}" for k in range(len(terms))]
+        (equation,) = parse(f"n = {around.format(' + '.join(names))}")
+        return self._bind(equation, dict(zip(names, terms, strict=True)), wish)
 
     def _bind(
         self,
@@ -138,8 +146,8 @@ class Updates:
         if key not in self._bound:
             node = bind(equation, given)
             slots = tuple(equation.operands[given.index(o)] for o in node.operands)
-            self._bound[key] = (node, slots)
-        node, slots = self._bound[key]
+            self._bound[key] = (equation, node, slots)  # held, for its id is in the key
+        _, node, slots = self._bound[key]
         return replace(
             node, operands=tuple(operands[s] for s in slots), name=wish, made=True, origin=origin
         )
