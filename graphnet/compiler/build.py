@@ -46,7 +46,7 @@ def function(
 
     >>> import graphnet as gn
     >>> x = gn.input("x", ("batch", 2))
-    >>> f = gn.function(x, (x * x).sum(axis=1))
+    >>> f = gn.function(x, gn.sum(x * x, axis=1))
     >>> f([[3, 4], [1, 2]])
     array([25.,  5.], dtype=float32)
     """

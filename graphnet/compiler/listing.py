@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.helpers import HELPERS
-from graphnet.compiler.identifiers import python_names
+from graphnet.compiler.identifiers import RESERVED, python_names
 from graphnet.compiler.loops import loop_statement
 from graphnet.compiler.lower import Lowered, full, lower
 from graphnet.compiler.statement import Statement
@@ -44,13 +44,19 @@ class Listing:
     sizes: dict[str, str]
 
 
-def listing(network: Network, dtype: str = "float32") -> Listing:
-    """The statements that compute a network's outputs and updates, in plain style."""
+def listing(
+    network: Network, dtype: str = "float32", lowered: Lowered | None = None
+) -> Listing:
+    """The statements that compute a network's outputs and updates, in plain style.
+
+    `lowered` may be given where the network is a part of one that was lowered before.
+    """
     sizes = _sizes(network)
-    lowered = lower(network)
+    lowered = lowered or lower(network)
     identifier = python_names([*network.nodes, *(s for s in sizes if s not in network)])
     size_names = {s: identifier[s] if s not in network else f"{identifier[s]}_size" for s in sizes}
-    writer = Writer(network, lowered, dtype, identifier, size_names, Namer(identifier.values()))
+    namer = Namer([*identifier.values(), *RESERVED])
+    writer = Writer(network, lowered, dtype, identifier, size_names, namer)
     roots = list(dict.fromkeys([*network.outputs.values(), *network.updates.values()]))
     statements = writer.statements(roots)
     variable = {name: identifier[name] for name, _ in network.of(Input, Parameter, State, Constant)}

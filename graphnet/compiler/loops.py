@@ -24,7 +24,7 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
     printer, made = outer.printer, outer.namer.made
     body = loop.body
     variable = {name: made(name) for name in body.nodes}
-    step = made("step") if loop.step is None else variable[loop.step]
+    step = made("k") if loop.step is None else variable[loop.step]
     given = [printer.code(a).text for a, _ in value.args]
     n, m = len(loop.states), len(loop.sequences)
     bound = {s: f"{text}[{step}]" for s, text in zip(loop.sequences, given[n : n + m], strict=True)}

@@ -16,6 +16,7 @@ import graphnet
 from graphnet.compiler.function import Function
 from graphnet.compiler.listing import listing
 from graphnet.compiler.literals import kinds, literal
+from graphnet.compiler.lower import Lowered, lower
 from graphnet.compiler.samples import sample_lines
 from graphnet.compiler.stages import part
 from graphnet.errors import GraphnetError
@@ -52,13 +53,14 @@ def emit(
     (the outputs, where none are named).
     """
     functions = []
+    lowered = lower(network)
     if network.updates:
         shown = list(dict.fromkeys(predictions or outputs))
         ahead = part(network, shown)
         needed = [name for name in inputs if name in ahead]
-        functions.append(_function("forward", ahead, needed, shown, dtype))
+        functions.append(_function("forward", ahead, needed, shown, dtype, lowered))
     name = "step" if network.updates else "forward"
-    functions.append(_function(name, network, inputs, outputs, dtype))
+    functions.append(_function(name, network, inputs, outputs, dtype, lowered))
     main = functions[-1]
     helpers = dict.fromkeys(h for f in functions for h in f.listing.helpers)
     parts = [_head(main), *(h.strip() for h in helpers)]
@@ -75,13 +77,16 @@ def emit(
 
 
 def _function(
-    name: str, network: Network, inputs: Sequence[str], outputs: Sequence[str], dtype: str
-) -> Function:
-    return Function(name, network, inputs, outputs, listing(network, dtype), dtype)
+    name: str, network: Network, inputs: Sequence[str], outputs: Sequence[str], dtype: str,
+    lowered: Lowered,
+) -> Function:  # fmt: skip
+    return Function(name, network, inputs, outputs, listing(network, dtype, lowered), dtype)
 
 
 def _head(main: Function) -> str:
-    what = "A training step" if main.name == "step" else "A function"
+    what = "A step" if main.name == "step" else "A function"
+    if any(s.stage == "backward" for s in main.listing.statements):
+        what = "A training step"
     lines = [f'"""{what}, written by graphnet {graphnet.__version__}; it needs NumPy only.', ""]
     arguments = [a for a in main.arguments if a != "rng=None"]
     if main.parameters:
@@ -162,7 +167,8 @@ def _initial(name: str, node: Node) -> str:
                 f"{show_shape(array.shape)}",
                 where=name,
             )
-        return literal(array.astype(np.float64) if array.dtype.kind == "f" else array, 70)
+        text = literal(array.astype(np.float64) if array.dtype.kind == "f" else array, 66)
+        return text.replace("\n", "\n        ")
     try:
         return initializers.source(init, shape)
     except GraphnetError as error:
@@ -177,7 +183,8 @@ def _shapes(nodes: Sequence[tuple[str, Node]]) -> str:
 def _script(main: Function) -> str:
     """What `python step.py` does."""
     lines = ['if __name__ == "__main__":']
-    lines += [f"    {line}" for line in sample_lines(main.network, main.inputs, main.variable)]
+    samples = sample_lines(main.network, main.inputs, main.variable, main.dtype)
+    lines += [f"    {line}" for line in samples]
     if main.parameters:
         lines.append("    parameters = initial_parameters()")
     if main.states:

@@ -26,7 +26,7 @@ def sample_sizes(network: Network) -> dict[str, int]:
 
 
 def sample_lines(
-    network: Network, inputs: Sequence[str], variable: Mapping[str, str]
+    network: Network, inputs: Sequence[str], variable: Mapping[str, str], dtype: str
 ) -> Iterator[str]:
     """Statements that give every input an array."""
     if not inputs:
@@ -41,7 +41,7 @@ def sample_lines(
         node = network.node(name)
         shape = tuple(evaluate(e, sizes) for e in node.shape)
         text = {
-            "float": f"rng.random({shape}, np.float32)",
+            "float": f"rng.random({shape}, np.{dtype})",
             "int": f"rng.integers(0, {limit.get(name, 2)}, {shape})",
             "bool": f"rng.random({shape}) < 0.5",
         }[node.dtype]

@@ -239,10 +239,11 @@ def source(init: Init, shape: Sequence[int]) -> str:
 def orthogonal_matrix(
     rng: np.random.Generator, shape: tuple[int, ...], gain: float
 ) -> np.ndarray:
-    """A random matrix with orthonormal rows or columns, times gain, in a shape."""
+    """A random matrix with orthonormal rows or columns, times gain."""
     rows = shape[0] if shape else 1
     columns = int(np.prod(shape)) // max(rows, 1)
-    q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+    normal = rng.normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(normal)
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # without the signs q is not uniform
     return gain * (q if rows >= columns else q.T).reshape(shape)
 

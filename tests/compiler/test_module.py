@@ -1,0 +1,195 @@
+"""The emitted module: golden sources, alone with numpy, the same bytes under every hash seed.
+
+Run as a script this file prints the sources of all examples (the hash seed test does so).
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphnet.compiler.build import function, training_step
+from graphnet.compiler.program import Program
+from graphnet.network.graph import Distribution, Input
+from graphnet.ops import reductions
+from graphnet.ops.define import constant, formula, parameter, state
+from graphnet.ops.define import input as gn_input
+from graphnet.ops.optimizers import SGD, Adam
+from graphnet.ops.tensor import Tensor
+
+DENSE = "z[n,o] = Sum(a[n,i]*W[i,o], i) + b[o]"
+
+
+def neuron() -> Program:
+    """One neuron, mean squared error, gradient descent."""
+    x, y = gn_input("x", ("batch", 3)), gn_input("y", ("batch",))
+    w, b = parameter("w", (3,), init="zeros"), parameter("b", (), init="zeros")
+    p = formula("p[n] = Sum(x[n,i]*w[i], i) + b", x=x, w=w, b=b, name="p")
+    loss = formula("l = Sum((p[n] - y[n])**2/size(n), n)", p=p, y=y, name="loss")
+    return training_step([x, y], loss, SGD(lr=0.1), stabilize=False)
+
+
+def classifier() -> Program:
+    """Two tanh layers with cross entropy on int labels."""
+    x, t = gn_input("x", ("batch", 64)), gn_input("t", ("batch",), dtype="int")
+    W1, b1 = parameter("W1", (64, 32)), parameter("b1", (32,), init="zeros")
+    W2, b2 = parameter("W2", (32, 10)), parameter("b2", (10,), init="zeros")
+    z1 = formula(DENSE, a=x, W=W1, b=b1, name="Z1")
+    a1 = formula("tanh(z)", z=z1, name="A1")
+    z2 = formula(DENSE, a=a1, W=W2, b=b2, name="Z2")
+    lse = formula("L[n] = LogSumExp(z[n,k], k)", z=z2, name="lse")
+    loss = formula("l = Sum((L[n] - z[n,t[n]])/size(n), n)", L=lse, z=z2, t=t, name="loss")
+    return training_step([x, t], loss, SGD(lr=0.01, momentum=0.9), stabilize=False)
+
+
+def dropout() -> Program:
+    """A layer whose inputs are dropped at random."""
+    x, y = gn_input("x", ("batch", 4)), gn_input("y", ("batch", 2))
+    W = parameter("W", (4, 2), init="orthogonal")
+    u = Tensor(Input(shape=x.shape, name="u", distribution=Distribution("uniform", (0.0, 1.0))))
+    kept = formula("k[n,i] = where(u[n,i] < 0.8, x[n,i]/0.8, 0)", u=u, x=x, name="kept")
+    p = formula("p[n,o] = Sum(k[n,i]*W[i,o], i)", k=kept, W=W, name="p")
+    loss = formula("l = Sum((p[n,o] - y[n,o])**2, n, o)", p=p, y=y, name="loss")
+    return training_step([x, y], loss, Adam(lr=0.01), stabilize=False)
+
+
+def product() -> Program:
+    """A scan, forward and backward."""
+    w = parameter("w", (5,), init="ones")
+    y = gn_input("y", ())
+    p = reductions.prod(w).rename("p")
+    loss = formula("l = (p - y)**2", p=p, y=y, name="loss")
+    return training_step(y, loss, SGD(lr=0.1), dtype="float64", stabilize=False)
+
+
+def names() -> Program:
+    """Names that Python, NumPy or the module would not take as they are; constants; int states."""
+    t, rng = gn_input("lambda", ("batch",), dtype="int"), gn_input("rng", ("batch", "np"))
+    E, theta = parameter("float", (7, 3), init=np.arange(21.0).reshape(7, 3)), parameter("θ", (3,))
+    table = constant(np.linspace(0, 1, 70).reshape(7, 10), name="table")
+    few = constant(np.array([1, 0, 2]), name="few")
+    count = state("step", (), dtype="int")
+    row = formula("r[n,d] = E[T[n],f[d]]*θ[d]", E=E, T=t, f=few, θ=theta, name="n")
+    sums = formula("s[n] = Sum(A[T[n],k], k) + Sum(q[n,k], k)", A=table, T=t, q=rng, name="max")
+    updates = {count: formula("c + 1", c=count), theta: formula("θ*2", θ=theta)}
+    return function([t, rng], {"rows": row, "sums": sums}, updates, stabilize=False)
+
+
+def pure() -> Program:
+    """A function without parameters and without updates."""
+    x, y = gn_input("x", ("n", 2)), gn_input("y", ("m", 2))
+    d = formula("d[i,j] = sqrt(Sum((x[i,k] - y[j,k])**2, k))", x=x, y=y, name="distance")
+    return function([x, y], d, stabilize=False)
+
+
+EXAMPLES: dict[str, Callable[[], Program]] = {
+    f.__name__: f for f in (neuron, classifier, dropout, product, names, pure)
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_golden(name: str, golden: Any) -> None:
+    golden(f"module_{name}.py", EXAMPLES[name]().source)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_lines_fit(name: str) -> None:
+    source = EXAMPLES[name]().source
+    for line in source.split("\n"):
+        assert len(line) < 100
+        assert len(line.partition("  # ")[0].rstrip()) < 80 or line.lstrip().startswith("#"), line
+        assert line == line.rstrip()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_imports_numpy_only_and_is_legal(name: str) -> None:
+    tree = ast.parse(EXAMPLES[name]().source)
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert [ast.unparse(n) for n in imports] == ["import numpy as np"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_node_stands_in_a_comment(name: str) -> None:
+    """Every node that is computed is named beside a statement, with its formula."""
+    program = EXAMPLES[name]()
+    comments = " ".join(re.findall(r"#(.*)", program.source))
+    network = program.network
+    roots = [*network.outputs.values(), *network.updates.values()]
+    for root in roots:
+        shown = network.show(root)
+        assert " ".join(shown.split()) in " ".join(comments.replace("#", " ").split())
+
+
+def test_the_backward_pass_of_the_classifier_is_short() -> None:
+    source = classifier().source
+    backward = source[source.index("# -- backward") : source.index("# -- update")]
+    assigned = re.findall(r"^    (\w+) = ", backward, re.MULTILINE)
+    assert assigned == ["d_Z2", "d_W2", "d_b2", "d_A1", "d_Z1", "d_W1", "d_b1"] or (
+        len(assigned) <= 8 and all(name.startswith("d_") for name in assigned)
+    )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_saved_it_runs_alone(name: str, tmp_path: Path) -> None:
+    program = EXAMPLES[name]()
+    program.save(tmp_path / "alone.py")
+    packages = Path(np.__file__).parent.parent
+    for found in packages.glob("numpy*"):
+        (tmp_path / found.name).symlink_to(found)
+    code = (
+        f"import sys, runpy; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "runpy.run_module('alone', run_name='__main__')\n"
+        "assert not {k.split('.')[0] for k in sys.modules} & {'graphnet', 'sympy', 'networkx'}\n"
+    )  # -S: no site-packages, so that numpy is all there is
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-W", "error", "-c", code], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    label = {"names": "n, max:", "pure": "distance:"}.get(name, "loss:")
+    assert done.stdout.startswith(label)
+
+
+def test_the_script_does_the_programs_own_first_step(tmp_path: Path) -> None:
+    program = dropout()
+    program.save(tmp_path / "step.py")
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "step.py")], capture_output=True, text=True, check=True
+    )
+    rng = np.random.default_rng(0)
+    x, y = rng.random((4, 4), np.float32), rng.random((4, 2), np.float32)
+    assert done.stdout == f"loss: {program(x, y)}\n"
+
+
+def test_the_same_bytes_under_every_hash_seed() -> None:
+    def sources(seed: str) -> subprocess.Popen[str]:
+        environment = dict(os.environ, PYTHONHASHSEED=seed)
+        return subprocess.Popen(
+            [sys.executable, __file__], stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    texts = [process.communicate()[0] for process in [sources(s) for s in "017"]]
+    assert len(texts[0]) > 5000
+    assert texts[0] == texts[1] == texts[2]
+
+
+def test_constants_keep_their_bits() -> None:
+    program = names()
+    rows, sums = program([0, 6, 3], np.ones((3, 2))).values()
+    table = np.linspace(0, 1, 70).reshape(7, 10).astype(np.float32)
+    np.testing.assert_allclose(sums, table.sum(axis=1)[[0, 6, 3]] + 2, rtol=1e-6)
+    theta = program.parameters["θ"] / 2
+    np.testing.assert_allclose(rows, (theta * np.arange(21).reshape(7, 3)[:, [1, 0, 2]])[[0, 6, 3]])
+
+
+if __name__ == "__main__":
+    for example in EXAMPLES.values():
+        print(example().source)

@@ -1,0 +1,85 @@
+"""A training step, written by graphnet 0.1.0; it needs NumPy only.
+
+    parameters = initial_parameters(seed=0)
+    loss = step(parameters, y)
+
+Run as a script it makes one such call on sample data.
+"""
+
+import numpy as np
+
+
+def initial_parameters(seed=0):
+    """New arrays: w (5,)."""
+    arrays = {
+        "w": np.ones((5,)),
+    }
+    return {name: np.array(a, np.float64) for name, a in arrays.items()}
+
+
+def forward(parameters):
+    """nothing -> p"""
+    w = parameters["w"]
+    # a part of p
+    p_broadcast = np.float64(1)
+    # p = scan(ones_1, w): the last s, over 5 steps
+    s = p_broadcast
+    for k in range(5):
+        # s_new = s*x
+        s_new = s * w[k]
+        s = s_new
+    p = s
+    return float(p)
+
+
+def step(parameters, y):
+    """y -> loss
+
+    Updates w in place.
+    """
+    w = parameters["w"]
+
+    # -- forward
+    # a part of s_before
+    p_broadcast = np.float64(1)
+    # p = scan(ones_1, w): the last s, over 5 steps; s_before = scan(ones_1, w): every s before
+    #     its step, over 5 steps
+    s = p_broadcast
+    s_before = np.empty((5,), np.float64)
+    for k in range(5):
+        s_before[k] = s
+        # s_new = s*x
+        s_new = s * w[k]
+        s = s_new
+    p = s
+
+    # -- loss
+    loss_subtract = p - y    # a part of loss
+    loss = loss_subtract**2  # loss = (p - y)**2
+
+    # -- backward
+    # d_p = 2*p - 2*y
+    d_p = 2 * loss_subtract
+    # d_w = scan(d_p, w, s_before): every d_x, backward over 5 steps
+    d_s_new = d_p
+    d_w = np.empty((5,), np.float64)
+    for k_2 in reversed(range(5)):
+        # d_s = x*d_s_new
+        d_s = w[k_2] * d_s_new
+        # d_x = s*d_s_new
+        d_x = s_before[k_2] * d_s_new
+        d_w[k_2] = d_x
+        d_s_new = d_s
+
+    # -- update
+    w_new = w - 0.1 * d_w  # w_new[i] = w[i] - 0.1*d_w[i]
+    # every new value was computed; now they are written
+    w[...] = w_new
+    return float(loss)
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    y = rng.random((), np.float64)
+    parameters = initial_parameters()
+    print("loss:", step(parameters, y))
