@@ -8,11 +8,12 @@ Labels are always text: nothing a user names or writes becomes HTML, an escape o
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from graphnet.view.style import FONT, INK, KINDS, PAPER, SIZE, clean, text_width, widest
+from graphnet.view.style import FONT, INK, KINDS, PAPER, SIZE, clean, shorten, text_width, widest
 
 __all__ = ["Arrow", "Box", "Diagram", "quote"]
 
@@ -59,6 +60,15 @@ class Diagram:
         return "\n".join([*_head(self.title), *_body(self), *_legend(self), "}", ""])
 
 
+def _key(name: str) -> str:
+    """A DOT id: the name; of a long or unprintable one its beginning and a hash."""
+    safe = clean(name)
+    if safe == name and len(name) <= 100:
+        return quote(name)
+    mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
+    return quote(f"{safe[:60]} #{mark}")
+
+
 def quote(*lines: str) -> str:
     """A DOT string of lines of text; `<`, `&`, quotes and backslashes stand for themselves."""
     safe = (clean(x).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for x in lines)
@@ -89,12 +99,14 @@ def _body(diagram: Diagram) -> Iterator[str]:
     for cluster, title in diagram.clusters.items():
         if not members[cluster]:
             continue
-        yield f"  subgraph {quote('cluster_' + cluster)} {{"
+        yield f"  subgraph {_key('cluster_' + cluster)} {{"
         yield (
-            f'    graph [label={quote(title)}, style="rounded,filled", '
+            f'    graph [label={quote(shorten(title, 60))}, style="rounded,filled", '
             'color="#B8BEC6", fillcolor="#F7F8FA", margin=10]'
         )
-        yield from ("  " + line for line in _boxes(members[cluster], least=text_width(title)))
+        yield from (
+            "  " + line for line in _boxes(members[cluster], least=text_width(shorten(title, 60)))
+        )
         yield "  }"
     yield from _boxes(members[None])
     for arrow in diagram.arrows:
@@ -109,7 +121,7 @@ def _boxes(boxes: list[Box], least: float = 0.0) -> Iterator[str]:
         yield _box(box, least)
     for box in boxes:
         if box.beside in here:
-            yield f"  {{ rank=same; {quote(str(box.beside))}; {quote(box.id)} }}"
+            yield f"  {{ rank=same; {_key(str(box.beside))}; {_key(box.id)} }}"
 
 
 def _box(box: Box, least: float = 0.0) -> str:
@@ -130,22 +142,24 @@ def _box(box: Box, least: float = 0.0) -> str:
     if box.heavy:
         given["penwidth"] = 2.2
     given["tooltip"] = quote(box.tip or box.lines[0])
-    return f"  {quote(box.id)} {_attributes(**given)}"
+    return f"  {_key(box.id)} {_attributes(**given)}"
 
 
 def _stacked(diagram: Diagram) -> Iterator[tuple[str, str]]:
     """(above, below): parameters stand below what enters their layer, so that layers stack."""
     by_id = {box.id: box for box in diagram.boxes}
     given = set(by_id) - {a.head for a in diagram.arrows if a.style != "dotted"}
+    members: dict[str | None, list[str]] = {}
+    for box in diagram.boxes:
+        if box.id in given and box.stage == "forward":
+            members.setdefault(box.cluster, []).append(box.id)
     first: dict[str, str] = {}  # the first box of each cluster that something enters
     for a in diagram.arrows:
         cluster = by_id[a.head].cluster
         if a.free or a.up or cluster is None or by_id[a.tail].cluster == cluster:
             continue
         if first.setdefault(cluster, a.head) == a.head:
-            for box in diagram.boxes:
-                if box.cluster == cluster and box.id in given and box.stage == "forward":
-                    yield a.tail, box.id
+            yield from ((a.tail, name) for name in members.get(cluster, ()))
 
 
 def _arrow(arrow: Arrow) -> str:
@@ -157,8 +171,8 @@ def _arrow(arrow: Arrow) -> str:
         given["dir"] = "back"
     if arrow.free:
         given["constraint"] = "false"
-    given["tooltip"] = quote(f"{arrow.tail} → {arrow.head}")
-    return f"  {quote(tail)} -> {quote(head)} {_attributes(**given)}"
+    given["tooltip"] = quote(f"{shorten(arrow.tail, 100)} → {shorten(arrow.head, 100)}")
+    return f"  {_key(tail)} -> {_key(head)} {_attributes(**given)}"
 
 
 def _legend(diagram: Diagram) -> Iterator[str]:
@@ -178,7 +192,7 @@ def _legend(diagram: Diagram) -> Iterator[str]:
     yield from (_arrow_sample(text, stage) for text, stage in notes)
     rows = [row for row in rows if row]
     for row in rows:
-        yield f"    {{ rank=same; {'; '.join(map(quote, row))} }}"
+        yield f"    {{ rank=same; {'; '.join(map(_key, row))} }}"
         yield from (_hidden(left, right) for left, right in pairwise(row))
     yield from (_hidden(upper[0], lower[0]) for upper, lower in pairwise(rows))
     yield "  }"
@@ -194,7 +208,7 @@ def _kind_sample(word: str) -> str:
         color='"#555555"', fontcolor='"#111111"', fillcolor=f'"{look.fill}"',
         style='"rounded,filled"' if look.shape == "box" else "filled", tooltip=quote(look.title),
     )  # fmt: skip
-    return f"    {quote(f'legend {word}')} {given}"
+    return f"    {_key(f'legend {word}')} {given}"
 
 
 def _arrow_sample(text: str, stage: str) -> str:
@@ -202,12 +216,12 @@ def _arrow_sample(text: str, stage: str) -> str:
         label=quote(text), shape="plaintext", style="solid", height=0.38,
         width=(text_width(text) + 12) / 72, fontcolor=f'"{INK[stage]}"', tooltip=quote(text),
     )  # fmt: skip
-    return f"    {quote(f'legend {text}')} {given}"
+    return f"    {_key(f'legend {text}')} {given}"
 
 
 def _hidden(above: str, below: str, weight: int = 1) -> str:
     """An edge that is not seen and only says what stands above what."""
-    return f"    {quote(above)} -> {quote(below)} [style=invis, weight={weight}]"
+    return f"    {_key(above)} -> {_key(below)} [style=invis, weight={weight}]"
 
 
 def _lowest(diagram: Diagram) -> list[str]:

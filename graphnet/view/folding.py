@@ -7,7 +7,6 @@ boxes. The whole of it can always be written as DOT.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from graphnet.view.dot import Arrow, Box, Diagram
@@ -16,23 +15,58 @@ __all__ = ["fold"]
 
 _RUN = 24  # a longer run is folded
 _ENDS = 5  # and keeps this many boxes at each end
-_MOST = 240  # boxes of a picture
+_BOXES = 240  # of a picture
+_SPAN = 2500  # of its arrows together: each rank an arrow passes costs the layout a hidden box
 
 
-def fold(diagram: Diagram, run: int = _RUN, most: int = _MOST) -> Diagram:
+def fold(diagram: Diagram) -> Diagram:
     """The diagram with long runs folded; itself where nothing is long."""
-    hidden = [chain[_ENDS:-_ENDS] for chain in _runs(diagram) if len(chain) > run]
+    hidden = [chain[_ENDS:-_ENDS] for chain in _runs(diagram) if len(chain) > _RUN]
     folded = _fold(diagram, hidden)
-    if len(folded.boxes) > most:
-        half = most // 2 - 2
-        folded = _fold(folded, _by_stage(folded.boxes[half:-half]))
+    for ends in (60, 40, 25, 15, 10, _ENDS):
+        if len(folded.boxes) <= _BOXES and _span(folded) <= _SPAN:
+            break
+        folded = _fold(folded, _middles(folded, ends))
     return folded
+
+
+def _middles(diagram: Diagram, ends: int) -> list[list[str]]:
+    """Of every stage, of what is given and of what is computed, all but the first and last."""
+    given = _given(diagram)
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for box in diagram.boxes:
+        groups.setdefault((box.stage, box.id in given), []).append(box.id)
+    return [g[ends:-ends] for g in groups.values() if len(g) > 2 * ends + 1]
+
+
+def _given(diagram: Diagram) -> set[str]:
+    return {box.id for box in diagram.boxes} - {a.head for a in diagram.arrows}
+
+
+def _span(diagram: Diagram) -> int:
+    """How many ranks the arrows pass, all together."""
+    below: dict[str, list[str]] = {box.id: [] for box in diagram.boxes}
+    waiting = dict.fromkeys(below, 0)
+    for a in diagram.arrows:
+        if not a.free:
+            tail, head = (a.head, a.tail) if a.up else (a.tail, a.head)
+            below[tail].append(head)
+            waiting[head] += 1
+    rank = dict.fromkeys(below, 0)
+    ready = [name for name, count in waiting.items() if not count]
+    for name in ready:
+        for head in below[name]:
+            rank[head] = max(rank[head], rank[name] + 1)
+            waiting[head] -= 1
+            if not waiting[head]:
+                ready.append(head)
+    return sum(abs(rank[a.head] - rank[a.tail]) for a in diagram.arrows)
 
 
 def _runs(diagram: Diagram) -> list[list[str]]:
     """The maximal runs of two or more, in the order of the boxes."""
     stage = {box.id: box.stage for box in diagram.boxes}
-    given = {box.id for box in diagram.boxes} - {a.head for a in diagram.arrows}
+    given = _given(diagram)
     ins: dict[str, set[str]] = {name: set() for name in stage}
     outs: dict[str, set[str]] = {name: set() for name in stage}
     for a in diagram.arrows:
@@ -52,13 +86,6 @@ def _runs(diagram: Diagram) -> list[list[str]]:
         else:
             runs[name] = [name]
     return [chain for chain in runs.values() if len(chain) > 1]
-
-
-def _by_stage(boxes: Iterable[Box]) -> list[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for box in boxes:
-        groups.setdefault(box.stage, []).append(box.id)
-    return list(groups.values())
 
 
 def _fold(diagram: Diagram, hidden: list[list[str]]) -> Diagram:
@@ -105,7 +132,7 @@ def _count(by_id: dict[str, Box], group: list[str]) -> int:
 
 def _swallowed(diagram: Diagram, into: dict[str, str]) -> dict[str, str]:
     """What is given to one fold alone disappears in it."""
-    given = {box.id for box in diagram.boxes} - {a.head for a in diagram.arrows}
+    given = _given(diagram)
     readers: dict[str, set[str]] = {}
     for a in diagram.arrows:
         if a.tail in given and a.tail not in into:

@@ -20,6 +20,7 @@ def layer_diagram(network: Network, stage: str) -> Diagram:
         groups.setdefault(owner[name], []).append(name)
     diagram = Diagram(f"{stage}: {len(groups)} boxes")
     diagram.boxes = [_box(network, key, members) for key, members in groups.items()]
+    stages = {box.id: box.stage for box in diagram.boxes}
     seen: set[tuple[str, str]] = set()
     for name in names:
         for operand in network.operands(name):
@@ -27,12 +28,11 @@ def layer_diagram(network: Network, stage: str) -> Diagram:
             if tail is None or tail == head or (tail, head) in seen:
                 continue
             seen.add((tail, head))
-            diagram.arrows.append(_arrow(network, groups, tail, head))
+            diagram.arrows.append(_arrow(tail, head, stages[tail], stages[head]))
     return diagram
 
 
-def _arrow(network: Network, groups: dict[str, list[str]], tail: str, head: str) -> Arrow:
-    first, then = _stage(network, groups[tail]), _stage(network, groups[head])
+def _arrow(tail: str, head: str, first: str, then: str) -> Arrow:
     crosses = then == "backward" and first != then
     return Arrow(
         tail, head, then, up=then == "backward" == first, free=crosses,
