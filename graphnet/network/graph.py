@@ -300,9 +300,10 @@ class Network(nx.MultiDiGraph):
             node = change(name, node) or node
             new[old] = node
             names.setdefault(node, name)
-            stages[node] = data["stage"]
-            if data["layer"] is not None:
-                layers[node] = data["layer"]
+            for part in topological([node], stages):  # with it come the nodes made for it
+                stages[part] = data["stage"]
+                if data["layer"] is not None:
+                    layers[part] = data["layer"]
         by_name = {name: new[node] for name, node in self.items()}
         return type(self).collect(
             {key: by_name[name] for key, name in self.outputs.items()},
