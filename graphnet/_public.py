@@ -31,7 +31,8 @@ _MODULES: dict[str, str] = {
     "graphnet.training.callbacks": "Callback EarlyStopping KeepBest SaveBest",
     "graphnet.training.checkpoint": "load",
     "graphnet.training.history": "History",
-    "graphnet.training.model": "Model Sequential",
+    "graphnet.training.model": "Model",
+    "graphnet.training.sequential": "Sequential",
 }
 
 PUBLIC: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""Model and Sequential: networks that are trained, in the habits of Keras."""
+"""Model: a network that is trained, in the habits of Keras."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from graphnet.compiler.stores import Store
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.network.graph import Input as InputNode
 from graphnet.network.graph import Network
-from graphnet.ops.layer import Layer
-from graphnet.ops.layers import Embedding, Input
 from graphnet.ops.tensor import Tensor
-from graphnet.training.batches import Data, as_array, row_batches, samples, split_inputs
+from graphnet.training.batches import Data, row_batches, samples, split_inputs
 from graphnet.training.callbacks import as_callbacks
 from graphnet.training.compiled import Compiled, Heads, Recipe, Target, compile_step, recipe_of
 from graphnet.training.fit import Run, judge, split_rows
@@ -27,7 +25,7 @@ from graphnet.training.metrics import decide, threshold_of
 from graphnet.training.progress import Verbose
 from graphnet.training.summary import summary
 
-__all__ = ["Model", "NotCompiledError", "Sequential"]
+__all__ = ["Model", "NotCompiledError"]
 
 
 class NotCompiledError(GraphnetError, AttributeError):
@@ -274,42 +272,6 @@ class Model:
 
     def _meet(self, X: Any) -> None:
         """Called with the first data: a Sequential may learn the shape of its input here."""
-
-
-class Sequential(Model):
-    """Layers one after another.
-
-    The first may be gn.Input(shape); else the shape is that of the first X it is given.
-
-    >>> import graphnet as gn
-    >>> model = gn.Sequential([gn.Input(4), gn.Dense(8, activation="relu"), gn.Dense(3)])
-    >>> list(model.network())
-    ['x', 'W1', 'b1', 'Z1', 'A1', 'W2', 'b2', 'Z2']
-    """
-
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        listed = list(layers)
-        for layer in listed:
-            if not isinstance(layer, Layer):
-                raise GraphnetTypeError(f"a Sequential is made of layers, not of {layer!r}")
-        if not any(not isinstance(layer, Input) for layer in listed):
-            raise GraphnetError("a Sequential needs at least one layer besides its input")
-        self.layers = listed
-        self._start(None)
-        if isinstance(listed[0], Input):
-            self._build(listed[0].tensor(), listed[1:])
-
-    def _build(self, x: Tensor, layers: Sequence[Layer]) -> None:
-        h = x
-        for layer in layers:
-            h = layer(h)
-        self._heads = Heads.of([x], [h])
-
-    def _meet(self, X: Any) -> None:
-        if self._heads is None and self._recipe is not None:
-            dtype = "int" if isinstance(self.layers[0], Embedding) else "float"
-            self._build(Input(as_array("X", X).shape[1:], dtype).tensor(), self.layers)
-            self._compile(Target.usual(self._recipe.loss), keep_states=False)
 
 
 def _tensors(what: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:
