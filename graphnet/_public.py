@@ -33,6 +33,7 @@ _MODULES: dict[str, str] = {
     "graphnet.training.history": "History",
     "graphnet.training.model": "Model",
     "graphnet.training.sequential": "Sequential",
+    "graphnet.view.draw": "draw",
 }
 
 PUBLIC: dict[str, str] = {

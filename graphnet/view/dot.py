@@ -138,7 +138,7 @@ def _box(box: Box, least: float = 0.0) -> str:
         "fillcolor": f'"{kind.fill}"',
     }
     if kind.shape == "box":
-        given["style"] = '"rounded,filled"'
+        given["style"] = '"rounded,filled,dashed"' if box.kind == "fold" else '"rounded,filled"'
     if box.heavy:
         given["penwidth"] = 2.2
     given["tooltip"] = quote(box.tip or box.lines[0])

@@ -22,7 +22,7 @@ __all__ = ["ENGINES", "layout", "polish", "rasterize"]
 ENGINES = ("graphviz-pure", "dot")
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
-_LARGEST = 16_000  # pixels a side of a PNG
+_LARGEST = 8_000  # pixels a side of a PNG
 ET.register_namespace("", _SVG)
 ET.register_namespace("xlink", _XLINK)
 

@@ -53,7 +53,7 @@ KINDS = {
     "scan": Kind("scan", "box3d", "#FFFFFF", tall=6),
     "order": Kind("order", "octagon", "#FFFFFF", wide=1.2, tall=6),
     "layer": Kind("layer", "box", "#F1F4F8"),
-    "fold": Kind("folded", "plain", "#FFFFFF"),
+    "fold": Kind("folded", "box", "#FFFFFF"),
 }
 
 
