@@ -26,3 +26,11 @@ def golden(request: pytest.FixtureRequest):
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names that are the same in every process: no addresses, so that tests can run in parallel."""
+    if isinstance(val, str | int | float | bool | type | None):
+        return None
+    name = getattr(val, "__name__", "<lambda>")
+    return argname if "<" in name else name

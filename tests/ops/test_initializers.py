@@ -28,7 +28,7 @@ def run(expression: str, seed: int) -> np.ndarray:
     return np.asarray(eval(expression, space))
 
 
-@pytest.mark.parametrize("init", EVERY, ids=repr)
+@pytest.mark.parametrize("init", EVERY)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_sample_is_the_source(init: Init, shape: tuple[int, ...]) -> None:
     text = ini.source(init, shape)
@@ -87,7 +87,7 @@ RESOLVED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "meant"), RESOLVED, ids=repr)
+@pytest.mark.parametrize(("given", "meant"), RESOLVED)
 def test_resolve(given: object, meant: Init) -> None:
     assert ini.resolve(given) == meant
 
@@ -102,7 +102,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("given", "error", "words"), REFUSED, ids=repr)
+@pytest.mark.parametrize(("given", "error", "words"), REFUSED)
 def test_refused(given: object, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         ini.resolve(given)

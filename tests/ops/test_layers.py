@@ -61,7 +61,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("layer", "x", "expected"), CASES, ids=lambda c: repr(c)[:30])
+@pytest.mark.parametrize(("layer", "x", "expected"), CASES)
 def test_value(layer: gn.Layer, x: np.ndarray, expected) -> None:
     x = np.asarray(x)
     shape = ("batch", *x.shape[1:]) if x.ndim > 1 else x.shape
