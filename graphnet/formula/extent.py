@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from graphnet.errors import GraphnetError
 
@@ -81,6 +82,11 @@ def named(name: str) -> Extent:
 def add(*extents: Extent) -> Extent:
     if all(isinstance(e, int) for e in extents):
         return sum(extents)  # type: ignore[arg-type]
+    return _sum(extents)
+
+
+@lru_cache(maxsize=4096)  # lowering asks for the same few polynomials once a node
+def _sum(extents: tuple[Extent, ...]) -> Extent:
     total: dict[tuple[str | Floor, ...], int] = {}
     for e in extents:
         for m, c in _terms(e).items():
@@ -99,6 +105,11 @@ def sub(a: Extent, b: Extent) -> Extent:
 def mul(a: Extent, b: Extent) -> Extent:
     if isinstance(a, int) and isinstance(b, int):
         return a * b
+    return _product(a, b)
+
+
+@lru_cache(maxsize=4096)
+def _product(a: Extent, b: Extent) -> Extent:
     total: dict[tuple[str | Floor, ...], int] = {}
     for m, c in _terms(a).items():
         for n, d in _terms(b).items():
