@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sympy import S
+
 from graphnet.compiler.body import Context
 from graphnet.compiler.reads import Held, Reader
 from graphnet.compiler.values import Local, Value, Values
@@ -71,8 +73,14 @@ def _in_order(values: Values, held: Held, node: Node) -> Held:
     return Held(made, order)
 
 
+_OF_NOTHING = {"Max": S.NegativeInfinity, "Min": S.Infinity, "LogSumExp": S.NegativeInfinity}
+
+
 def _computed(values: Values, node: Computed, operands: Sequence[Held]) -> Held:
     f = node.formula
+    if 0 in (*node.extents, *node.shape):  # no loop runs, what stands is a reduction of nothing
+        nothing = _OF_NOTHING.get(f.reduce or "Sum", S.Zero)
+        return Held(values.number(nothing, node.dtype).value, ())
     reader = Reader(
         values, node.extents, operands.__getitem__, lambda slot: node.operands[slot].shape
     )

@@ -10,10 +10,10 @@ from graphnet.formula.extent import Extent, product
 from graphnet.network.graph import Distribution, show_shape
 from graphnet.network.graph import Input as InputNode
 from graphnet.ops.activations import activation as function_of
+from graphnet.ops.arrays import reshape, take
 from graphnet.ops.define import formula, input
 from graphnet.ops.layer import Layer, require_width
 from graphnet.ops.regularizers import Regularizer
-from graphnet.ops.shaping import reshape, take
 from graphnet.ops.tensor import Tensor
 
 __all__ = ["Activation", "Dense", "Dropout", "Embedding", "Flatten", "Input", "Residual"]
