@@ -108,10 +108,9 @@ class Program:
 
     def run(self, *arrays: NDArray[Any]) -> Any:
         """One run on what `prepare` gave, without any check."""
-        if self._draws:
-            result = self._function(*self._before, *arrays, self.generator)
-        else:
-            result = self._function(*self._before, *arrays)
+        drawn = (self.generator,) if self._draws else ()
+        with np.errstate(all="ignore"):  # NumPy computes both branches of a where
+            result = self._function(*self._before, *arrays, *drawn)
         results = list(result) if len(self.outputs) > 1 else [result] if self.outputs else []
         if self._copy:
             self._separate(results)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -21,7 +22,7 @@ from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import REDUCTIONS, Equation, Formula, Read, hole, index_names
 from graphnet.formula.parse import parse, walk
-from graphnet.formula.subscript import Affine, bare
+from graphnet.formula.subscript import Affine, bare, constant
 from graphnet.formula.syntax import Call, Name, Reading, syntax
 from graphnet.network.graph import Computed, Constant, Node, show_shape
 from graphnet.network.shapes import bind
@@ -128,11 +129,43 @@ def define(
     for equation in equations[:-1]:
         known[equation.name] = _bind(equation, known, used, label, label=equation.name)
     node = _bind(equations[-1], known, used, name or label, name=name, label=label, dtype=dtype)
-    for given in operands:
-        if given not in used:
-            shown = "; ".join(map(str, equations))
-            raise GraphnetError(f"{given} does not stand in the formula ({shown})", where=label)
+    unread = [given for given in operands if given not in used]
+    if unread and isinstance(text, str) and equations[-1].formula.pointwise:
+        words = _WORD.findall(text)
+        lost = [given for given in unread if given in words]  # 0*x has the shape of x
+        node = _spread(node, [known[o] for o in lost], lost, name=name, label=label)
+        unread = [given for given in unread if given not in lost]
+    if unread:
+        shown = text if isinstance(text, str) else "; ".join(map(str, equations))
+        raise GraphnetError(f"{unread[0]} does not stand in the formula ({shown})", where=label)
     return node
+
+
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def _spread(
+    node: Computed, others: Sequence[Node], names: Sequence[str], *, name: str | None, label: str
+) -> Computed:
+    """The node repeated to the shape it has with operands that cancelled out of its formula."""
+    everything = [*others, node]
+    letters = (*names, "Y")
+    body = sum(map(hole, range(len(everything))), sympy.Integer(0))
+    reads = tuple(Read(k) for k in range(len(everything)))
+    joint = Equation(Formula((), body, reads, pointwise=True), "Y", letters)
+    shape = _bind(joint, dict(zip(letters, everything, strict=True)), set(), label).shape
+    if shape == node.shape:
+        return node
+    own = len(node.shape)
+    if not node.formula.reads and not own:
+        body = node.formula.body
+        return place([], shape, label=label, name=name, body=body, dtype=node.dtype)
+    subs = [
+        constant(0) if e == 1 and full != 1 else bare(len(shape) - own + a)
+        for a, (e, full) in enumerate(zip(node.shape, shape[len(shape) - own :], strict=True))
+    ]
+    inner = replace(node, name=None)
+    return place([(inner, subs)], shape, label=label, name=name, dtype=node.dtype)
 
 
 def _bind(
@@ -173,7 +206,7 @@ def place(
     body: Expr | None = None,
     dims: Sequence[Extent] = (),
     dtype: str | None = None,
-) -> Node:
+) -> Computed:
     """The node of a formula given by its subscripts: `Y[i, j, ...] = body` over loops of `extents`.
 
     Hole k of the body is reads[k]; the body is hole 0 unless given. With `target` and `shape` the

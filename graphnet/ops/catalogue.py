@@ -5,6 +5,9 @@ its operands in the order in which the formula names them, and sympy finds its g
 
 A formula without indices is pointwise and broadcasts as NumPy does. `...` stands for as many
 leading axes as an operand has. Two formulas are separated by ";": the later reads the earlier.
+
+Where a function has a good form on each side of 0 the formula selects: the side that is not chosen
+is never touched, and unlike one form in Abs(x) the selection has all derivatives at 0.
 """
 
 from __future__ import annotations
@@ -59,6 +62,7 @@ FORMULAS: dict[str, str] = {
     "binary_cross_entropy": "-where(t == 0, 0, t*log(p)) - where(t == 1, 0, (1 - t)*log1p(-p))",
     "binary_cross_entropy_with_logits":
         "where(p > 0, (1 - t)*p + log1p(exp(-p)), -t*p + log1p(exp(p)))",
-    "focal": "-where(t == 0, 0, alpha*t*(1 - p)**gamma*log(p))"
+    "focal":
+        "-where(t == 0, 0, alpha*t*(1 - p)**gamma*log(p))"
         " - where(t == 1, 0, (1 - alpha)*(1 - t)*p**gamma*log1p(-p))",
 }  # fmt: skip

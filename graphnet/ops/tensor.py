@@ -72,6 +72,24 @@ class Tensor:
             raise GraphnetError(f"a {self.node.kind} is named where it is made: {self!r}")
         return Tensor(replace(self.node, name=check_name(name), made=made))
 
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """gn.sum of this tensor."""
+        from graphnet.ops.reductions import sum
+
+        return sum(self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """gn.mean of this tensor."""
+        from graphnet.ops.reductions import mean
+
+        return mean(self, axis, keepdims)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """gn.reshape of this tensor."""
+        from graphnet.ops.arrays import reshape
+
+        return reshape(self, *shape)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tensor) and other.node is self.node
 
