@@ -1,0 +1,143 @@
+"""Data that does not fit: a table of what is given and what the error must say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphnet as gn
+
+X = np.random.default_rng(0).normal(size=(12, 4))
+Y = np.arange(12) % 3
+
+
+def changed(array, index, value):
+    array = np.array(array, dtype=np.result_type(array, type(value)))
+    array[index] = value
+    return array
+
+
+def classifier() -> gn.Sequential:
+    model = gn.Sequential([gn.Input(4), gn.Dense(3)])
+    model.compile("sgd")
+    return model
+
+
+BAD = [
+    (changed(X, (3, 2), np.nan), Y, {}, r"x\[3, 2\] is nan"),
+    (changed(X, (5, 0), -np.inf), Y, {}, r"x\[5, 0\] is -inf"),
+    (changed(X, (5, 1), 1e300), Y, {}, r"x\[5, 1\] is 1e\+300, too large for float32"),
+    (X[:, :3], Y, {}, r"expected shape \(batch, 4\), came \(12, 3\): axis 1 is 3, not 4"),
+    (X[:, 0], Y, {}, r"expected 2 axes, shape \(batch, 4\), came shape \(12,\)"),
+    (X[:9], Y, {}, "X has 9, y has 12 rows"),
+    (X, changed(Y, 7, 3), {}, r"y\[7\] is 3, the valid range is 0 .. 2"),
+    (X, changed(Y, 4, -1), {}, r"y\[4\] is -1, the valid range is 0 .. 2"),
+    (X, Y.astype(float), {}, r"integer dtype, not float64: y.astype\(int\)"),
+    (X, np.eye(4)[Y], {}, r"y has shape \(12, 4\), but the prediction \(batch, 3\)"),
+    (X, changed(np.eye(3)[Y], (2, 1), np.nan), {}, r"y\[2, 1\] is nan"),
+    (X[:0], Y[:0], {}, "no rows"),
+    ([], [], {}, "no rows"),
+    (X, ["a"] * 12, {}, "must hold numbers"),
+    ([[1, 2], [3]], Y, {}, "X is not an array"),
+    (np.array(X, dtype=object), Y, {}, "must hold numbers"),
+    (np.ma.masked_array(X), Y, {}, "masked"),
+    (3.0, Y, {}, "row per sample"),
+    (None, Y, {}, "must hold numbers"),
+    (X.astype(complex), Y, {}, "complex"),
+    (X, Y, {"sample_weight": np.ones(11)}, "sample_weight has 11"),
+    (X, Y, {"sample_weight": changed(np.ones(12), 6, -1.0)}, r"sample_weight\[6\] is -1"),
+    (X, Y, {"sample_weight": changed(np.ones(12), 6, np.nan)}, r"sample_weight\[6\] is nan"),
+    (X, Y, {"sample_weight": np.zeros(12)}, "every sample_weight is 0"),
+    (X, Y, {"sample_weight": np.ones((12, 1))}, "one number a row"),
+]
+
+
+@pytest.mark.parametrize(("x", "y", "more", "message"), BAD)
+def test_bad_data_is_refused(x, y, more, message):
+    model = classifier()
+    before = {k: a.copy() for k, a in model.parameters.items()}
+    for use in (model.fit, model.evaluate):
+        with pytest.raises(gn.GraphnetError, match=message):
+            use(x, y, **more)
+    assert all((model.parameters[k] == a).all() for k, a in before.items())
+    with pytest.raises(gn.GraphnetError, match=message):
+        model.fit(X, Y, validation_data=(x, y, *more.values()), epochs=1, verbose=0)
+    assert model.history.epochs == []
+
+
+ARGUMENTS = [
+    ({"epochs": -1}, "epochs"),
+    ({"epochs": 1.5}, "epochs"),
+    ({"batch_size": 0}, "batch_size"),
+    ({"batch_size": True}, "batch_size"),
+    ({"validation_split": 1.0}, "validation_split"),
+    ({"validation_split": 0.5, "validation_data": (X, Y)}, "not both"),
+    ({"validation_data": X}, "validation_data"),
+    ({"verbose": 3}, "verbose"),
+    ({"callbacks": [3]}, "callback"),
+    ({"callbacks": [gn.EarlyStopping]}, "callback"),
+]
+
+
+@pytest.mark.parametrize(("more", "message"), ARGUMENTS)
+def test_bad_arguments_of_fit(more, message):
+    with pytest.raises(gn.GraphnetError, match=message):
+        classifier().fit(X, Y, **({"epochs": 1, "verbose": 0} | more))
+
+
+COMPILE = [
+    ({"optimizer": "adadlta"}, "did you mean 'adadelta'"),
+    ({"optimizer": 3}, "optimizer"),
+    ({"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
+    ({"loss": 3}, "loss"),
+    ({"loss": lambda p, t: p}, "one number"),
+    ({"loss": lambda p, t: 3}, "tensor"),
+    ({"metrics": ["acuracy"]}, "did you mean 'accuracy'"),
+    ({"metrics": ["mae", "mae"]}, "two"),
+    ({"metrics": [3]}, "metric"),
+    ({"seed": -1}, "seed"),
+    ({"dtype": "float16"}, "float16"),
+    ({"style": "fast"}, "style"),
+]
+
+
+@pytest.mark.parametrize(("more", "message"), COMPILE)
+def test_bad_arguments_of_compile(more, message):
+    with pytest.raises(gn.GraphnetError, match=message):
+        gn.Sequential([gn.Input(4), gn.Dense(3)]).compile(**({"optimizer": "sgd"} | more))
+
+
+MODELS = [
+    (lambda: gn.Sequential([]), "at least one layer"),
+    (lambda: gn.Sequential([gn.Input(3)]), "at least one layer"),
+    (lambda: gn.Sequential([3]), "made of layers"),
+    (lambda: gn.Model(gn.input("x", (2, 3)), gn.Dense(2)(gn.input("x", (2, 3)))), "batch"),
+    (lambda: gn.Model(3, gn.input("x", ("n", 3))), "inputs"),
+    (lambda: gn.Model(gn.input("x", ("n", 3)), gn.Dense(2)(gn.input("z", ("n", 3)))), "z"),
+    (lambda: gn.Model([], gn.input("x", ("n", 3))), "needs inputs"),
+    (lambda: gn.Model(gn.parameter("W", (2,)), gn.input("x", ("n", 3))), "gn.input"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), MODELS)
+def test_bad_models(make, message):
+    with pytest.raises(gn.GraphnetError, match=message):
+        make()
+
+
+def test_data_is_never_changed_and_need_not_be_a_float_array():
+    model = gn.Sequential([gn.Dense(3)])
+    model.compile("sgd")
+    images = np.random.default_rng(0).integers(0, 17, (12, 4)).astype(np.uint8)
+    frozen = [images, images.astype(np.float64), np.asfortranarray(images), images[::-1][::-1]]
+    results = []
+    for x in frozen:
+        x.setflags(write=False)
+        y = Y.copy()
+        y.setflags(write=False)
+        model.reset(0) if results else None
+        model.fit(x, y, epochs=2, verbose=0)
+        results.append(model.parameters["W1"].tobytes())
+        assert (y == Y).all()
+    assert len(set(results)) == 1
+    assert model.predict(images.tolist()).shape == (12, 3)
