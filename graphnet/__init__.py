@@ -20,7 +20,8 @@ def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module 'graphnet' has no attribute {name!r}")
     module = importlib.import_module(PUBLIC[name])
-    value = module if PUBLIC[name].rpartition(".")[2] == name else getattr(module, name)
+    whole = PUBLIC[name].rpartition(".")[2] == name  # the module itself, if it holds no such name
+    value = getattr(module, name, module) if whole else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -162,6 +162,9 @@ class Order(Node):
     axis: int
 
 
+_GIVEN = (Input, Parameter, State)
+
+
 class Network(nx.MultiDiGraph):
     """Nodes by name, in topological order of insertion; an edge's key is the operand slot.
 
@@ -286,7 +289,7 @@ class Network(nx.MultiDiGraph):
 
         `change(name, node)` sees each node after its operands were replaced, in topological
         order, and returns another node of the same shape, or None to keep it. Names, stages,
-        layers, outputs and updates stay.
+        layers, outputs and updates stay, and so do inputs, parameters and states.
         """
         new: dict[Node, Node] = {}
         names: dict[Node, str] = {}
@@ -305,12 +308,17 @@ class Network(nx.MultiDiGraph):
                 if data["layer"] is not None:
                     layers[part] = data["layer"]
         by_name = {name: new[node] for name, node in self.items()}
+        outputs = {key: by_name[name] for key, name in self.outputs.items()}
+        updates = {by_name[a]: by_name[b] for a, b in self.updates.items()}
+        read = set(topological([*outputs.values(), *updates, *updates.values()]))
+        given = [new[node] for _, node in self.items() if isinstance(node, _GIVEN)]
         return type(self).collect(
-            {key: by_name[name] for key, name in self.outputs.items()},
-            {by_name[a]: by_name[b] for a, b in self.updates.items()},
+            outputs,
+            updates,
             names=names,
             stages=stages,
             layers=layers,
+            extra=[node for node in given if node not in read],
         )
 
     def with_outputs(
