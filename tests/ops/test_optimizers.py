@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import graphnet as gn
+from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError
 from graphnet.network.graph import Computed, Init, Input, Network, Parameter
 from graphnet.ops.optimizer import Optimizer
@@ -175,6 +176,22 @@ def test_clipping_by_hand():
                              dtype="float64", stabilize=False)  # fmt: skip
         step()
         np.testing.assert_allclose(step.parameters["w"], -factor * g, rtol=1e-15)
+
+
+def test_clipping_hundreds_of_gradients():
+    network, gradients = bare_network(*[(2,)] * 120)
+    new = gn.SGD(lr=1, clip_norm=3).extend(network, gradients)
+    values = {name: np.ones(2) for name, node in new.of(Parameter, Input)}
+    found = interpret(new, values)
+    assert found["gradient_norm"] == pytest.approx(240**0.5, rel=1e-14)
+    np.testing.assert_allclose(found["W77_new"], 1 - 3 / (240**0.5 + 1e-6), rtol=1e-14)
+
+
+def test_a_state_that_is_never_read_is_still_a_state():
+    network, gradients = bare_network((2,))
+    new = gn.Optimizer("v' = g; w' = w - v'").extend(network, gradients)
+    assert new.updates == {"v_W0": "v_W0_new", "W0": "W0_new"}
+    assert new.stage("v_W0") == "update"
 
 
 def test_a_hundred_parameters_in_a_tenth_of_a_second():

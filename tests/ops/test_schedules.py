@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError
+from graphnet.network.graph import Network
 from graphnet.ops import schedules
 
 ORACLE = runpy.run_path(str(Path(__file__).parents[1] / "oracles" / "make_optimizers.py"))
@@ -88,6 +90,19 @@ def test_the_steps_fall_where_they_should_in_every_dtype(every):
             program()
             rates.append(float(program.parameters["w"]))
         assert rates == [1.0] * every + [0.5] * every + [0.25]
+
+
+def test_floor_rounds_down_and_has_slope_0():
+    x = gn.input("x", (6,))
+    y = gn.formula("Y[i] = floor(x[i]) + floor(7/2)", x=x)
+    program = gn.function(x, [y, gn.grad(gn.sum(y), x)], dtype="float64")
+    points = [-1.5, -1.0, -0.0, 0.5, 2.0, 1e300]
+    value, slope = program(points)
+    np.testing.assert_array_equal(value, np.floor(points) + 3)
+    np.testing.assert_array_equal(slope, np.zeros(6))
+    name = y.node.name or "formula_1"
+    found = interpret(Network.collect({name: y.node}), {"x": points})
+    np.testing.assert_array_equal(next(v for k, v in found.items() if k != "x"), value)
 
 
 def test_any_hyper_parameter_of_ones_own_rule_may_be_a_schedule():
