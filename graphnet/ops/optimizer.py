@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from math import inf
 from typing import Any, ClassVar, Self
@@ -198,8 +199,6 @@ class Optimizer:
     # -- showing and saving ------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        import inspect
-
         usual = {n: p.default for n, p in inspect.signature(type(self)).parameters.items()}
         shown = [repr(self.rule)] if type(self) is Optimizer else []
         shown += [
@@ -241,7 +240,10 @@ class Optimizer:
             raise GraphnetError(f"there is no optimizer {name!r}{did_you_mean(str(name), kinds)}")
         if "groups" in options:
             options["groups"] = {k: _alive(v) for k, v in options["groups"].items()}
-        made: Self = kinds[name](**_alive(options))  # type: ignore[assignment]
+        try:
+            made: Self = kinds[name](**_alive(options))  # type: ignore[assignment]
+        except TypeError as error:
+            raise GraphnetError(f"no {name}: {error}") from None
         return made
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -118,7 +119,10 @@ def from_config(config: Mapping[str, Any]) -> Schedule:
         for k, v in config.items()
         if k != "schedule"
     }
-    return SCHEDULES[name](**arguments)
+    try:
+        return SCHEDULES[name](**arguments)
+    except TypeError as error:
+        raise GraphnetError(f"no {name} schedule: {error}") from None
 
 
 def formula(text: str) -> Schedule:
@@ -192,8 +196,6 @@ def warmup(lr: float, steps: int, after: Schedule | None = None) -> Schedule:
 
 def _shifted(text: str, steps: int) -> str:
     """The formula with t - steps for t."""
-    import re
-
     return re.sub(r"\bt\b", f"(t - {steps})", text)
 
 

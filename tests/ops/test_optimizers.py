@@ -244,6 +244,7 @@ def test_a_hundred_parameters_in_a_tenth_of_a_second():
         (lambda: gn.Optimizer("w' = w - Sum(g[i], i)"), ""),
         (lambda: gn.Optimizer("w' = w/lr", lr=0), "no real value"),
         (lambda: gn.Optimizer("w' = w - __import__('os')*g"), ""),
+        (lambda: Optimizer.from_config({"optimizer": "SGD"}), "no SGD: "),
         (lambda: Optimizer.from_config({"optimizer": "Adamm"}), "did you mean 'Adam'?"),
     ],
 )  # fmt: skip

@@ -143,6 +143,7 @@ def test_a_group_may_have_its_own_schedule():
         (lambda: schedules.formula("0.1/x"), "cannot read x"),
         (lambda: schedules.formula("t; t"), ""),
         (lambda: schedules.formula("Sum(t[i], i)"), ""),
+        (lambda: schedules.from_config({"schedule": "cosine", "lr": 1}), "no cosine schedule"),
         (lambda: schedules.from_config({"schedule": "cosin"}), "did you mean 'cosine'?"),
     ],
 )
