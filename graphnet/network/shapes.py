@@ -83,16 +83,16 @@ def computed(
             extents = tuple(extents[p] for p in order)
             spelling = tuple(spelling[p] for p in order) if spelling else ()
             f = f.with_indices(order)
+    # One tensor in two slots is one operand read twice; its reads may cancel (x - x).
+    distinct = list(dict.fromkeys(operands))
+    if len(distinct) < len(operands):
+        f = f.with_slots({k: distinct.index(o) for k, o in enumerate(operands)})
+        operands = distinct
     f = _declare_what_reads_do_not_fix(f, operands, extents)
     kept = f.slots
     if kept != tuple(range(len(operands))):
         f = f.with_slots({old: new for new, old in enumerate(kept)})
         operands = [operands[k] for k in kept]
-    # One tensor in two slots is one operand read twice.
-    distinct = list(dict.fromkeys(operands))
-    if len(distinct) < len(operands):
-        f = f.with_slots({k: distinct.index(o) for k, o in enumerate(operands)})
-        operands = distinct
     return Computed(
         shape=shape, dtype=dtype or _result_dtype(f, operands), operands=tuple(operands),
         name=name, made=made, label=label, formula=f, extents=extents, spelling=spelling,

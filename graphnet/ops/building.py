@@ -29,8 +29,8 @@ from graphnet.network.shapes import bind
 from graphnet.ops.array import Array
 
 __all__ = [
-    "constant_node", "define", "equations_of", "expand", "is_number", "place", "show_node",
-    "to_node", "to_number",
+    "constant_node", "define", "equations_of", "expand", "is_number", "params_of", "place",
+    "show_node", "to_node", "to_number",
 ]  # fmt: skip
 
 
@@ -56,6 +56,12 @@ def to_number(value: Any) -> Expr:
     if value in (math.inf, -math.inf):
         return sympy.oo if value > 0 else -sympy.oo
     return sympy.Rational(repr(value) if isinstance(value, float) else value)
+
+
+def params_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers among the values, as the parser takes them."""
+    found = {key: value for key, value in values.items() if is_number(value)}
+    return {k: to_number(v) if isinstance(v, Fraction) else v for k, v in found.items()}
 
 
 def constant_node(value: Any, name: str | None = None) -> Constant:

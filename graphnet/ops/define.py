@@ -133,7 +133,7 @@ def _define(
 ) -> Tensor:
     if not isinstance(text, str):
         raise GraphnetTypeError(f"a formula is a str, not {type(text).__name__}", where=label)
-    params = {k: v for k, v in operands.items() if building.is_number(v)}
+    params = building.params_of(operands)
     tensors = {k: v for k, v in operands.items() if k not in params}
     return build(text, tensors, label=label, name=name, params=params)
 
@@ -149,7 +149,7 @@ class Op:
 
     def operands(self, given: Mapping[str, TensorLike]) -> tuple[str, ...]:
         """The tensors' names, in order of first appearance; numbers are given by keyword."""
-        params = {k: v for k, v in given.items() if building.is_number(v)}
+        params = building.params_of(given)
         equations = building.equations_of(self.formula, params)
         made = {equation.name for equation in equations[:-1]}
         found = {n for equation in equations for n in equation.operands if n not in made}

@@ -22,6 +22,7 @@ from graphnet.formula.formula import index_symbol
 from graphnet.formula.functions import where
 from graphnet.network.backward import backward
 from graphnet.network.graph import Constant, Input, Network, Node, show_shape
+from graphnet.numerics import stabilize as numerics
 from graphnet.ops.building import constant_node, place, to_node
 from graphnet.ops.tensor import Tensor, TensorLike
 from graphnet.ops.vectorize import vectorize
@@ -71,6 +72,8 @@ def _tensor(value: object, what: str) -> Tensor:
 
 
 def _tensors(x: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    if not isinstance(x, Tensor | list | tuple):
+        raise GraphnetTypeError(f"x is a tensor or a list of them, not {x!r}")
     return [_tensor(t, "x") for t in ([x] if isinstance(x, Tensor) else x)]
 
 
@@ -93,11 +96,7 @@ def _adjoints(y: Node, wrt: Sequence[Node], upstream: Node | None, stabilize: bo
 
 def _stabilized(network: Network, output: str, kept: dict[str, Node]) -> Network:
     """The network stabilized; what gradients are asked for stays the very node the caller has."""
-    try:
-        from graphnet.numerics.stabilize import stabilize
-    except ImportError:  # until that file is there
-        return network
-    rewritten = stabilize(network, keep=(output, *kept))
+    rewritten = numerics.stabilize(network, keep=(output, *kept))
     if all(rewritten.node(name) is node for name, node in kept.items()):
         return rewritten
     return rewritten.rebuild(lambda name, _: kept.get(name))

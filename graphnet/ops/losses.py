@@ -113,7 +113,8 @@ def cross_entropy(
     if t.shape == z.shape and t.dtype != "int":
         body, over = f"{at['T']}*({at['L']} - {at['z']})", [k]
     elif t.dtype == "int" and t.shape == z.shape[:-1]:
-        label = _at("t", rows)
+        t = t if rows else t[None]  # a subscript reads its tensor by brackets
+        label = _at("t", rows or ["0"])
         body, over = f"({at['L']} - {_at('z', [*rows, label])})", []
     else:
         raise GraphnetError(

@@ -232,7 +232,7 @@ def apply(
     axis: int = -1,
 ) -> Tensor:
     """The tensor a formula text defines; numbers go into it, `...` is written out."""
-    params = {key: building.to_number(v) for key, v in values.items() if building.is_number(v)}
+    params = building.params_of(values)
     operands = {key: building.to_node(v) for key, v in values.items() if key not in params}
     ranks = {key: len(node.shape) for key, node in operands.items()}
     text = building.expand(text, ranks, axis)
