@@ -119,7 +119,6 @@ def check_node(node: Node) -> None:
 
 def _check_computed(node: Computed) -> None:
     f = node.formula
-    _law(not f.pointwise, "a pointwise formula must be bound to its operands first")
     _law(len(node.extents) == f.indices == len(f.bounds), "extents do not fit the indices")
     _law(f.slots == tuple(range(len(node.operands))), "operands that no read needs, or missing")
     _law(len(set(node.operands)) == len(node.operands), "one tensor in two operand slots")

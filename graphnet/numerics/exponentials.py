@@ -71,9 +71,12 @@ def merged(expr: Expr, finite: frozenset[Symbol] | None = None) -> Expr:
 
 
 def weight(expr: Expr) -> int:
-    """How many exponentials and logarithms an expression holds."""
+    """How many exponentials and logarithms an expression holds, those of numbers left out."""
     kinds = (sympy.exp, sympy.log, expw)
-    return sum(isinstance(part, kinds) for part in sympy.preorder_traversal(expr))
+    return sum(
+        isinstance(part, kinds) and bool(part.free_symbols)
+        for part in sympy.preorder_traversal(expr)
+    )
 
 
 def denominators(expr: Expr) -> frozenset[Symbol]:

@@ -59,7 +59,9 @@ def stabilize(network: Network, keep: Collection[str] = ()) -> Network:
     work = _Stabilizer(frozenset(keep))
     result = network.rebuild(work.change)
     done = tuple(
-        r for r, node in work.done if node in result and all(n in result for n in r.nodes[:1])
+        r if node is None else replace(r, nodes=(*r.nodes, result.name_of(node)))
+        for r, node in work.done
+        if (r.nodes[0] in result if node is None else node in result)
     )
     for key, value in network.graph.items():
         if not key.startswith("_"):
@@ -74,8 +76,9 @@ class _Stabilizer:
     powers: dict[Node, Computed] = field(default_factory=dict)  # pointwise, c*exp(u)
     linear: dict[Node, Computed] = field(default_factory=dict)  # pointwise, small, without exp
     sums: dict[tuple[Formula, tuple[Node, ...]], Computed] = field(default_factory=dict)
+    made: dict[Node, str] = field(default_factory=dict)  # LogSumExps nobody reads yet
     infinite: set[Node] = field(default_factory=set)  # may hold -oo
-    done: list[tuple[Rewrite, Node]] = field(default_factory=list)
+    done: list[tuple[Rewrite, Node | None]] = field(default_factory=list)
 
     def change(self, name: str, node: Node) -> Node | None:
         """What takes the place of a node; None where it stays."""
@@ -112,11 +115,10 @@ class _Stabilizer:
         if new is None:
             return None
         self.note_sums(new)
-        self.done.append((Rewrite(rule, law, (name,)), new))
+        self.done.append((Rewrite(rule, law, (name,)), None))
         alone = new.formula.body == hole(0) and new.formula.reads[0].subs == new.formula.target
         if alone and new.operands[0] in self.sums.values() and new.shape == new.operands[0].shape:
             (source,) = new.operands
-            self.done[-1] = (self.done[-1][0], source)
             return source if isinstance(source, Computed) else None
         return self.weighted(new)
 
@@ -128,8 +130,12 @@ class _Stabilizer:
             lambda e: isinstance(e, sympy.log), lambda e: sympy.log(e.args[0].xreplace(inner))
         )
         doubled = replace(node, formula=replace(f, body=body, reads=f.reads + f.reads))
-        wide = self.simplified(inline(doubled, self.powers, lambda k: k >= n))
-        return wide if _logs(wide.formula.body) < _logs(f.body) else None
+        wide = inline(doubled, self.powers, lambda k: k >= n)
+        inside = {k - n for k in f.holes(body) if k >= n}
+        read = [self.powers.get(node.operands[f.reads[k].slot]) for k in inside]
+        before = weight(f.body) + sum(weight(p.formula.body) for p in read if p is not None)
+        wide = self.simplified(wide)
+        return wide if inside and weight(wide.formula.body) < before else None
 
     def outside_logarithms(self, body: Expr) -> Expr:
         replaced: Expr = body.replace(lambda e: isinstance(e, sympy.log), lambda e: Integer(1))
@@ -170,10 +176,10 @@ class _Stabilizer:
     def note_sums(self, node: Computed) -> None:
         """That the LogSumExps a new formula reads were made for it."""
         law = "Sum(c*exp(u), k) = exp(LogSumExp(u + log(c), k))"
-        known = {n for _, n in self.done}
         for operand in node.operands:
-            if operand.origin and operand in self.sums.values() and operand not in known:
-                self.done.append((Rewrite("log-sum-exp", law, operand.origin), operand))
+            if operand in self.made:
+                name = self.made.pop(operand)
+                self.done.append((Rewrite("log-sum-exp", law, (name,)), operand))
 
     # -- what is known of a tensor ----------------------------------------------------------------
 
@@ -282,13 +288,10 @@ class _Stabilizer:
             self.sums[key] = replace(
                 new, name=f"log_{name}", made=True, label="logsumexp", origin=(name,)
             )
+            self.made[self.sums[key]] = name
             if inside.has(S.NegativeInfinity) or self.infinite.intersection(new.operands):
                 self.infinite.add(self.sums[key])
         return self.sums[key]
-
-
-def _logs(body: Expr) -> int:
-    return sum(isinstance(e, sympy.log) for e in sympy.preorder_traversal(body))
 
 
 def _size(body: Expr) -> int:
