@@ -193,6 +193,11 @@ class Context:
 
     def _where(self, expr: Expr, dtype: str) -> Local:
         condition, a, b = expr.args
+        if isinstance(condition, sympy.StrictGreaterThan) and condition.args == (a, b) and b == 0:
+            # where(x > 0, x, 0) = maximum(x, 0); a nan goes through instead of becoming 0
+            return self.values.pointwise(
+                "maximum", [self.local(a, dtype), self.local(b, dtype)], dtype
+            )
         if (a, b) == (1, 0):
             return self.values.cast(self.condition(condition), dtype)
         args = [self.condition(condition), self.local(a, dtype), self.local(b, dtype)]

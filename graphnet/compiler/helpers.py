@@ -64,7 +64,8 @@ def place(out, where, value):
     "scatter_add": '''\
 def scatter_add(out, index, value):
     """out with value added at index; equal places add up."""
-    np.add.at(out, index, value)
+    if np.size(value):
+        np.add.at(out, index, value)
     return out
 ''',
     "scatter_inside": '''\

@@ -119,6 +119,7 @@ CASES: list[tuple[str, dict[str, tuple], str | None]] = [
     # scalars
     ("exp(-a**2)/sqrt(2*pi) + b", {"a": (3, 4), "b": (4,)}, None),
     ("a/(1 + exp(-b))", {"a": (3, 1), "b": (4,)}, None),
+    ("where(a > 0, a, 0)", {"a": (5,)}, "np.maximum(a, 0)"),
     ("where(a > 0, a, exp(a) - 1)", {"a": (5,)}, None),
     ("Max(a, b, 0) - Min(a, 2*b)", {"a": (3, 4), "b": (3, 4)}, None),
     ("Abs(a) + sign(b)*Heaviside(a - b)", {"a": (5,), "b": (5,)}, None),
