@@ -10,6 +10,7 @@ from graphnet.compiler.stages import ancestors, in_order, predictions, staged
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.network.backward import backward
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
+from graphnet.numerics.stabilize import stabilize as stabilized
 from graphnet.ops.tensor import Tensor, as_tensor
 
 __all__ = ["function", "training_step"]
@@ -130,14 +131,18 @@ def _trained(network: Network, optimizer: Optimizer) -> Network:
 def _collected(
     outputs: Mapping[str, Node], updates: Mapping[Tensor, Any], given: Sequence[Node]
 ) -> Network:
-    """The network of a program; a nameless new value of W is called W_new where that is free."""
+    """The network of a program; where they are free, a nameless loss is called loss, and the new
+    value of W is W_new."""
     new = _updates(updates)
     network = Network.collect(outputs, new, extra=given)
     names = {node: name for name, node in network.items()}
-    for target, node in new.items():
-        wish = f"{names[target]}_new"
-        if node.name is None and node.operands and wish not in names.values():
+    wishes = {node: f"{names[target]}_new" for target, node in new.items()}
+    wishes |= {node: "loss" for key, node in outputs.items() if key == "loss"}
+    taken = set(names.values())
+    for node, wish in wishes.items():
+        if node.name is None and node.operands and wish not in taken:
             names[node] = wish
+            taken.add(wish)
     return Network.collect(outputs, new, names=names, extra=given)
 
 
@@ -154,31 +159,12 @@ def _named(network: Network, given: Sequence[Node], stabilize: bool) -> tuple[Ne
             f"{'it' if len(missing) == 1 else 'them'} to the inputs"
         )
     if stabilize:
-        from graphnet.numerics.stabilize import stabilize as stabilized
-
-        network = _with_inputs(stabilized(network), network, names)
+        network = stabilized(network)
     if network.updates:
         needed = ancestors(network, network.outputs.values())
         stage = {n: "forward" if name in needed else "update" for name, n in network.items()}
         network = in_order(network, stage)
     return network, names
-
-
-def _with_inputs(network: Network, before: Network, names: Sequence[str]) -> Network:
-    """The network with the inputs that a pass dropped because nothing reads them."""
-    lost = [name for name in names if name not in network]
-    if not lost:
-        return network
-    result = Network.collect(
-        {key: network.node(name) for key, name in network.outputs.items()},
-        {network.node(a): network.node(b) for a, b in network.updates.items()},
-        names={node: name for name, node in network.items()},
-        stages={node: network.stage(name) for name, node in network.items()},
-        layers={n: layer for name, n in network.items() if (layer := network.layer(name))},
-        extra=[*(before.node(name) for name in lost), *(n for _, n in network.items())],
-    )
-    result.graph["rewrites"] = network.graph.get("rewrites", ())
-    return result
 
 
 def _tensor(value: Any, what: str) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, product
 from graphnet.formula.formula import hole
 from graphnet.formula.subscript import Affine, Gather
@@ -70,6 +71,12 @@ def _all(network: Network) -> Iterator[Bound]:
             for bound in bounds(loop.body):
                 if bound.name in outer and bound.name not in loop.states:
                     yield Bound(outer[bound.name], bound.size, bound.indexed, bound.axis)
+                elif bound.name != loop.step:
+                    raise GraphnetError(
+                        f"{bound.name} is made inside a loop and stands in a subscript of "
+                        f"{bound.indexed}; its range cannot be checked before the loop runs",
+                        where=name,
+                    )
 
 
 def _gathers(subs: Iterable[Affine]) -> Iterator[tuple[int, Gather]]:

@@ -42,7 +42,11 @@ def test_outputs_come_back_in_their_structure() -> None:
     assert list(compile_(x, {"b": double, "a": half})(X)) == ["b", "a"]
     assert compile_(x, [])(X) == []
     assert compile_(x, [double])(X)[0].shape == (2, 3)
-    assert compile_([x, y], double)(X, [0, 0]).shape == (2, 3)  # y is checked though not read
+    for stabilize in (True, False):  # y is checked though it is not read
+        program = function([y, x], double, stabilize=stabilize)
+        assert program([0, 0], X).shape == (2, 3)
+        with pytest.raises(GraphnetError, match="axis 0 is 2, not batch = 1 as in y"):
+            program([0], X)
 
 
 REFUSED = [
@@ -158,8 +162,6 @@ def by_hand(p: dict[str, Any], x: Any, t: Any) -> tuple[float, dict[str, Any]]:
 
 @pytest.mark.parametrize("stabilize", [False, True])
 def test_a_network_trains_as_by_hand(stabilize: bool) -> None:
-    if stabilize:
-        pytest.importorskip("graphnet.numerics.stabilize")
     x, t, z2, loss = digits()
     step = training_step(
         [x, t], loss, SGD(lr=0.3, momentum=0.9), outputs=[z2], dtype="float64", stabilize=stabilize
