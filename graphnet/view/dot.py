@@ -184,7 +184,7 @@ def _legend(diagram: Diagram) -> Iterator[str]:
     notes += [("⇢ read again", "backward")] * ("dashed" in styles)
     notes += [("⇢ becomes", "update")] * ("dotted" in styles)
     rows = [[f"legend {k}" for k in kinds], [f"legend {text}" for text, _ in notes]]
-    if len(kinds) + len(notes) <= 6:
+    if len(kinds) + len(notes) <= 7:
         rows = [rows[0] + rows[1]]
     yield '  subgraph "cluster_legend" {'
     yield '    graph [label="legend", style=rounded, color="#B8BEC6", margin=8]'

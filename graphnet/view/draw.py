@@ -149,12 +149,36 @@ def _network(what: Any) -> Network:
     if isinstance(what, list | tuple) and what:
         return Network.collect([_node(item) for item in what])
     if callable(getattr(what, "network", None)):
-        step = getattr(what, "step", None)
-        return _network(getattr(step, "network", None) or what.network())
+        return _of_model(what)
     inner = getattr(what, "network", None)
     if isinstance(inner, Network):
         return inner
     return Network.collect([_node(what)])
+
+
+def _of_model(model: Any) -> Network:
+    """The network of a model's compiled step, its tensors in the model's layers."""
+    forward: Network = model.network()
+    step = getattr(model, "step", None)
+    if step is None:
+        return forward
+    layer_of = {name: layer for name in forward if (layer := forward.layer(name)) is not None}
+    network: Network = step.network
+    layers: dict[Node, str] = {}
+    for name, node in network.items():
+        layer = network.layer(name) or layer_of.get(name)
+        if layer is None and network.stage(name) == "backward":
+            layer = layer_of.get(name.removeprefix("d_"))
+        if layer is not None:
+            layers[node] = layer
+    return Network.collect(
+        {key: network.node(name) for key, name in network.outputs.items()},
+        {network.node(old): network.node(new) for old, new in network.updates.items()},
+        names={node: name for name, node in network.items()},
+        stages={node: network.stage(name) for name, node in network.items()},
+        layers=layers,
+        extra=[node for _, node in network.items()],
+    )
 
 
 def _node(what: Any) -> Node:

@@ -83,7 +83,8 @@ def homes(network: Network) -> dict[str, str | None]:
             home[new] = home[new] or home[old]
     readers: dict[str, set[str | None]] = {n: set() for n in network}
     for name in reversed(list(network)):
-        if home[name] is None and network.stage(name) == "update" and len(readers[name]) == 1:
+        late = network.stage(name) in ("backward", "update")
+        if home[name] is None and late and len(readers[name]) == 1:
             (home[name],) = readers[name]
         for operand in network.operands(name):
             readers[operand].add(home[name])

@@ -1,0 +1,100 @@
+"""graphnet draw, source and check: commands on a model, by name or from a file."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from graphnet.errors import GraphnetError, GraphnetFileError
+
+__all__ = ["check", "draw", "model_of", "source"]
+
+
+def draw(arguments: argparse.Namespace) -> int:
+    """Writes a picture and prints its path."""
+    name, model = model_of(arguments.model)
+    out = arguments.out or f"{name}_{arguments.stage}.svg"
+    form = Path(out).suffix.lstrip(".")
+    if form not in ("svg", "png", "gv", "dot"):
+        raise GraphnetError(f"expected a file that ends in .svg, .png or .gv, came {out!r}")
+    from graphnet.view.draw import draw as draw_model
+
+    drawing = draw_model(model, arguments.stage, arguments.level)
+    print(drawing.render(outfile=out, cleanup=form in ("svg", "png")))
+    return 0
+
+
+def source(arguments: argparse.Namespace) -> int:
+    """Prints or saves the program of a model's training step."""
+    _, model = model_of(arguments.model)
+    if arguments.out:
+        model.step.save(arguments.out)
+        print(arguments.out)
+    else:
+        print(model.step.source, end="")
+    return 0
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Prints the table of gradients; 1 where one is wrong."""
+    from graphnet.compiler.check_gradients import check_gradients
+    from graphnet.ops.tensor import Tensor
+
+    name, model = model_of(arguments.model)
+    network = model.step.network
+    loss = Tensor(network.node(network.outputs.get("loss", "loss")))
+    report = check_gradients(loss, elements=arguments.elements, seed=arguments.seed)
+    print(report)
+    print(
+        f"{name}: derived and compiled gradients agree with literal loops and central differences"
+        if report.ok
+        else f"{name}: WRONG gradients"
+    )
+    return 0 if report.ok else 1
+
+
+def model_of(given: str) -> tuple[str, Any]:
+    """(name, model) of a built-in example, or of a Python file, which is run.
+
+    Raises GraphnetError for an unknown example and for what goes wrong in the file.
+    """
+    if not given.endswith(".py") and not Path(given).is_file():
+        from graphnet.training.examples import example
+
+        return given, example(given).build()
+    path = Path(given)
+    if not path.is_file():
+        raise GraphnetFileError(f"there is no file {given!r}")
+    found = _run(path)
+    if "model" not in found:
+        raise GraphnetError("the file defines no `model`", where=given)
+    model = found["model"]
+    if not hasattr(model, "step"):
+        raise GraphnetError(
+            f"`model` is a {type(model).__name__}, not a gn.Model or gn.Sequential", where=given
+        )
+    return path.stem, model
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """What a user's own program defines; its `if __name__ == "__main__"` part is not run."""
+    sys.path.insert(0, str(path.parent.resolve()))  # as Python does for a script
+    try:
+        return runpy.run_path(str(path), run_name="__graphnet__")
+    except SystemExit as stop:
+        raise GraphnetError(f"the file ended itself ({stop.code})", where=str(path)) from None
+    except Exception as error:
+        steps = [
+            s
+            for s in traceback.extract_tb(error.__traceback__)
+            if Path(s.filename).name == path.name
+        ]
+        line = getattr(error, "lineno", None) or (steps[-1].lineno if steps else 1)
+        told = str(error).strip().splitlines() or [""]
+        raise GraphnetError(f"{type(error).__name__}: {told[0]}", where=f"{path}:{line}") from error
+    finally:
+        sys.path.pop(0)
