@@ -225,6 +225,13 @@ class Reader:
         unsafe: Sequence[int],
     ) -> Local:
         """`value[:, i, j, :]`: index arrays on adjacent axes; their common loops stand there."""
+        # A clipped index needs an element to stand on, also where a named size is 0.
+        bare = [k for k in unsafe if k in kept and not at_least(sizes[k], 1, 0) and sizes[k] != 0]
+        if bare:
+            frame = tuple((0, int(k in bare)) for k in kept)
+            grown = [ext.add(e, b) for e, (_, b) in zip(value.extents, frame, strict=True)]
+            axes = tuple(range(value.rank))
+            value = self.values.make("pad", [(value, axes)], grown, value.dtype, frame)
         indices = []
         for k in advanced:
             at = self.index(subs[k])
