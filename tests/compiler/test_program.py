@@ -17,9 +17,11 @@ from graphnet.compiler.literals import literal
 from graphnet.compiler.program import Program
 from graphnet.compiler.stores import MissingNameError
 from graphnet.errors import GraphnetError, GraphnetFileError, GraphnetTypeError
+from graphnet.network.graph import Distribution, Input, Loop, Network, Scan
 from graphnet.ops import filling, reductions
 from graphnet.ops.define import constant, formula, parameter, state
 from graphnet.ops.define import input as gn_input
+from graphnet.ops.tensor import Tensor
 
 
 def make(outputs: Any = None, **options: Any) -> Program:
@@ -155,6 +157,25 @@ def test_an_order_is_in_range_by_itself_and_a_constant_is_checked_at_build() -> 
         function(x, formula("Y[i] = x[p[i]]", x=x, p=bad), stabilize=False)
 
 
+def test_labels_inside_a_loop() -> None:
+    """s += E[ids[k,n],d] over n, for every step k: the ids are checked where they enter."""
+    s, E, t = gn_input("s", (2,)), gn_input("E", (4, 2)), gn_input("t", (1,), dtype="int")
+    body = Network.collect({"new": formula("n[d] = s[d] + Sum(E[t[n],d], n)", s=s, E=E, t=t).node})
+    loop = Loop(
+        body=body, states=("s",), carried=(body.outputs["new"],), sequences=("t",),
+        constants=("E",), length=3,
+    )  # fmt: skip
+    start, table = gn_input("start", (2,)), gn_input("table", (4, 2))
+    ids = gn_input("ids", (3, 1), dtype="int")
+    operands = tuple(tensor.node for tensor in (start, ids, table))
+    last = Tensor(Scan(shape=(2,), operands=operands, loop=loop, result=("last", 0)))
+    program = function([start, ids, table], last, stabilize=False)
+    rows = np.arange(8.0).reshape(4, 2)
+    assert program([0, 0], [[0], [3], [3]], rows).tolist() == [12, 15]
+    with pytest.raises(GraphnetError, match=r"ids\[2, 0\] is -1, the valid range is 0 .. 3"):
+        program([0, 0], [[0], [3], [-1]], rows)
+
+
 def test_scatter_labels() -> None:
     t = gn_input("t", ("n",), dtype="int")
     x = gn_input("x", ("n",))
@@ -274,9 +295,6 @@ def test_reset_and_seeds() -> None:
 
 
 def test_draws_come_from_the_programs_own_generator() -> None:
-    from graphnet.network.graph import Distribution, Input
-    from graphnet.ops.tensor import Tensor
-
     x = gn_input("x", ("n", 3))
     noise = Tensor(
         Input(shape=x.shape, name="noise", distribution=Distribution("normal", (1.0, 2.0)))
