@@ -4,6 +4,8 @@ A row of the table is an op's name, how it is called, the shapes and the kinds o
 
 Shapes are words of letters, one a dimension; equal letters are equal sizes. a..m are drawn from 0
 to 5, A..M from 1 to 5, P..Z from 2 to 5; "*" are shapes that broadcast together, with sides 0 to 5.
+At times the first letter is the named size "batch".
+
 Kinds: n normal, p positive, u in (0, 1), d all different, k far from whole numbers, w whole plus a
 little (so w - k is far from whole numbers too), s one of -1 and 1, o ones, b bool, i ints below
 what the letter after it stands for. Only n, p, u, d, k, w have gradients that are checked.
@@ -44,6 +46,7 @@ class Case:
     shapes: str
     kinds: str
     slope: bool = True  # False where the derivative is 0 by decree
+    named: bool = True  # whether its sizes may be names
     numbers: str = ""  # dimensions that `make` takes after the tensors
 
     def __repr__(self) -> str:
@@ -54,7 +57,8 @@ class Case:
 
 # Rows of the catalogue that want more than normal numbers over shapes that broadcast.
 ROWS = {
-    "log": "p", "sqrt": "p", "log1p": "p", "abs": "k", "sign": "k", "maximum": "k w", "minimum": "k w", "where": "b n n",
+    "log": "p", "sqrt": "p", "log1p": "p", "abs": "k", "sign": "k", "maximum": "k w",
+    "minimum": "k w", "where": "b n n",
     "relu": "k", "leaky_relu": "k n", "prelu": "k n", "elu": "k n", "celu": "k p", "selu": "k n n",
     "hard_sigmoid": "k", "softsign": "k", "mae": "k w", "huber": "k w o", "hinge": "s k",
     "binary_cross_entropy": "u u", "focal": "p u u p", "binary_cross_entropy_with_logits": "k n",
@@ -144,7 +148,8 @@ TABLE += cases(
     ("cumprod", gn.cumprod, "ab", "n"),
     ("cumprod 1", lambda x: gn.cumprod(x, axis=1), "ab", "n"),
     # shapes
-    ("reshape", lambda x: gn.reshape(x, (x.shape[0] * x.shape[1], x.shape[2])), "abc", "n"),
+    ("reshape", lambda x: gn.reshape(x, (x.shape[0] * x.shape[1], x.shape[2])), "abc", "n",
+     True, False),
     ("reshape -1", lambda x: gn.reshape(x, (-1,)), "ABC", "n"),
     ("transpose", lambda x: gn.transpose(x, (2, 0, 1)), "abc", "n"),
     ("T", lambda x: x.T, "abc", "n"),
@@ -166,7 +171,7 @@ TABLE += cases(
     # indexing
     ("x[:, ::2]", lambda x: x[:, ::2], "ab", "n"),
     ("x[::-1]", lambda x: x[::-1, 1:], "ab", "n"),
-    ("x[1, ..., -1]", lambda x: x[1, ..., -1], "PaQ", "n"),
+    ("x[1, ..., -1]", lambda x: x[1, ..., -1], "PaQ", "n", True, False),
     ("x[:, None]", lambda x: x[:, None] - x, "a", "n"),
     ("x[i]", lambda x, i: x[i], "Ab cd", "n iA"),
     # gathers and the like without gradient
@@ -276,6 +281,23 @@ def draw_shapes(case: Case, dims: dict[str, int], draw: st.DataObject) -> list[t
     return [tuple(dims[c] for c in word) for word in words]
 
 
+def name_sizes(
+    case: Case, dims: dict[str, int], shapes: list[tuple[int, ...]], draw: st.DataObject
+) -> list[tuple]:
+    """The shapes as they are declared: with "batch" for the first letter, or all numbers."""
+    letter = case.shapes[:1]
+    fixed = case.numbers + "".join(k[1] for k in case.kinds.split(" ") if k[0] == "i")
+    if not case.named or not letter.isalpha() or letter in fixed:
+        return shapes
+    if dims[letter] == 0 and case.numbers:  # NumPy cannot take outside an axis of size 0
+        return shapes
+    if not draw.draw(st.booleans(), label="named"):
+        return shapes
+    words = case.shapes.split(" ")
+    return [tuple("batch" if c == letter else n for c, n in zip(w, s, strict=True))
+            for w, s in zip(words, shapes, strict=True)]  # fmt: skip
+
+
 def values(kind: str, shape: tuple[int, ...], dims: dict[str, int], rng: Any) -> np.ndarray:
     whole = rng.integers(-4, 4, shape)
     match kind[0]:
@@ -312,6 +334,12 @@ def same(got: Any, expected: np.ndarray, tolerance: float, what: str) -> None:
     assert apart <= tolerance * largest, f"{what}: {apart:.3g} of {largest:.3g}"
 
 
+def interpreted(y: Tensor, inputs: list[Tensor], arrays: list[np.ndarray]) -> np.ndarray:
+    network = Network.collect([y.node], extra=[t.node for t in inputs])
+    given = {t.name: a for t, a in zip(inputs, arrays, strict=True)}
+    return interpret(network, given)[network.outputs["out0"]]
+
+
 def check(case: Case, draw: st.DataObject) -> None:
     dims = draw_dims(case, draw)
     shapes = draw_shapes(case, dims, draw)
@@ -319,14 +347,16 @@ def check(case: Case, draw: st.DataObject) -> None:
     kinds = case.kinds.split(" ")
     arrays = [values(k, s, dims, rng) for k, s in zip(kinds, shapes, strict=True)]
     dtypes = {"i": "int", "b": "bool"}
+    declared = name_sizes(case, dims, shapes, draw)
     inputs = [
         gn.input(f"x{n}", s, dtype=dtypes.get(k[0], "float"))
-        for n, (k, s) in enumerate(zip(kinds, shapes, strict=True))
+        for n, (k, s) in enumerate(zip(kinds, declared, strict=True))
     ]
     y = case.make(*inputs, *(dims[c] for c in case.numbers))
     wrt = [n for n, k in enumerate(kinds) if k[0] in SLOPED] if y.dtype == "float" else []
     up = gn.input("G", y.shape)
-    weight = np.asarray(rng.normal(size=y.shape), np.float32).astype(np.float64)
+    shape = interpreted(y, inputs, arrays).shape
+    weight = np.asarray(rng.normal(size=shape), np.float32).astype(np.float64)
     gradients = gn.grad(y, [inputs[n] for n in wrt], upstream=up) if wrt else []
     outputs = [y, *gradients]
     network = Network.collect([t.node for t in outputs], extra=[t.node for t in [*inputs, up]])
