@@ -41,6 +41,20 @@ class Poly:
 
     terms: tuple[tuple[tuple[str | Floor, ...], int], ...]
 
+    @property
+    def is_atom(self) -> bool:
+        """Whether this is one named size or one floor."""
+        return len(self.terms) == 1 and len(self.terms[0][0]) == 1 and self.terms[0][1] == 1
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to the same polynomial, and to its text: x.shape == ("batch", 64)."""
+        if isinstance(other, Poly):
+            return self.terms == other.terms
+        return isinstance(other, str) and str(self) == other
+
+    def __hash__(self) -> int:
+        return hash(str(self))  # that of the text it equals
+
     def __str__(self) -> str:
         return show_extent(self)
 
