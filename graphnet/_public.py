@@ -12,7 +12,8 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.products": "einsum matmul",
     "graphnet.ops.reductions": "argmax argsort cumprod cumsum logsumexp max mean min prod std sum "
     "var",
-    "graphnet.ops.arrays": "concatenate flip one_hot pad reshape stack take transpose tril",
+    "graphnet.ops.arrays": "flip one_hot reshape take transpose tril",
+    "graphnet.ops.joining": "concatenate pad stack",
     "graphnet.ops.filling": "arange eye ones zeros",
     "graphnet.ops.activations": "celu elu gelu hard_sigmoid hardmax leaky_relu linear log_softmax "
     "mish prelu relu selu sigmoid silu softmax softplus softsign tanh",
