@@ -275,7 +275,7 @@ class Model:
 
 
 def _tensors(what: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    listed = list(given) if isinstance(given, list | tuple) else [given]
+    listed: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     for tensor in listed:
         if not isinstance(tensor, Tensor):
             raise GraphnetTypeError(f"the {what} of a model are tensors, not {tensor!r}")
