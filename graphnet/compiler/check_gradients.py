@@ -148,7 +148,8 @@ def _normal(
     if isinstance(node, Parameter):  # a bias that starts at 0 may stand on the kink of a relu
         return sample(node.init, shape, rng) + 0.1 * rng.normal(size=shape)
     if isinstance(node, Input) and node.distribution and node.distribution.name == "uniform":
-        return np.asarray(rng.uniform(*node.distribution.args, size=shape))
+        low, high = node.distribution.args
+        return np.asarray(rng.uniform(low, high, shape))
     return np.asarray(rng.normal(size=shape))
 
 

@@ -24,9 +24,7 @@ def run(out: Tensor, **inputs: np.ndarray) -> tuple[np.ndarray, dict[str, np.nda
     network = Network.collect({"out": out.node})
     network.check()
     rng = np.random.default_rng(1)
-    held = {
-        name: sample(node.init, node.shape, rng) + 0.5 for name, node in network.of(Parameter)
-    }
+    held = {name: sample(node.init, node.shape, rng) + 0.5 for name, node in network.of(Parameter)}
     arrays = interpret(network, held | inputs)
     return arrays[network.outputs["out"]], arrays
 
