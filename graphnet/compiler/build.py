@@ -11,6 +11,7 @@ from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.network.backward import backward
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
 from graphnet.numerics.stabilize import stabilize as stabilized
+from graphnet.ops.layer import layer_labels
 from graphnet.ops.tensor import Tensor, as_tensor
 
 __all__ = ["function", "training_step"]
@@ -134,6 +135,7 @@ def _collected(
     """The network of a program; where they are free, a nameless loss is called loss, and the new
     value of W is W_new."""
     new = _updates(updates)
+    layers = layer_labels([*outputs.values(), *new.values()])
     network = Network.collect(outputs, new, extra=given)
     names = {node: name for name, node in network.items()}
     wishes = {node: f"{names[target]}_new" for target, node in new.items()}
@@ -143,7 +145,7 @@ def _collected(
         if node.name is None and node.operands and wish not in taken:
             names[node] = wish
             taken.add(wish)
-    return Network.collect(outputs, new, names=names, extra=given)
+    return Network.collect(outputs, new, names=names, layers=layers, extra=given)
 
 
 def _named(network: Network, given: Sequence[Node], stabilize: bool) -> tuple[Network, list[str]]:

@@ -20,7 +20,7 @@ from graphnet.ops.names import check_name
 from graphnet.ops.regularizers import Regularizer
 from graphnet.ops.tensor import Tensor
 
-__all__ = ["Call", "Layer", "layer_labels", "layers_of", "with_training"]
+__all__ = ["Call", "Layer", "layer_labels", "layers_of", "set_layer_labels", "with_training"]
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,11 @@ def _number(node: Node) -> int:
 def layer_labels(nodes: Sequence[Node]) -> dict[Node, str]:
     """The label of the layer that made each node, for `Network.collect(layers=...)`."""
     return {node: _LABELS[node] for node in topological(nodes) if node in _LABELS}
+
+
+def set_layer_labels(labels: Mapping[Node, str]) -> None:
+    """Says which layers made nodes that were read from a file."""
+    _LABELS.update(labels)
 
 
 def layers_of(outputs: Sequence[Tensor]) -> list[Layer]:

@@ -21,6 +21,7 @@ from graphnet.errors import GraphnetError, GraphnetFileError
 from graphnet.network.graph import Network
 from graphnet.ops import losses
 from graphnet.ops.array import Array
+from graphnet.ops.layer import layer_labels, set_layer_labels
 from graphnet.ops.optimizer import Optimizer
 from graphnet.ops.tensor import Tensor
 from graphnet.training.compiled import Compiled, Heads, Recipe, Target
@@ -128,7 +129,7 @@ def _write_heads(heads: Heads, writer: NetworkWriter) -> dict[str, Any]:
     """Both forward networks as one, so that parameters are shared; and which nodes are which."""
     groups = {name: [t.node for t in getattr(heads, name)] for name in GROUPS}
     nodes = [node for group in groups.values() for node in group]
-    network = Network.collect(nodes, layers=heads.labels)
+    network = Network.collect(nodes, layers=layer_labels(nodes))
     names = {key: [network.name_of(node) for node in group] for key, group in groups.items()}
     return {"network": writer.network(network), **names}
 
@@ -137,8 +138,10 @@ def _read_heads(record: Mapping[str, Any], reader: NetworkReader) -> Heads:
     network = reader.network(record["network"])
     network.check()
     groups = {key: tuple(Tensor(network.node(name)) for name in record[key]) for key in GROUPS}
-    labels = {node: label for name, node in network.items() if (label := network.layer(name))}
-    return Heads(**groups, labels=labels)
+    set_layer_labels(
+        {node: label for name, node in network.items() if (label := network.layer(name))}
+    )
+    return Heads(**groups)
 
 
 def _write_program(program: Program, writer: NetworkWriter) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from graphnet.compiler.build import function, training_step
 from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
-from graphnet.network.graph import Input, Network, Node, show_shape
+from graphnet.network.graph import Input, Network, show_shape
 from graphnet.ops import losses, optimizers
 from graphnet.ops.layer import layer_labels, layers_of, with_training
 from graphnet.ops.optimizer import Optimizer
@@ -41,15 +41,13 @@ class Heads:
     training: tuple[Tensor, ...]
     inference: tuple[Tensor, ...]
     penalties: tuple[Tensor, ...] = ()
-    labels: Mapping[Node, str] = field(default_factory=dict)  # node -> layer
 
     @classmethod
     def of(cls, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Heads:
         """The heads of what layers made: their calls are played again for both uses."""
         penalties = dict.fromkeys(p for layer in layers_of(outputs) for p in layer.penalties)
         training, inference = with_training(outputs, True), with_training(outputs, False)
-        labels = layer_labels([t.node for t in (*training, *inference, *penalties)])
-        heads = cls(tuple(inputs), tuple(training), tuple(inference), tuple(penalties), labels)
+        heads = cls(tuple(inputs), tuple(training), tuple(inference), tuple(penalties))
         for x in heads.inputs:
             if not x.shape or isinstance(x.shape[0], int):
                 raise GraphnetError(
@@ -63,7 +61,7 @@ class Heads:
         """The forward network as it was written."""
         nodes = [t.node for t in (self.training if training else self.inference)]
         inputs = [t.node for t in self.inputs]
-        network = Network.collect(nodes, layers=self.labels, extra=inputs)
+        network = Network.collect(nodes, layers=layer_labels(nodes), extra=inputs)
         for name, node in network.of(Input):
             if node not in inputs and node.distribution is None:
                 raise GraphnetError(f"the outputs depend on {name}, which is not in the inputs")
