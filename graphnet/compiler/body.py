@@ -126,18 +126,21 @@ class Context:
         return result
 
     def _mul(self, expr: sympy.Mul, dtype: str) -> Local:
+        """A product as one fraction: 2 * a / b, and a / (3 * b)."""
         coefficient, _ = expr.as_coeff_Mul()
         above, below = fraction(expr)
         top = self._product([self.local(f, dtype) for f in above], dtype)
         bottom = self._product([self.local(f, dtype) for f in below], dtype)
-        if bottom is not None:
-            one = self.values.number(sympy.Integer(1))
-            if top is None and coefficient.is_Rational and coefficient.p != 1:
-                top = self.values.number(sympy.Integer(coefficient.p))
-                coefficient = sympy.Rational(1, coefficient.q)
-            top = self.values.pointwise("divide", [top or one, bottom], dtype)
-        assert top is not None
-        return self._scaled(top, coefficient, dtype)
+        if bottom is None:
+            assert top is not None
+            return self._scaled(top, coefficient, dtype)
+        size = abs(coefficient)
+        if size.is_Rational and size.q % 5 and size.q != 1:
+            bottom = self._scaled(bottom, sympy.Integer(size.q), dtype)
+            size = sympy.Integer(size.p)
+        top = self._scaled(top, size, dtype) if top is not None else self.values.number(size)
+        result = self.values.pointwise("divide", [top, bottom], dtype)
+        return self._scaled(result, sympy.sign(coefficient), dtype)
 
     def _scaled_by(self, a: Local, scale: Any, dtype: str) -> Local:
         """A local times a scalar made of numbers and sizes."""
