@@ -18,7 +18,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # From the ground up. A file imports from its own floor and those below.
 FLOORS = ["errors", "formula", "network", "numerics", "ops", "compiler", "training", "view", "cli"]
-ABOVE_ALL = {"__init__", "_public"}  # the table of public names, imported lazily by name
+ABOVE_ALL = {"__init__", "__main__", "_public"}  # the command and the table of public names
 
 # What a floor may import from outside the project, beside the standard library.
 PARTIES = {
@@ -155,8 +155,6 @@ HEAVY = ["sympy", "networkx", "numpy", "matplotlib", "sklearn", "rich"]
 def test_light(command: str) -> None:
     """Importing graphnet, and graphnet --help, import nothing heavy."""
     if command == "HELP":
-        if not (ROOT / "cli.py").exists():
-            pytest.skip("the command line is not written yet")
         command = (
             "import graphnet.cli\n"
             "try: graphnet.cli.main(['--help'])\n"

@@ -215,7 +215,8 @@ class Residual(Layer):
                 f"{self.label} adds x {show_shape(x.shape)} to what its layers make of it, "
                 f"which has another shape, {show_shape(y.shape)}"
             )
-        return x + y
+        total: Tensor = x + y
+        return total
 
 
 def _count(what: str, value: int) -> int:
