@@ -105,7 +105,7 @@ def _reduced(result: Computed, upstream: Upstream) -> Upstream:
         if operand is upstream and operand.shape == result.shape:
             return operand
     kinds = {symbol_kind(s) for s in f.body.free_symbols}
-    if not f.reads and all(kind in "nd" for kind, _ in kinds):
+    if not f.reads and all(kind in "nd" for kind, _ in kinds) and _is_short(f.body):
         sizes = sorted(kinds)
         moves = {
             (size_symbol if kind == "n" else dim_symbol)(k): dim_symbol(place)
@@ -114,6 +114,11 @@ def _reduced(result: Computed, upstream: Upstream) -> Upstream:
         dims = tuple(result.extents[k] if kind == "n" else f.dims[k] for kind, k in sizes)
         return Uniform(f.body.xreplace(moves), dims)
     return result
+
+
+def _is_short(body: Expr) -> bool:
+    """Whether a number is worth writing into every formula: 3**100 is a node."""
+    return all(max(abs(r.p), r.q) < 10**6 for r in body.atoms(sympy.Rational))
 
 
 def is_draft(node: Node) -> bool:

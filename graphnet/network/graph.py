@@ -303,7 +303,7 @@ class Network(nx.MultiDiGraph):
             node = change(name, node) or node
             new[old] = node
             names.setdefault(node, name)
-            for part in topological([node], stages):  # with it come the nodes made for it
+            for part in topological([node], stages):  # with it the nodes that were made for it
                 stages[part] = data["stage"]
                 if data["layer"] is not None:
                     layers[part] = data["layer"]
@@ -350,16 +350,17 @@ class Network(nx.MultiDiGraph):
 def topological(roots: Iterable[Node], known: Mapping[Node, object] | None = None) -> list[Node]:
     """Everything the roots depend on (but for what is known), operands first; no recursion."""
     order: list[Node] = []
-    done: set[Node] = set(known or ())
+    done: set[Node] = set()
+    known = known or {}  # not copied: it may be large and asked for one node at a time
     for root in roots:
         stack: list[tuple[Node, Iterator[Node]]] = []
-        if root not in done:
+        if root not in done and root not in known:
             done.add(root)
             stack.append((root, iter(root.operands)))
         while stack:
             node, operands = stack[-1]
             for operand in operands:
-                if operand not in done:
+                if operand not in done and operand not in known:
                     done.add(operand)
                     stack.append((operand, iter(operand.operands)))
                     break

@@ -82,8 +82,13 @@ class _Stabilizer:
 
     def change(self, name: str, node: Node) -> Node | None:
         """What takes the place of a node; None where it stays."""
-        if not isinstance(node, Computed) or node.dtype != "float" or node.label == STOP:
+        if not isinstance(node, Computed):
             return None
+        same = None
+        if len(set(node.operands)) < len(node.operands):  # two operands were replaced by one
+            same = node = with_body(node, node.formula, node.operands)
+        if node.dtype != "float" or node.label == STOP:
+            return same
         if node.formula.body.has(S.NegativeInfinity) or self.infinite.intersection(node.operands):
             self.infinite.add(node)
         if node.formula.reduce == "LogSumExp":
@@ -93,7 +98,7 @@ class _Stabilizer:
             self.infinite.add(new)
         if name not in self.keep and (new is None or isinstance(new, Computed)):
             self.remember(name, new or node)
-        return new
+        return new or same
 
     # -- what is rewritten ------------------------------------------------------------------------
 
@@ -125,6 +130,8 @@ class _Stabilizer:
     def without_logarithms(self, node: Computed) -> Computed | None:
         """The node with log(c*exp(u)) undone, where it stands; what is outside a log stays read."""
         f, n = node.formula, len(node.formula.reads)
+        if not f.body.has(sympy.log):
+            return None
         inner = {hole(k): hole(k + n) for k in range(n)}
         body = f.body.replace(
             lambda e: isinstance(e, sympy.log), lambda e: sympy.log(e.args[0].xreplace(inner))
@@ -144,6 +151,8 @@ class _Stabilizer:
     def simplified(self, node: Computed) -> Computed:
         """The identities applied; small sums are inlined where reads then cancel."""
         plain = self.merge(node)
+        if not any(o in self.linear for o in node.operands):
+            return plain
         opened = self.merge(inline(inline(node, self.linear), self.linear))
         return opened if _cost(opened) < _cost(plain) else plain
 
@@ -154,7 +163,7 @@ class _Stabilizer:
         )
         body = merged(f.body, finite)
         if body == f.body:
-            return with_body(node, normalize(f), node.operands)
+            return node
         return with_body(node, normalize(replace(f, body=body)), node.operands)
 
     def weighted(self, node: Computed) -> Computed:
@@ -216,13 +225,15 @@ class _Stabilizer:
 
     def as_power(self, name: str, node: Computed) -> Computed | None:
         """c*exp(LogSumExp(u) + v), pointwise, for Sum(c*exp(u + v)); None where c may be < 0."""
-        opened = self.merge(inline(inline(node, self.linear), self.linear))
-        inside, left, factor = self.parts(opened)
-        if left == 0:
-            opened = node
-            inside, left, factor = self.parts(opened)
+        inside, left, factor = self.parts(node)
         if inside is None:
             return None
+        opened = node
+        if any(o in self.linear for o in node.operands):
+            wide = self.merge(inline(inline(node, self.linear), self.linear))
+            found = self.parts(wide)
+            if found[0] is not None and found[1] != left:  # more leaves the LogSumExp
+                (inside, left, factor), opened = found, wide
         f, rank = opened.formula, len(opened.shape)
         log_sum = self.log_sum(name, opened, inside)
         target = tuple(f.target)
