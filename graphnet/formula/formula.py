@@ -17,7 +17,7 @@ from sympy import Expr, Symbol
 
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions
-from graphnet.formula.extent import Extent
+from graphnet.formula.extent import Extent, Poly
 from graphnet.formula.subscript import Affine, Gather, bare
 
 __all__ = [
@@ -99,6 +99,10 @@ class Formula:
     def __post_init__(self) -> None:
         if len(self.bounds) != self.indices:
             object.__setattr__(self, "bounds", (None,) * self.indices)
+        # Pointwise is what has no index at all: over 0-d tensors it is the formula as it stands.
+        plain = not (self.target or self.indices or self.accumulate or self.reduce or self.shape)
+        bare_reads = not any(r.subs for r in self.reads)
+        object.__setattr__(self, "pointwise", plain and bare_reads)
 
     @property
     def slots(self) -> tuple[int, ...]:
@@ -171,10 +175,13 @@ def normalize(f: Formula) -> Formula:
 
     Raises GraphnetError where the body is not a real number (1/0, oo - oo, sqrt(-1)).
     """
+    f = _atomic_dims(f)
     body = f.body
     if body.has(sympy.Abs):  # sympy makes it of sqrt(x**2); its slope is not by selection
         body = body.replace(sympy.Abs, functions.Abs)
-    if body.has(sympy.nan, sympy.zoo, sympy.I):
+    if body.has(sympy.cot):  # sympy makes it of tan(x + pi/2)
+        body = body.replace(sympy.cot, lambda x: 1 / sympy.tan(x))
+    if body.has(sympy.nan, sympy.zoo, sympy.I, sympy.AccumBounds):
         raise GraphnetError(f"the formula has no real value: {body}")
     holes = f.holes(body)
     reads = tuple(sorted({f.reads[k] for k in holes}, key=Read.key))
@@ -187,6 +194,26 @@ def normalize(f: Formula) -> Formula:
     result = replace(f, body=body.xreplace(moves) if moves else body, reads=reads, dims=dims)
     # Merging two holes may cancel terms, x[i] - x[i] = 0, and so drop a read altogether.
     return normalize(result) if merged else result
+
+
+def _atomic_dims(f: Formula) -> Formula:
+    """The sizes of the body as sums and products of named sizes and floors, one dim each."""
+    if all(isinstance(e, Poly) and e.is_atom for e in f.dims):
+        return f
+    atoms: list[Extent] = []
+
+    def number(e: Extent) -> Expr:
+        if isinstance(e, int):
+            return sympy.Integer(e)
+        terms = []
+        for monomial, coefficient in e.terms:
+            dims: list[Extent] = [Poly((((atom,), 1),)) for atom in monomial]
+            atoms.extend(d for d in dims if d not in atoms)
+            terms.append(sympy.Mul(coefficient, *(dim_symbol(atoms.index(d)) for d in dims)))
+        return sympy.Add(*terms)
+
+    body = f.body.xreplace({dim_symbol(k): number(e) for k, e in enumerate(f.dims)})
+    return replace(f, body=body, dims=tuple(atoms))
 
 
 @dataclass(frozen=True)

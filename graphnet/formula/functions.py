@@ -126,8 +126,7 @@ class Extremum(Scalar):
         if len(args) == 1 or all(a == args[0] for a in args):
             return args[0]
         if all(
-            (a.is_number and a.is_comparable) or a in (S.Infinity, S.NegativeInfinity)
-            for a in args
+            (a.is_number and a.is_comparable) or a in (S.Infinity, S.NegativeInfinity) for a in args
         ):
             return (sympy.Max if cls is Max else sympy.Min)(*args)
         return None

@@ -93,6 +93,8 @@ class _Latex:
             return self.product(expr, loose)
         if isinstance(expr, sympy.Pow):
             return self.power(expr)
+        if expr is sympy.S.Exp1:
+            return "e"
         if isinstance(expr, sympy.exp):
             return f"e^{{{self.scalar(expr.args[0])}}}"
         if isinstance(expr, fn.where):
@@ -142,6 +144,8 @@ class _Latex:
             text = f"-{self.scalar(-expr, loose=False)}"
             return text if loose else rf"\left({text}\right)"
         coefficient, _ = expr.as_coeff_Mul()
+        if not coefficient.is_Rational:
+            coefficient = sympy.S.One  # oo is one of the factors above
         above, below = fraction(expr)
         top = [self.scalar(a, loose=not below and len(above) == 1 and coefficient == 1)
                for a in above]  # fmt: skip

@@ -11,33 +11,24 @@ indices: those in subscripts, bounds and the lists of reductions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from graphnet.errors import GraphnetError
-from graphnet.formula.elaborate import Elaborator, Scope
-from graphnet.formula.extent import Extent, Poly, named
-from graphnet.formula.formula import Equation
-from graphnet.formula.syntax import (
-    Binary,
-    Bool,
-    Call,
-    Compare,
-    Name,
-    Negative,
-    Not,
-    Number,
-    Reading,
-    Statement,
-    Tree,
-    fail,
-    syntax,
-)  # fmt: skip
+import sympy
+
+from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.formula.elaborate import Elaborator
+from graphnet.formula.elements import Scope
+from graphnet.formula.extent import Poly, named
+from graphnet.formula.formula import REDUCTIONS, Equation
+from graphnet.formula.syntax import Call, Name, Reading, Statement, Tree, fail, syntax, walk
 
 __all__ = ["parse", "parse_rule"]
 
-Param = int | float | Extent
+Param: TypeAlias = int | float | Poly | sympy.Rational
 
 
 def parse(
@@ -54,18 +45,25 @@ def parse(
     of the op, `sizes` the named sizes that may stand where a number may, and `name` is what a
     text without a target is called. Raises GraphnetError with a caret under the column.
     """
-    given = {s: named(s) for s in sizes} | {k: _number(k, v) for k, v in (params or {}).items()}
-    return _parse(text, None if operands is None else tuple(operands), tuple(given.items()), name)
+    numbers = tuple((k, _number(k, v)) for k, v in (params or {}).items())
+    kinds = tuple(type(v) for _, v in numbers)  # 1 and 1.0 are one key, but not one subscript
+    slots = None if operands is None else tuple(operands)
+    return _parse(text, slots, numbers, kinds, tuple(sizes), name)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _parse(
-    text: str, operands: tuple[str, ...] | None, params: tuple[tuple[str, Param], ...], name: str
+    text: str,
+    operands: tuple[str, ...] | None,
+    params: tuple[tuple[str, Param], ...],
+    kinds: tuple[type, ...],
+    sizes: tuple[str, ...],
+    name: str,
 ) -> tuple[Equation, ...]:
-    statements = syntax(text)
-    if len(statements) > 1:
+    first, *more = syntax(text)
+    if more:
         raise GraphnetError("one formula is expected here; ';' separates the rules of an optimizer")
-    return _equations(text, statements[0], operands, dict(params), name)
+    return _equations(text, first, operands, dict(params), sizes, name)
 
 
 def parse_rule(text: str, params: Mapping[str, Any] | None = None) -> tuple[Equation, ...]:
@@ -84,25 +82,23 @@ def parse_rule(text: str, params: Mapping[str, Any] | None = None) -> tuple[Equa
         if isinstance(statement.target, Reading):
             fail(text, statement.target.at, "an update rule is pointwise: its names have no "
                  "subscripts")  # fmt: skip
-        found += _equations(text, statement, None, given, "Y")
+        found += _equations(text, statement, None, given, (), "Y")
     return tuple(found)
 
 
 def _number(name: str, value: Any) -> Param:
-    """A parameter as int, float or extent; numbers of other libraries by their `item`."""
+    """A parameter as int, float, fraction or extent; numbers of other libraries by their `item`."""
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         value = value.item()
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, int | Poly):
+    if isinstance(value, float) and math.isnan(value):
+        raise GraphnetError(f"the number {name} is nan")
+    if isinstance(value, Fraction):
+        return sympy.Rational(value.numerator, value.denominator)
+    if isinstance(value, int | float | Poly) or getattr(value, "is_Rational", False):
         return value
-    if isinstance(value, float):
-        if value != value:
-            raise GraphnetError(f"the number {name} is nan")
-        return value
-    if getattr(value, "is_Rational", False):
-        return value  # type: ignore[no-any-return]
-    raise GraphnetError(f"{name} must be a number, not {type(value).__name__}")
+    raise GraphnetTypeError(f"{name} must be a number, not {type(value).__name__}")
 
 
 def _equations(
@@ -110,64 +106,51 @@ def _equations(
     statement: Statement,
     operands: tuple[str, ...] | None,
     params: dict[str, Param],
+    sizes: tuple[str, ...],
     name: str,
 ) -> tuple[Equation, ...]:
     target = statement.target
-    indices = _index_names(statement, params)
-    scope = Scope(text, operands, params, indices)
     if target is not None:
         name = target.name
         if name in params:
             fail(text, target.at, f"{name} is a number of this op, so it cannot be computed")
-    taken = {n.name for n in _walk(statement) if isinstance(n, Name | Reading)} | {name}
-    taken |= set(operands or ())
-    elaborator = Elaborator(scope, name, taken)
-    return elaborator.equations(statement, target)
+    extents = {s: named(s) for s in sizes}
+    declared = _declared(statement)
+    meant = {s: e for s, e in extents.items() if s not in declared} | params
+    found = declared | {n.name for n in _in_subscripts(statement)}
+    scope = Scope(text, operands, meant, frozenset(found - set(meant)), extents)
+    taken = {n.name for n in _walk(statement) if isinstance(n, Name | Reading)}
+    taken |= {name, *(operands or ()), *params, *sizes}
+    return Elaborator(scope, name, taken).equations(statement)
 
 
-def _index_names(statement: Statement, params: Mapping[str, Param]) -> frozenset[str]:
-    """The names that stand where only an index may."""
-    found: set[str] = {bound.name for bound, _ in statement.bounds}
+def _declared(statement: Statement) -> set[str]:
+    """The names that can be nothing but an index, even where a size has the same name."""
+    found = {bound.name for bound, _ in statement.bounds}
+    if isinstance(statement.target, Reading):
+        found |= {s.name for s in statement.target.subs if isinstance(s, Name)}
+    bare = {s.name for s in _subscripts(statement) if isinstance(s, Name)}
+    for part in _walk(statement):
+        if isinstance(part, Call) and part.name in (*REDUCTIONS, "size"):
+            names = part.args if part.name == "size" else part.args[1:]
+            certain = part.name in ("Sum", "LogSumExp", "size")  # Max(a, b) may be a function
+            found |= {a.name for a in names if isinstance(a, Name) and (certain or a.name in bare)}
+    return found
+
+
+def _subscripts(statement: Statement) -> Iterator[Tree]:
     for part in _walk(statement):
         if isinstance(part, Reading):
-            found |= {n.name for s in part.subs for n in _outside_brackets(s)}
-    for part in _walk(statement):
-        if isinstance(part, Call) and part.name in ("Sum", "LogSumExp"):
-            found |= {a.name for a in part.args[1:] if isinstance(a, Name)}
-        if isinstance(part, Call) and part.name == "size":
-            found |= {a.name for a in part.args if isinstance(a, Name)}
-    return frozenset(found - set(params))
+            yield from part.subs
 
 
-def _outside_brackets(tree: Tree) -> Iterator[Name]:
-    """Bare names in a subscript, those inside T[...] included (they are indices as well)."""
-    for part in walk(tree):
-        if isinstance(part, Name):
-            yield part
+def _in_subscripts(statement: Statement) -> Iterator[Name]:
+    """Names in subscripts, those in the brackets of an int tensor included."""
+    for s in _subscripts(statement):
+        yield from (part for part in walk(s) if isinstance(part, Name))
 
 
 def _walk(statement: Statement) -> Iterator[Tree]:
-    trees: list[Tree] = [statement.scalar]
     if statement.target is not None:
-        trees.insert(0, statement.target)
-    for tree in trees:
-        yield from walk(tree)
-
-
-def walk(tree: Tree) -> Iterator[Tree]:
-    """Every part of a tree in the order of the text, without recursion."""
-    stack: list[Tree] = [tree]
-    while stack:
-        part = stack.pop()
-        yield part
-        match part:
-            case Reading(_, subs, _):
-                stack.extend(reversed(subs))
-            case Call(_, args, _) | Bool(_, args, _):
-                stack.extend(reversed(args))
-            case Binary(_, a, b, _) | Compare(_, a, b, _):
-                stack.extend((b, a))
-            case Negative(a, _) | Not(a, _):
-                stack.append(a)
-            case Number() | Name():
-                pass
+        yield from walk(statement.target)
+    yield from walk(statement.scalar)

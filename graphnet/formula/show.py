@@ -12,6 +12,7 @@ Y_{n,o} = \\sum_{i} x_{n,i} W_{i,o}
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -22,8 +23,8 @@ from sympy.logic.boolalg import And, Not, Or
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, negative, ordered, terms
-from graphnet.formula.extent import Extent, show_extent
-from graphnet.formula.formula import Equation, symbol_kind
+from graphnet.formula.extent import Extent, Poly, names, show_extent
+from graphnet.formula.formula import Equation, Formula, index_names, symbol_kind
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
 
 __all__ = ["show"]
@@ -50,27 +51,36 @@ def show(equation: Equation, style: str = "text") -> str:
     return Shower(equation, style == "unicode").line()
 
 
+def order_of_loops(f: Formula) -> tuple[str, list[int]]:
+    """The text of a formula with names made of numbers, and its indices as they appear in it."""
+    slots = max(f.slots, default=-1) + 1
+    names = tuple(f"i{p}_" for p in range(f.indices))
+    text = Shower(Equation(f, "Y", tuple(f"T{k}" for k in range(slots)), names)).line()
+    order = dict.fromkeys(int(p) for p in re.findall(r"\bi(\d+)_", text))
+    return text, [*order, *(p for p in range(f.indices) if p not in order)]
+
+
 class Shower:
     """Writes one equation; every part comes with how tightly it binds."""
 
     def __init__(self, equation: Equation, pretty: bool = False) -> None:
         self.equation, self.pretty = equation, pretty
         self.f = equation.formula
+        self.index = spelled(equation)
+        self.reserved = {"oo", "pi", *self.index, *sizes_in(self.f)}
 
     def line(self) -> str:
         f, e = self.f, self.equation
         body, level = self.scalar(f.body)
-        over = [e.indices[p] for p in f.over]
+        over = [self.index[p] for p in f.over]
         if f.reduce and not f.accumulate:
             body = self.reduced(body, level, over)
-        target = e.name + self.brackets(f.target)
+        target = self.element(e.name, f.target)
         tail = "".join(
-            f", {e.indices[p]} < {show_extent(b)}" for p, b in enumerate(f.bounds) if b is not None
+            f", {self.index[p]} < {show_extent(b)}" for p, b in enumerate(f.bounds) if b is not None
         )
-        if f.accumulate and not self.pretty:
-            tail += f", shape ({', '.join(show_extent(s) for s in f.shape or ())})"
-        if self.pretty:
-            tail = ""
+        if f.shape is not None and not self.pretty:
+            tail += f", shape ({', '.join(show_extent(s) for s in f.shape)})"
         return f"{target} {'+=' if f.accumulate else '='} {body}{tail}"
 
     def reduced(self, body: str, level: int, over: Sequence[str]) -> str:
@@ -84,8 +94,14 @@ class Shower:
 
     # -- reads -----------------------------------------------------------------------------------
 
-    def brackets(self, at: Sequence[Affine]) -> str:
-        return f"[{','.join(self.affine(s)[0] for s in at)}]" if at else ""
+    def element(self, name: str, at: Sequence[Affine]) -> str:
+        """name[subs]; the brackets of a 0-d tensor are left out where its name says enough."""
+        if not at and (self.pretty or name not in self.reserved):
+            return name
+        return f"{name}[{self.commas(at)}]"
+
+    def commas(self, at: Sequence[Affine]) -> str:
+        return ",".join(self.affine(s)[0] for s in at)
 
     def affine(self, s: Affine) -> tuple[str, int]:
         parts: list[tuple[bool, str]] = []
@@ -126,7 +142,7 @@ class Shower:
                 by = by if by.isidentifier() or by.isdigit() else f"({by})"
                 return f"{text}{' // ' if isinstance(atom, FloorDiv) else ' % '}{by}", PRODUCT
             case Gather(slot, subs):
-                return self.equation.operands[slot] + self.brackets(subs), ATOM
+                return f"{self.equation.operands[slot]}[{self.commas(subs)}]", ATOM
 
     # -- scalars ---------------------------------------------------------------------------------
 
@@ -145,8 +161,8 @@ class Shower:
             return self.product(expr)
         if isinstance(expr, sympy.Pow):
             return self.power(expr)
-        if isinstance(expr, sympy.exp) or expr == sympy.E:
-            return f"exp({self.scalar(expr.exp)[0]})", ATOM
+        if isinstance(expr, sympy.exp) or expr is sympy.S.Exp1:
+            return f"exp({self.scalar(expr.args[0])[0] if expr.args else 1})", ATOM
         if isinstance(expr, fn.where):
             condition, a, b = expr.args
             inside = [self.condition(condition)[0], self.scalar(a)[0], self.scalar(b)[0]]
@@ -160,11 +176,11 @@ class Shower:
         kind, k = symbol_kind(symbol)
         if kind == "h":
             read = self.f.reads[k]
-            return self.equation.operands[read.slot] + self.brackets(read.subs)
+            return self.element(self.equation.operands[read.slot], read.subs)
         if kind == "d":
             text = show_extent(self.f.dims[k])
             return text if text.isidentifier() else f"({text})"
-        index = self.equation.indices[k]
+        index = self.index[k]
         return index if kind == "i" else f"size({index})"
 
     def number(self, value: Any) -> tuple[str, int]:
@@ -193,7 +209,7 @@ class Shower:
         times = "·" if self.pretty else "*"
         top = [self.at(a, UNARY) for a in above]
         bottom = [self.at(b, POWER) for b in below]
-        if coefficient != 1:
+        if coefficient.is_Rational and coefficient != 1:  # oo is one of the factors above
             text = decimal(coefficient)
             if "/" in text:
                 p, q = text.split("/")
@@ -240,27 +256,54 @@ class Shower:
         return text if own >= level else f"({text})"
 
 
+@lru_cache(maxsize=8192)
+def sizes_in(f: Formula) -> frozenset[str]:
+    """The named sizes that stand in a formula."""
+    found: set[str] = set()
+    extents: list[Extent | None] = [*f.bounds, *(f.shape or ()), *f.dims]
+    for subs in [f.target, *(r.subs for r in f.reads)]:
+        for s in subs:
+            s.map(extent=lambda e: extents.append(e) or e)  # type: ignore[func-returns-value]
+    for e in extents:
+        found.update(names(e) if isinstance(e, Poly) else ())
+    return frozenset(found)
+
+
+def spelled(equation: Equation) -> tuple[str, ...]:
+    """The names of the indices, apart from those of named sizes; made up where none is given."""
+    f, taken = equation.formula, sizes_in(equation.formula)
+    given = equation.indices
+    if len(given) == f.indices and not taken.intersection(given):
+        return given
+    fresh = iter(index_names(f.indices, {*taken, *given, *equation.operands}))
+    kept = [n if n not in taken else None for n in given]
+    kept += [None] * (f.indices - len(kept))
+    return tuple(next(fresh) if n is None else n for n in kept)
+
+
 def decimal(value: Any) -> str:
     """A rational as an integer, a finite decimal where that is short, else p/q."""
     p, q = int(value.p), int(value.q)
-    if q == 1:
-        return str(p)
     rest, twos, fives = q, 0, 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
-    digits = max(twos, fives)
-    if rest != 1 or (twos and not fives and twos > 3) or digits > 30:
-        return f"{p}/{q}"
-    whole = str(abs(p) * 10**digits // q).rjust(digits + 1, "0")
-    text = f"{whole[:-digits]}.{whole[-digits:]}"
-    zeros = len(text.partition(".")[2]) - len(text.partition(".")[2].lstrip("0"))
-    if text.startswith("0.") and zeros >= 4:
-        mantissa = text.partition(".")[2].lstrip("0")
-        head = mantissa[0] + (f".{mantissa[1:]}" if mantissa[1:] else "")
-        text = f"{head}e-{zeros + 1:02d}"
-    return f"-{text}" if p < 0 else text
+    exponent = max(twos, fives)
+    digits = str(abs(p) * 10**exponent // q)
+    short = digits.rstrip("0") if len(digits) > 20 else digits
+    if rest != 1 or (twos > 3 and not fives) or len(short) > 40:
+        return f"{p}/{q}" if q != 1 else str(p)
+    sign, exponent = "-" if p < 0 else "", len(digits) - len(short) - exponent
+    point = len(short) + exponent  # where the decimal point stands, counted from the first digit
+    if exponent == 0:
+        return f"{sign}{short}"
+    if -4 < point <= len(short):
+        padded = short.rjust(len(short) + 1 - min(point, 1), "0")
+        point = max(point, 1)
+        return f"{sign}{padded[:point]}.{padded[point:]}"
+    mantissa = short[0] + (f".{short[1:]}" if short[1:] else "")
+    return f"{sign}{mantissa}e{point - 1:+03d}"
 
 
 def lowered(names: Sequence[str]) -> str:

@@ -158,13 +158,13 @@ class Affine:
 def _atom_key(atom: Atom) -> tuple[object, ...]:
     match atom:
         case Index(position):
-            return (0, position, "")
+            return (0, position)
         case FloorDiv(inner, divisor):
-            return (1, 0, repr(inner.key()) + show_extent(divisor))
+            return (1, inner.key(), show_extent(divisor))
         case Mod(inner, divisor):
-            return (2, 0, repr(inner.key()) + show_extent(divisor))
+            return (2, inner.key(), show_extent(divisor))
         case Gather(slot, subs):
-            return (3, slot, repr([s.key() for s in subs]))
+            return (3, slot, tuple(s.key() for s in subs))
 
 
 def make(const: Extent, terms: Sequence[tuple[Atom, Extent]]) -> Affine:

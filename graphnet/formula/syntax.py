@@ -8,19 +8,26 @@ column.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
 from graphnet.errors import GraphnetError
 
 __all__ = ["Binary", "Bool", "Call", "Compare", "Name", "Negative", "Not", "Number", "Reading",
-           "Statement", "Tree", "fail", "syntax"]  # fmt: skip
+           "Statement", "Tree", "fail", "syntax", "walk"]  # fmt: skip
 
-LONGEST, DEEPEST, DIGITS = 10_000, 60, 40
+LONGEST, DEEPEST = 10_000, 100
+DIGITS, EXPONENT = 1_000, 1_000  # a product of numbers of the user has to parse back
+LOOSEST, COMPARE, SUM, SIGN, POWER = 1, 4, 5, 7, 8
+BINDS = {
+    "or": 1, "and": 2, "<": 4, "<=": 4, "==": 4, "!=": 4, ">=": 4, ">": 4,
+    "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "**": 8,
+}  # fmt: skip
 GREEK = "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
 TOKEN = re.compile(
     rf"""\s*(?:
-    (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
+    (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)
     |(?P<name>[A-Za-z_{GREEK}][A-Za-z0-9_{GREEK}]*'?)
     |(?P<op>\+=|\*\*|//|<=|>=|==|!=|[-+*/%()\[\],;<>=])
     )""",
@@ -152,9 +159,12 @@ def _tokens(text: str) -> list[Token]:
 
 def _check_number(text: str, token: Token) -> None:
     mantissa, _, exponent = token.text.lower().partition("e")
-    if len(mantissa) > DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > 400:
+    if len(mantissa) > DIGITS or len(exponent) > 5 or abs(int(exponent or 0)) > EXPONENT:
         fail(text, token.at, f"column {token.at + 1}: a number has at most {DIGITS} digits and an "
-             "exponent up to 400")  # fmt: skip
+             f"exponent up to {EXPONENT}")  # fmt: skip
+    after = token.at + len(token.text)
+    if text[after : after + 1] == "." or (TOKEN.match(text, after) and text[after].isalpha()):
+        fail(text, after, f"column {after + 1}: expected an operator after {token.text}, as in 2*x")
 
 
 class _Reader:
@@ -194,7 +204,7 @@ class _Reader:
     def statement(self) -> Statement:
         if self.next.kind == "end":
             self.stop("a formula")
-        left = self.condition()
+        left = self.expression()
         op = self.take("=", "+=")
         if op is None:
             bounds, shape = self.tail()
@@ -202,7 +212,7 @@ class _Reader:
         if not isinstance(left, Name | Reading):
             fail(self.text, op.at, f"column {op.at + 1}: left of {op.text!r} stands a target such "
                  "as Y[i,j]")  # fmt: skip
-        scalar = self.condition()
+        scalar = self.expression()
         bounds, shape = self.tail()
         return Statement(left, op.text, scalar, bounds, shape)
 
@@ -215,114 +225,73 @@ class _Reader:
                 self.stop("a bound such as i < 7, or shape (...)")
             self.k += 1
             if token.text == "shape" and self.take("("):
-                shape = self.arguments(")", "after the shape") if not self.take(")") else ()
+                shape = self.arguments(")", "after the shape")
                 continue
             self.expect("<", f"after the index {token.text}")
-            bounds.append((Name(token.text, token.at), self.sum()))
+            bounds.append((Name(token.text, token.at), self.expression(SUM)))
         return tuple(bounds), shape
 
-    # -- expressions, loosest first --------------------------------------------------------------
+    # -- expressions -----------------------------------------------------------------------------
 
-    def condition(self) -> Tree:
+    def expression(self, least: int = LOOSEST) -> Tree:
+        """An expression of operators that bind at least as tightly as `least`, as Python does.
+
+        One frame a level (precedence climbing): a hundred levels stay far from Python's limit.
+        """
         self.depth += 1
         if self.depth > DEEPEST:
             fail(self.text, self.next.at, f"a formula is nested at most {DEEPEST} deep")
-        tree = self.junction("or", lambda: self.junction("and", self.negation))
+        tree = self.operand()
+        while (binds := self.binds()) >= least:
+            op = self.next
+            self.k += 1
+            # a**b**c is a**(b**c), and the exponent may have a sign.
+            right = self.expression(SIGN if binds == POWER else binds + 1)
+            if binds == COMPARE and self.binds() == COMPARE:
+                fail(self.text, self.next.at, f"column {self.next.at + 1}: write a < b and b < c "
+                     "instead of a chain of comparisons")  # fmt: skip
+            tree = joined(op, tree, right)
         self.depth -= 1
         return tree
 
-    def junction(self, word: str, inner: object) -> Tree:
-        at = self.next.at
-        parts: list[Tree] = [inner()]  # type: ignore[operator]
-        while self.take(word):
-            parts.append(inner())  # type: ignore[operator]
-        return parts[0] if len(parts) == 1 else Bool(word, tuple(parts), at)
+    def binds(self) -> int:
+        """How tightly the next token binds as an operator between two operands, else 0."""
+        return 0 if self.next.kind == "number" else BINDS.get(self.next.text, 0)
 
-    def negation(self) -> Tree:
-        found = []
-        while token := self.take("not"):
-            found.append(token)
-            if len(found) > DEEPEST:
-                fail(self.text, token.at, f"a formula is nested at most {DEEPEST} deep")
-        tree = self.comparison()
-        for token in reversed(found):
-            tree = Not(tree, token.at)
-        return tree
-
-    def comparison(self) -> Tree:
-        left = self.sum()
-        op = self.take("<", "<=", "==", "!=", ">=", ">")
-        if op is None:
-            return left
-        tree = Compare(op.text, left, self.sum(), op.at)
-        if again := self.take("<", "<=", "==", "!=", ">=", ">"):
-            fail(self.text, again.at, f"column {again.at + 1}: write a < b and b < c instead of a "
-                 "chain of comparisons")  # fmt: skip
-        return tree
-
-    def sum(self) -> Tree:
-        tree = self.product()
-        while op := self.take("+", "-"):
-            tree = Binary(op.text, tree, self.product(), op.at)
-        return tree
-
-    def product(self) -> Tree:
-        tree = self.unary()
-        while op := self.take("*", "/", "//", "%"):
-            tree = Binary(op.text, tree, self.unary(), op.at)
-        return tree
-
-    def unary(self) -> Tree:
-        signs = []
-        while op := self.take("-", "+"):
-            signs.append(op)
-            if len(signs) > DEEPEST:
-                fail(self.text, op.at, f"a formula is nested at most {DEEPEST} deep")
-        tree = self.power()
-        for op in reversed(signs):
-            tree = Negative(tree, op.at) if op.text == "-" else tree
-        return tree
-
-    def power(self) -> Tree:
-        base = self.atom()
-        if op := self.take("**"):
-            self.depth += 1
-            if self.depth > DEEPEST:
-                fail(self.text, op.at, f"a formula is nested at most {DEEPEST} deep")
-            tree = Binary("**", base, self.unary(), op.at)
-            self.depth -= 1
-            return tree
-        return base
-
-    def atom(self) -> Tree:
+    def operand(self) -> Tree:
         token = self.next
+        if self.take("-"):
+            return Negative(self.expression(SIGN), token.at)
+        if self.take("+"):
+            return self.expression(SIGN)
+        if self.take("not"):
+            return Not(self.expression(COMPARE), token.at)
+        if self.take("("):
+            tree = self.expression()
+            self.expect(")", "to close the bracket")
+            return tree
         if token.kind == "number":
             self.k += 1
             return Number(token.text, token.at)
-        if token.kind == "name" and token.text not in ("and", "or", "not"):
-            self.k += 1
-            if self.take("["):
-                subs = self.arguments("]", f"after the subscripts of {token.text}")
-                return Reading(token.text, subs, token.at)
-            if self.take("("):
-                return self.call(token)
-            return Name(token.text, token.at)
+        if token.kind != "name" or token.text in ("and", "or"):
+            self.stop("a number, a name or '('")
+        self.k += 1
+        if self.take("["):
+            subs = self.arguments("]", f"after the subscripts of {token.text}")
+            return Reading(token.text, subs, token.at)
         if self.take("("):
-            tree = self.condition()
-            self.expect(")", "to close the bracket")
-            return tree
-        return self.stop("a number, a name or '('")
+            return self.call(token)
+        return Name(token.text, token.at)
 
     def call(self, token: Token) -> Tree:
         if token.text != "Piecewise":
-            args = () if self.take(")") else self.arguments(")", f"after {token.text}(...")
-            return Call(token.text, args, token.at)
+            return Call(token.text, self.arguments(")", f"after {token.text}(..."), token.at)
         pieces: list[Tree] = []
         while True:
             self.expect("(", "to open a piece (value, condition)")
-            pieces += [self.condition()]
+            pieces += [self.expression()]
             self.expect(",", "between value and condition")
-            pieces += [self.condition()]
+            pieces += [self.expression()]
             self.expect(")", "to close the piece")
             if not self.take(","):
                 break
@@ -330,10 +299,39 @@ class _Reader:
         return Call("Piecewise", tuple(pieces), token.at)
 
     def arguments(self, close: str, after: str) -> tuple[Tree, ...]:
-        found = [self.condition()]
-        while self.take(","):
-            if self.next.text == close:
+        """Expressions up to the closing bracket; none, and a comma at the end, are allowed."""
+        found: list[Tree] = []
+        while self.next.text != close:
+            found.append(self.expression())
+            if not self.take(","):
                 break
-            found.append(self.condition())
         self.expect(close, after)
         return tuple(found)
+
+
+def joined(op: Token, a: Tree, b: Tree) -> Tree:
+    if op.text in ("and", "or"):
+        earlier = a.args if isinstance(a, Bool) and a.op == op.text else (a,)
+        return Bool(op.text, (*earlier, b), op.at)
+    if BINDS[op.text] == COMPARE:
+        return Compare(op.text, a, b, op.at)
+    return Binary(op.text, a, b, op.at)
+
+
+def walk(tree: Tree) -> Iterator[Tree]:
+    """Every part of a tree in the order of the text, without recursion."""
+    stack: list[Tree] = [tree]
+    while stack:
+        part = stack.pop()
+        yield part
+        match part:
+            case Reading(_, subs, _):
+                stack.extend(reversed(subs))
+            case Call(_, args, _) | Bool(_, args, _):
+                stack.extend(reversed(args))
+            case Binary(_, a, b, _) | Compare(_, a, b, _):
+                stack.extend((b, a))
+            case Negative(a, _) | Not(a, _):
+                stack.append(a)
+            case Number() | Name():
+                pass
