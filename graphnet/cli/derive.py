@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterator
 
 from graphnet.compiler.listing import listing
 from graphnet.errors import GraphnetError, did_you_mean
@@ -28,26 +29,30 @@ def derive(arguments: argparse.Namespace) -> int:
     """Prints the formula, its adjoints and their NumPy."""
     wrt = [name for given in arguments.wrt or [] for name in re.split(r"[,\s]+", given) if name]
     network = derived(arguments.formula, wrt)
-    statements = listing(network).statements
-    for heading, stage in (("forward", "forward"), ("backward", "backward")):
-        shown = set[str]()
-        print(f"{heading}:")
-        if stage == "forward":
-            for name, node in network.of(Input):
-                dtype = "" if node.dtype == "float" else f" {node.dtype}"
-                print(f"  {name} {show_shape(node.shape)}{dtype}")
-        for statement in statements:
-            if statement.stage != stage:
-                continue
-            for name in reversed(statement.nodes):
-                if name not in shown and network.stage(name) == stage:
-                    shown.add(name)
-                    print(f"  {_formula(network, name, arguments.style)}")
-            print("\n".join(f"      {line}" for line in statement.code.splitlines()))
-        for name, node in network.items():
-            if network.stage(name) == stage and node.operands and name not in shown:
-                print(f"  {_formula(network, name, arguments.style)}")
+    for stage in ("forward", "backward"):
+        print(f"{stage}:")
+        for line in _lines(network, stage, arguments.style):
+            print(f"  {line}")
     return 0
+
+
+def _lines(network: Network, stage: str, style: str) -> Iterator[str]:
+    """The formulas of a stage, each with the statements it became."""
+    for name, node in network.of(Input):
+        if network.stage(name) == stage:
+            yield f"{name} {show_shape(node.shape)}" + f" {node.dtype}" * (node.dtype != "float")
+    shown: set[str] = set()
+    code: list[str] = []
+    for statement in listing(network).statements:
+        if statement.stage != stage:
+            continue
+        code += statement.code.splitlines()
+        fresh = [n for n in reversed(statement.nodes) if n not in shown]
+        if fresh:  # what has no node of its own belongs to the next that has
+            shown.update(fresh)
+            yield from (_formula(network, n, style) for n in fresh)
+            yield from (f"    {line}" for line in code)
+            code = []
 
 
 def derived(text: str, wrt: list[str]) -> Network:
@@ -124,10 +129,14 @@ def _inputs(equations: tuple[Equation, ...], sizes: list[str]) -> dict[str, Node
 
 def _axis(e: Equation, name: str, axis: int, sub: Affine, taken: set[str]) -> Extent:
     """The size of an axis: of a bare index i it is I, else of the tensor and the axis."""
+    f = e.formula
     if sub.bare is not None:
-        bound = e.formula.bounds[sub.bare]
+        bound = f.bounds[sub.bare]
         if bound is not None:
             return bound
+        targets = [s.bare for s in f.target]
+        if f.shape is not None and sub.bare in targets:
+            return f.shape[targets.index(sub.bare)]
         wish = e.indices[sub.bare].upper()
     else:
         wish = f"{name}_size{axis}"

@@ -120,7 +120,7 @@ def _boxes(boxes: list[Box], least: float = 0.0) -> Iterator[str]:
     for box in boxes:
         yield _box(box, least)
     for box in boxes:
-        if box.beside in here:
+        if box.beside in here and box.beside != box.id:
             yield f"  {{ rank=same; {_key(str(box.beside))}; {_key(box.id)} }}"
 
 
@@ -160,6 +160,23 @@ def _stacked(diagram: Diagram) -> Iterator[tuple[str, str]]:
             continue
         if first.setdefault(cluster, a.head) == a.head:
             yield from ((a.tail, name) for name in members.get(cluster, ()))
+    yield from _updates_stacked(diagram, given)
+
+
+def _updates_stacked(diagram: Diagram, given: set[str]) -> Iterator[tuple[str, str]]:
+    """Below one layer's update stands the next one's; nothing else connects them."""
+    clusters: dict[str | None, list[Box]] = {name: [] for name in diagram.clusters}
+    for box in diagram.boxes:
+        clusters.setdefault(box.cluster, []).append(box)
+    clusters.pop(None, None)
+    only = [
+        boxes for boxes in clusters.values()
+        if boxes and all(b.stage == "update" for b in boxes if b.id not in given)
+    ]  # fmt: skip
+    read = {a.tail for a in diagram.arrows if not a.free}
+    for upper, lower in pairwise(only):
+        last = [box.id for box in upper if box.id not in read]
+        yield from ((name, box.id) for name in last for box in lower if box.id in given)
 
 
 def _arrow(arrow: Arrow) -> str:
@@ -197,7 +214,8 @@ def _legend(diagram: Diagram) -> Iterator[str]:
     yield from (_hidden(upper[0], lower[0]) for upper, lower in pairwise(rows))
     yield "  }"
     if rows:
-        yield from (_hidden(name, rows[0][0]) for name in _lowest(diagram))
+        middle = rows[0][len(rows[0]) // 2]
+        yield from (_hidden(name, middle) for name in _lowest(diagram))
 
 
 def _kind_sample(word: str) -> str:

@@ -14,12 +14,20 @@ __all__ = ["layer_diagram"]
 def layer_diagram(network: Network, stage: str) -> Diagram:
     """The picture of a stage, a box a layer and one for the loss; inputs stand alone."""
     names = shown(network, stage)
+    if stage == "forward" and any(network.stage(n) == "loss" for n in network):
+        names = [n for n in network if network.stage(n) in ("forward", "loss")]
     owner = _owners(network, names)
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(owner[name], []).append(name)
     diagram = Diagram(f"{stage}: {len(groups)} boxes")
-    diagram.boxes = [_box(network, key, members) for key, members in groups.items()]
+    shapes = {
+        home: _shape(network, n) for n, home in homes(network).items()
+        if home is not None and network.stage(n) == "forward" and network.operands(n)
+    }  # fmt: skip
+    diagram.boxes = [
+        _box(network, key, members, shapes.get(key, "")) for key, members in groups.items()
+    ]
     stages = {box.id: box.stage for box in diagram.boxes}
     seen: set[tuple[str, str]] = set()
     for name in names:
@@ -69,23 +77,28 @@ def _stage(network: Network, members: list[str]) -> str:
     return network.stage(computed[-1])
 
 
-def _box(network: Network, key: str, members: list[str]) -> Box:
+def _shape(network: Network, name: str) -> str:
+    node = network.node(name)
+    return show_shape(node.shape) + ("" if node.dtype == "float" else f" {node.dtype}")
+
+
+def _box(network: Network, key: str, members: list[str], shape: str) -> Box:
     stage = _stage(network, members)
-    last = network.node(members[-1])
-    alone = members == [key] and not last.operands
+    alone = members == [key]
     lines = [key]
     if stage == "update":
         lines += [f"{old} ← {new}" for old, new in network.updates.items() if new in members][:8]
     elif stage == "backward":
-        lines += [f"{n} {show_shape(network.node(n).shape)}" for n in _gradients(network, members)]
+        lines += [f"{n} {_shape(network, n)}" for n in _gradients(network, members)]
     else:
-        lines.append(show_shape(last.shape) + ("" if last.dtype == "float" else f" {last.dtype}"))
+        lines.append(shape or _shape(network, members[-1]))
     count = sum(prod(_sizes(p)) for n in members if isinstance(p := network.node(n), Parameter))
     if stage in ("forward", "loss") and count and not alone:
         lines.append(f"{count:,} parameter{'s' if count > 1 else ''}")
     tip = f"{key}: {', '.join(members[:40])}{', …' if len(members) > 40 else ''}"
     return Box(
-        id=key, lines=tuple(lines), kind=last.kind if alone else "layer", stage=stage, tip=tip,
+        id=key, lines=tuple(lines), kind=network.node(key).kind if alone else "layer",
+        stage=stage, tip=tip, beside=key.removesuffix(" backward") if stage == "backward" else None,
         heavy=bool(set(members) & set(network.outputs.values())) and stage == "loss",
     )  # fmt: skip
 

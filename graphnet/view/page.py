@@ -71,6 +71,7 @@ def page(run: Run) -> str:
             "text": _TEXTS.get(stage, ""),
             "svg": Markup(_inline(svg, stage)),
             "alt": f"{_count(run.network, stage)}Hover over a box for the whole formula.",
+            "width": f"{_width(svg):.0f}",
             "wide": _width(svg) > _WIDE,
         }
         for stage, svg in run.drawings.items()
