@@ -134,11 +134,16 @@ def by_selection(expr: Expr) -> Expr:
     args = [by_selection(a) for a in expr.args]
     if isinstance(expr, Mul):
         for k, a in enumerate(args):
-            if isinstance(a, where) and 0 in a.args[1:]:
+            if isinstance(a, where) and may_be_zero(a):
                 condition, chosen, other = a.args
                 rest = by_selection(Mul(*args[:k], *args[k + 1 :]))
                 return where(condition, times(rest, chosen), times(rest, other))
     return expr.func(*args)
+
+
+def may_be_zero(expr: Expr) -> bool:
+    """Whether a branch of nested choices is 0."""
+    return expr == 0 or (isinstance(expr, where) and any(map(may_be_zero, expr.args[1:])))
 
 
 def powers(expr: Expr) -> Expr:
