@@ -63,6 +63,9 @@ class Function:
             head = f"def {self.name}(\n{inside},\n):"
         body = [f'"""{self._summary()}"""', *self._reads(), *self._statements(), *self._finish()]
         text = "\n".join(body)
+        if any("np.where(" in s.code for s in self.listing.statements):
+            # np.where computes both branches, and the one not taken may overflow
+            head = f'@np.errstate(all="ignore")\n{head}'
         return f"{head}\n{textwrap.indent(text, '    ', lambda line: line.strip() != '')}\n"
 
     # -- its parts -------------------------------------------------------------------------------

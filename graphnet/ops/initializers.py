@@ -236,7 +236,12 @@ def source(init: Init, shape: Sequence[int]) -> str:
             return f"np.array({held.astype(np.float64).tolist()!r}).reshape({shape})"
 
 
-def orthogonal_matrix(rng: np.random.Generator, shape: tuple[int, ...], gain: float) -> np.ndarray:
+# Printed into modules as it stands here, so its lines keep below 80 columns.
+def orthogonal_matrix(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    gain: float,
+) -> np.ndarray:
     """A random matrix with orthonormal rows or columns, times gain."""
     rows = shape[0] if shape else 1
     columns = int(np.prod(shape)) // max(rows, 1)

@@ -11,7 +11,9 @@ import numpy as np
 
 
 def orthogonal_matrix(
-    rng: np.random.Generator, shape: tuple[int, ...], gain: float
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    gain: float,
 ) -> np.ndarray:
     """A random matrix with orthonormal rows or columns, times gain."""
     rows = shape[0] if shape else 1
@@ -44,6 +46,7 @@ def initial_states():
 generator = np.random.default_rng([0, 1])  # makes the draws
 
 
+@np.errstate(all="ignore")
 def forward(parameters, x, rng=None):
     """x (batch, 4) -> p (batch, 2)"""
     W = parameters["W"]
@@ -55,6 +58,7 @@ def forward(parameters, x, rng=None):
     return p
 
 
+@np.errstate(all="ignore")
 def step(parameters, states, x, y, rng=None):
     """x (batch, 4), y (batch, 2) -> loss
 
@@ -92,7 +96,7 @@ def step(parameters, states, x, y, rng=None):
     # c2 = 1 - 0.999**t_new
     c2 = 1 - 0.999**t_new
     # W_new[i,j] = W[i,j] - 0.01*m_W_new[i,j]/(c1*(1e-08 + sqrt(v_W_new[i,j]/c2)))
-    W_new = W - 0.01 * (m_W_new / (c1 * (1e-08 + np.sqrt(v_W_new / c2))))
+    W_new = W - 0.01 * m_W_new / (c1 * (1e-08 + np.sqrt(v_W_new / c2)))
     # every new value was computed; now they are written
     m_W[...] = m_W_new
     v_W[...] = v_W_new
