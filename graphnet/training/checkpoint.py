@@ -18,7 +18,7 @@ import numpy as np
 import graphnet
 from graphnet.compiler.program import Program, check_options
 from graphnet.errors import GraphnetError, GraphnetFileError
-from graphnet.network.graph import Network
+from graphnet.network.graph import Network, Parameter, State
 from graphnet.ops import losses
 from graphnet.ops.array import Array
 from graphnet.ops.layer import layer_labels, set_layer_labels
@@ -96,14 +96,18 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
     held = _group(arrays, "arrays")
     reader = NetworkReader(record["formulas"], {key: Array(a) for key, a in held.items()})
     heads, recipe = _read_heads(record["model"], reader), _read_recipe(record["recipe"])
-    step = _read_program(
-        record["step"], reader, recipe, restore=lambda results: (results[0], results[1])
-    )
-    for store, kind in ((step.parameters, "parameters"), (step.states, "states")):
-        values = _group(arrays, kind)
-        if set(values) != set(store):
+    values = {kind: _group(arrays, kind) for kind in ("parameters", "states")}
+    network = reader.network(record["step"]["network"])
+    for kind, node_kind in (("parameters", Parameter), ("states", State)):
+        # Before a program draws first values: no shape may ask for more memory than the file.
+        shapes = {name: node.shape for name, node in network.of(node_kind)}
+        if shapes != {name: array.shape for name, array in values[kind].items()}:
             raise ValueError(f"its {kind} are not those of its network")
-        store.update(values)
+    step = _program(
+        network, record["step"], recipe, restore=lambda results: (results[0], results[1])
+    )
+    step.parameters.update(values["parameters"])
+    step.states.update(values["states"])
     step.generator.bit_generator.state = record["generators"]["draws"]
     model = Model.__new__(Model)
     model._start(heads)
@@ -111,9 +115,11 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
     target = Target(str(record["target"][0]), bool(record["target"][1]))
     model._compiled = Compiled(heads, recipe, target, step)
     if record["judge"] is not None:
-        model._compiled.judges[target] = _read_program(
-            record["judge"], reader, recipe, parameters=step.parameters, states=step.states
-        )
+        saved = record["judge"]
+        model._compiled.judges[target] = _program(
+            reader.network(saved["network"]), saved, recipe, parameters=step.parameters,
+            states=step.states,
+        )  # fmt: skip
     model.history.epochs.extend(dict(row) for row in record["history"])
     model.steps = int(record["steps"])
     model.shuffler.bit_generator.state = record["generators"]["shuffler"]
@@ -153,10 +159,7 @@ def _write_program(program: Program, writer: NetworkWriter) -> dict[str, Any]:
     }
 
 
-def _read_program(
-    record: Mapping[str, Any], reader: NetworkReader, recipe: Recipe, **more: Any
-) -> Program:
-    network = reader.network(record["network"])
+def _program(network: Network, record: Mapping[str, Any], recipe: Recipe, **more: Any) -> Program:
     network.check()
     return Program(
         network, record["inputs"], record["outputs"], predictions=record["predictions"],

@@ -97,8 +97,17 @@ class Target:
     weighted: bool = False
 
     @classmethod
-    def usual(cls, loss: object) -> Target:
-        return cls("int" if loss in IDS else "float")
+    def usual(cls, loss: str | Callable[..., Tensor], prediction: Tensor) -> Target:
+        """What y will be before there is any. A function of one's own is asked by trying it."""
+        if isinstance(loss, str):
+            return cls("int" if loss in IDS else "float")
+        for target in (cls("float"), cls("int")):
+            try:
+                loss_tensor(loss, prediction, target.inputs(prediction))
+            except GraphnetError:
+                continue
+            return target
+        return cls("float")  # compiling says what is wrong
 
     def inputs(self, prediction: Tensor) -> list[Tensor]:
         """The inputs that a loss has besides those of the model."""

@@ -138,7 +138,7 @@ class Model:
         self.history, self.steps = History(), 0
         self.shuffler = np.random.default_rng([int(seed), 2])
         if self._heads is not None:
-            self._compile(Target.usual(loss), keep_states=False)
+            self._compile(Target.usual(loss, self.heads.prediction), keep_states=False)
 
     def _compile(self, target: Target, keep_states: bool) -> None:
         assert self._recipe is not None

@@ -8,6 +8,7 @@ be loaded. Nothing of it is executed: text goes through `parse`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from graphnet.errors import GraphnetError
@@ -17,6 +18,7 @@ from graphnet.formula.formula import Equation, Formula
 from graphnet.formula.parse import parse
 from graphnet.formula.show import show
 from graphnet.network.graph import (
+    STAGES,
     Array,
     Computed,
     Constant,
@@ -31,6 +33,7 @@ from graphnet.network.graph import (
     Scan,
     State,
 )  # fmt: skip
+from graphnet.numerics.stabilize import Rewrite
 
 __all__ = ["NetworkReader", "NetworkWriter"]
 
@@ -70,7 +73,7 @@ class NetworkWriter:
             "outputs": network.outputs,
             "updates": network.updates,
             "loops": [self._loop(loop) for loop in loops],
-            "rewrites": network.graph.get("rewrites"),
+            "rewrites": [asdict(rewrite) for rewrite in network.graph.get("rewrites", ())],
         }
 
     def _node(self, node: Node, loops: Mapping[Loop, int]) -> dict[str, Any]:
@@ -138,24 +141,26 @@ class NetworkReader:
         stages: dict[Node, str] = {}
         layers: dict[Node, str] = {}
         for each in record["nodes"]:
+            name = _word(each["id"])
             if any(not 0 <= k < len(order) for k in each.get("operands", ())):
-                raise ValueError(f"{each['id']!r} stands before one of its operands")
+                raise ValueError(f"{name!r} stands before one of its operands")
             node = self._node(each, tuple(order[k] for k in each.get("operands", ())), loops)
-            if each["id"] in nodes:
-                raise ValueError(f"two nodes are called {each['id']!r}")
-            nodes[each["id"]] = node
+            if name in nodes:
+                raise ValueError(f"two nodes are called {name!r}")
+            nodes[name] = node
             order.append(node)
-            stages[node] = each["stage"]
+            stages[node] = _one_of(each["stage"], STAGES)
             if "layer" in each:
-                layers[node] = each["layer"]
+                layers[node] = _word(each["layer"])
         network = Network.collect(
             {key: nodes[name] for key, name in record["outputs"].items()},
             {nodes[a]: nodes[b] for a, b in record["updates"].items()},
             names={node: name for name, node in nodes.items()},
             stages=stages, layers=layers, extra=order,
         )  # fmt: skip
-        if record.get("rewrites") is not None:
-            network.graph["rewrites"] = record["rewrites"]
+        network.graph["rewrites"] = tuple(
+            Rewrite(each["rule"], each["law"], tuple(each["nodes"])) for each in record["rewrites"]
+        )
         return network
 
     def _node(
@@ -163,18 +168,21 @@ class NetworkReader:
     ) -> Node:
         kind = _KINDS[record["kind"]]
         fields: dict[str, Any] = {
-            "shape": _read_extents(record.get("shape", ())), "dtype": record["dtype"],
-            "operands": operands, "name": record.get("name"), "made": record.get("made", False),
-            "label": record["label"], "origin": tuple(record.get("origin", ())),
+            "shape": _read_extents(record.get("shape", ())),
+            "dtype": _one_of(record["dtype"], ("float", "int", "bool")), "operands": operands,
+            "name": _word(record["name"]) if "name" in record else None,
+            "made": record.get("made", False), "label": _word(record["label"]),
+            "origin": _words(record.get("origin", ())),
         }  # fmt: skip
         if kind is Input:
-            drawn = record.get("drawn")
-            fields["distribution"] = Distribution(drawn[0], tuple(drawn[1:])) if drawn else None
-            fields["facts"] = tuple(record.get("facts", ()))
+            if "drawn" in record:
+                name, *args = record["drawn"]
+                fields["distribution"] = Distribution(_word(name), tuple(map(_number, args)))
+            fields["facts"] = _words(record.get("facts", ()))
         elif kind in (Parameter, State):
             name, args, array = record["init"]
             held = None if array is None else self._arrays[array]
-            fields["init"] = Init(name, tuple((k, v) for k, v in args), held)
+            fields["init"] = Init(_word(name), tuple((_word(k), _number(v)) for k, v in args), held)
             if kind is Parameter:
                 fields["trainable"] = not record.get("frozen", False)
         elif kind is Constant:
@@ -182,24 +190,53 @@ class NetworkReader:
         elif kind is Computed:
             fields["formula"] = self._formulas[record["formula"]]
             fields["extents"] = _read_extents(record.get("extents", ()))
-            fields["spelling"] = tuple(record.get("spelling", ()))
+            fields["spelling"] = _words(record.get("spelling", ()))
         elif kind is Scan:
             fields["loop"] = loops[record["loop"]]
-            fields["result"] = (record["result"][0], record["result"][1])
+            what, number = record["result"]
+            fields["result"] = (_one_of(what, ("last", "emit", "before")), int(_number(number)))
         else:
-            fields["op"], fields["axis"] = record["order"]
+            op, axis = record["order"]
+            fields["op"], fields["axis"] = _one_of(op, ("argmax", "argsort")), int(_number(axis))
         return kind(**fields)
 
     def _loop(self, record: Mapping[str, Any]) -> Loop:
-        names = {name: tuple(record[name]) for name in _LOOP}
+        names = {name: _words(record[name]) for name in _LOOP}
         return Loop(
-            body=self.network(record["body"]), **names, step=record["step"],
-            length=_read_extent(record["length"]), reverse=record["reverse"],
+            body=self.network(record["body"]), **names, reverse=bool(record["reverse"]),
+            step=None if record["step"] is None else _word(record["step"]),
+            length=_read_extent(record["length"]),
         )  # fmt: skip
 
 
+# Names and numbers come to stand in the text of programs, so nothing else is let in.
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not value.isidentifier():
+        raise ValueError(f"{value!r} is not a name")
+    return value
+
+
+def _words(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(_word(value) for value in values)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is not a number")
+    return value
+
+
+def _one_of(value: Any, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ValueError(f"{value!r} is none of {', '.join(known)}")
+    return str(value)
+
+
 def _read_formula(record: Mapping[str, Any]) -> Formula:
-    found = parse(record["text"], operands=record["operands"], sizes=tuple(record["sizes"]))
+    operands, sizes = _words(record["operands"]), _words(record["sizes"])
+    found = parse(record["text"], operands=operands, sizes=sizes)
     if len(found) != 1:
         raise GraphnetError(f"{record['text']} is more than one formula")
     return found[0].formula
@@ -239,7 +276,7 @@ def _write_extent(e: Extent) -> Any:
 
 def _read_extent(record: Any) -> Extent:
     if isinstance(record, str):
-        return ext.named(record)
+        return ext.named(_word(record))
     if isinstance(record, int) and not isinstance(record, bool):
         return record
     terms = []
@@ -252,7 +289,7 @@ def _read_extent(record: Any) -> Extent:
 
 def _read_atom(record: Any) -> str | Floor:
     if isinstance(record, str):
-        return record
+        return _word(record)
     inner, divisor = _read_extent(record[0]), record[1]
     if not isinstance(inner, Poly) or not isinstance(divisor, int):
         raise ValueError(f"{record!r} is not a floor of an extent")

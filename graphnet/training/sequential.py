@@ -49,4 +49,4 @@ class Sequential(Model):
         if self._heads is None and self._recipe is not None:
             dtype = "int" if isinstance(self.layers[0], Embedding) else "float"
             self._build(Input(as_array("X", X).shape[1:], dtype).tensor(), self.layers)
-            self._compile(Target.usual(self._recipe.loss), keep_states=False)
+            self._compile(Target.usual(self._recipe.loss, self.heads.prediction), keep_states=False)
