@@ -10,11 +10,12 @@ Kinds: n normal, p positive, u in (0, 1), d all different, k far from whole numb
 little (so w - k is far from whole numbers too), s one of -1 and 1, o ones, b bool, i ints below
 what the letter after it stands for. Only n, p, u, d, k, w have gradients that are checked.
 
-`pytest -m slow tests/test_catalogue.py` draws many more.
+`GRAPHNET_EXAMPLES=60 pytest tests/test_catalogue.py` draws more of each.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections.abc import Callable
@@ -409,25 +410,14 @@ def test_the_table_names_every_public_op() -> None:
     assert set(ACTIVATIONS) >= PIECED
 
 
-QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+EXAMPLES = int(os.environ.get("GRAPHNET_EXAMPLES", "4"))
 
 
 @pytest.mark.parametrize("case", TABLE, ids=repr)
-@settings(max_examples=4, derandomize=True, **QUIET)
+@settings(
+    max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
 @given(draw=st.data())
 def test_op(case: Case, draw: st.DataObject) -> None:
     check(case, draw)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", TABLE, ids=repr)
-def test_op_at_length(case: Case, request: pytest.FixtureRequest) -> None:
-    if "slow" not in request.config.getoption("-m"):
-        pytest.skip("run by hand with -m slow")
-
-    @settings(max_examples=60, derandomize=True, **QUIET)
-    @given(draw=st.data())
-    def drawn(draw: st.DataObject) -> None:
-        check(case, draw)
-
-    drawn()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from graphnet.compiler.build import function
@@ -183,30 +184,35 @@ def _by_program(tensors: list[Tensor], held: Values) -> list[np.ndarray]:
     return [np.asarray(a) for a in program(*[held[n] for n in inputs])]
 
 
-@dataclass(frozen=True)
 class _Moved:
-    """The loss as a function of one tensor, the others held."""
+    """The loss as a function of one tensor; what does not depend on it is computed once."""
 
-    network: Network
-    held: Values
+    def __init__(self, network: Network, held: Values) -> None:
+        self.network, self.held = network, held
+        self.arrays = _by_loops_named(network, held)
+        self.loss = float(self.arrays[network.outputs["loss"]])
 
-    def __call__(self, node: Node, value: np.ndarray) -> float:
-        arrays = _by_loops_named(self.network, self.held | {node: value})
-        return float(arrays[self.network.outputs["loss"]])
+    def along(self, node: Node, direction: np.ndarray) -> Callable[[float], float]:
+        """The loss at a distance along a direction."""
+        name, value = self.network.name_of(node), self.arrays[self.network.name_of(node)]
+        moving = nx.descendants(self.network, name)
+        still = {n: a for n, a in self.arrays.items() if n not in moving}
+
+        def at(t: float) -> float:
+            arrays = interpret(self.network, still | {name: value + t * direction})
+            return float(arrays[self.network.outputs["loss"]])
+
+        return at
 
 
 def _row(
     name: str, node: Node, gradient: np.ndarray, compiled: np.ndarray, loss: _Moved,
     elements: int, rng: np.random.Generator,
 ) -> GradientRow:  # fmt: skip
-    value = np.asarray(loss.held[node], np.float64)
+    value = loss.held[node]
     largest, kinks, checked = 0.0, 0, 0
     for direction in _directions(value.shape, elements, rng):
-
-        def along(t: float, d: np.ndarray = direction) -> float:
-            return loss(node, value + t * d)
-
-        slope = _slope(along)
+        slope = _slope(loss.along(node, direction), loss.loss)
         kinks += slope is None
         if slope is not None:
             difference = abs(slope - float(np.sum(gradient * direction)))
@@ -214,7 +220,7 @@ def _row(
         checked += 1
     scale = float(np.max(np.abs(gradient), initial=0.0))
     apart = float(np.max(np.abs(compiled - gradient), initial=0.0))
-    noise = 1e-9 * max(1.0, abs(loss(node, value)))  # of the differences of a loss of that size
+    noise = 1e-9 * max(1.0, abs(loss.loss))  # of the differences of a loss of that size
     if not np.isfinite([scale, apart, largest]).all():
         verdict = "NOT FINITE"
     elif largest > 1e-6 * scale + noise:
@@ -244,14 +250,13 @@ def _directions(
         yield whole / np.linalg.norm(whole)
 
 
-def _slope(f: Callable[[float], float]) -> float | None:
-    """The slope of f at 0 by central differences; None at a kink.
+def _slope(f: Callable[[float], float], middle: float) -> float | None:
+    """The slope at 0 of an f with f(0) = middle, by central differences; None at a kink.
 
     With steps h and 2h combined the error is of order h^4 (Richardson 1911). The two disagree
     where a kink is near; at a kink itself the one-sided slopes do not approach each other with
     h. Then a shorter step may stay on one side of it.
     """
-    middle = f(0.0)
     for h in (1e-3, 1e-5):
         far_left, left, right, far_right = (f(t * h) for t in (-2, -1, 1, 2))
         near, far = (right - left) / (2 * h), (far_right - far_left) / (4 * h)

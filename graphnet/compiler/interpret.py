@@ -49,9 +49,10 @@ def interpret(
 ) -> dict[str, np.ndarray]:
     """The array of every node of a network.
 
-    `values` holds an array or number for every input, parameter and state, by node name; named
-    sizes are read off them (`sizes` gives those that stand in none). Floats are float64, or
-    complex128 where a value is complex: a complex step x + ih gives a slope as imag/h.
+    `values` holds an array or number for every input, parameter and state, by node name (one for
+    a computed node is taken as it is); named sizes are read off them (`sizes` gives those that
+    stand in none). Floats are float64, or complex128 where a value is complex: a complex step
+    x + ih gives a slope as imag/h.
     Raises GraphnetError where a value is missing, unknown, or of another shape or dtype.
 
     >>> import graphnet as gn
@@ -83,15 +84,17 @@ def interpret(
 
 
 def _given(network: Network, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays of the nodes that are not computed, checked against dtype and rank."""
+    """The arrays that are there before anything is computed, checked against the dtypes."""
     for name in values:
         if name not in network:
             raise GraphnetError(f"there is no node {name!r}{did_you_mean(name, network)}")
     arrays: dict[str, np.ndarray] = {}
-    for name, node in network.of(Input, Parameter, State, Constant):
+    for name, node in network.items():
         value = node.array.array if isinstance(node, Constant) else values.get(name)  # type: ignore
-        if value is None:
+        if value is None and isinstance(node, Input | Parameter | State):
             raise GraphnetError(f"no value was given for the {node.kind} {name!r}")
+        if value is None:
+            continue
         array = np.asarray(value)
         if array.dtype.kind not in NUMPY_KINDS[node.dtype]:
             raise GraphnetTypeError(f"{name} is of dtype {node.dtype}, not {array.dtype}")

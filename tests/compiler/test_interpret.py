@@ -144,6 +144,13 @@ def test_named_sizes() -> None:
     assert interpret(network, {"x": np.zeros((0, 2))})["Y"].shape == (0,)
 
 
+def test_a_computed_node_may_be_given() -> None:
+    network, name = node_of("P[n,k] = exp(z[n,k])/Sum(exp(z[n,j]), j)", z=A)
+    (total,) = network.operands(name)[1:]
+    got = interpret(network, {"z": A, total: np.array([1.0, 2.0])})[name]
+    np.testing.assert_allclose(got, np.exp(A) / [[1.0], [2.0]], rtol=1e-15)
+
+
 REFUSED = [
     ({}, GraphnetError, "no value was given for the input 'x'"),
     ({"x": np.ones((2, 3))}, GraphnetError, r"W has shape \(3,\)|no value .* 'W'"),
