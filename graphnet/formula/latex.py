@@ -11,7 +11,7 @@ from sympy.logic.boolalg import And, Not, Or
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, negative, ordered, terms
-from graphnet.formula.extent import show_extent
+from graphnet.formula.extent import Extent, Floor
 from graphnet.formula.formula import Equation, symbol_kind
 from graphnet.formula.show import RELATION, Shower, decimal
 from graphnet.formula.subscript import Affine
@@ -37,14 +37,19 @@ def latex(equation: Equation) -> str:
     texter = _Latex(equation)
     body = texter.scalar(f.body, loose=f.reduce != "Sum")
     if f.reduce and not f.accumulate:
-        below = ",".join(name(e.indices[p]) for p in f.over)
+        below = ",".join(name(texter.index[p]) for p in f.over)
         symbol = {
             "Sum": r"\sum", "Max": r"\max", "Min": r"\min",
             "LogSumExp": r"\operatorname*{logsumexp}",
         }[f.reduce]  # fmt: skip
         body = f"{symbol}_{{{below}}} {body}"
     relation = r"\mathrel{+}=" if f.accumulate else "="
-    return f"{texter.element(e.name, f.target)} {relation} {body}"
+    bounds = "".join(
+        rf",\; {name(texter.index[p])} < {extent(b)}"
+        for p, b in enumerate(f.bounds)
+        if b is not None
+    )
+    return f"{texter.element(e.name, f.target)} {relation} {body}{bounds}"
 
 
 def name(text: str) -> str:
@@ -62,10 +67,28 @@ def name(text: str) -> str:
     return rf"\mathrm{{{letters.replace('_', chr(92) + '_')}}}"
 
 
+def extent(e: Extent) -> str:
+    """A size as math: names upright, products by a space, floors as such."""
+    if isinstance(e, int):
+        return str(e)
+    text = ""
+    for monomial, c in e.terms:
+        factors = [name(a) if isinstance(a, str) else _floor(a) for a in monomial]
+        number = [str(abs(c))] if abs(c) != 1 or not factors else []
+        sign = " - " if c < 0 else " + "
+        text += (sign if text else sign.strip(" +")) + " ".join(number + factors)
+    return text
+
+
+def _floor(atom: Floor) -> str:
+    return rf"\left\lfloor \frac{{{extent(atom.inner)}}}{{{atom.divisor}}} \right\rfloor"
+
+
 class _Latex:
     def __init__(self, equation: Equation) -> None:
         self.equation, self.f = equation, equation.formula
         self.plain = Shower(equation)
+        self.index = self.plain.index
 
     def element(self, tensor: str, at: Sequence[Affine]) -> str:
         if not at:
@@ -75,7 +98,7 @@ class _Latex:
 
     def subscript(self, s: Affine) -> str:
         if s.bare is not None:
-            return name(self.equation.indices[s.bare])
+            return name(self.index[s.bare])
         text = self.plain.affine(s)[0]
         text = text.replace("%", r"\bmod ").replace("//", r"\mathbin{/\!/}").replace("*", r" ")
         return text.replace("_", r"\_").replace("[", "_{").replace("]", "}")
@@ -114,8 +137,8 @@ class _Latex:
             read = self.f.reads[k]
             return self.element(self.equation.operands[read.slot], read.subs)
         if kind == "d":
-            return name(show_extent(self.f.dims[k]))
-        index = name(self.equation.indices[k])
+            return extent(self.f.dims[k])
+        index = name(self.index[k])
         return index if kind == "i" else rf"\left|{index}\right|"
 
     def number(self, value: Any) -> str:
@@ -127,9 +150,10 @@ class _Latex:
         if "/" in text:
             p, q = text.lstrip("-").split("/")
             return ("-" if text.startswith("-") else "") + rf"\frac{{{p}}}{{{q}}}"
-        if "e-" in text:
-            mantissa, exponent = text.split("e-")
-            return rf"{mantissa} \cdot 10^{{-{int(exponent)}}}"
+        if "e" in text:
+            mantissa, exponent = text.split("e")
+            power = f"10^{{{int(exponent)}}}"
+            return power if mantissa == "1" else rf"{mantissa} \cdot {power}"
         return text
 
     def sum(self, expr: Any) -> str:
@@ -151,6 +175,7 @@ class _Latex:
                for a in above]  # fmt: skip
         if below:
             top = [self.scalar(a, loose=len(above) == 1) for a in above]
+        top = [rf"\left({t}\right)" if t.startswith("-") else t for t in top]
         number = self.number(sympy.Rational(coefficient.p, 1 if below else coefficient.q))
         if below:
             bottom = [self.scalar(b, loose=len(below) == 1 and coefficient.q == 1) for b in below]

@@ -164,13 +164,26 @@ class Shower:
         if isinstance(expr, sympy.exp) or expr is sympy.S.Exp1:
             return f"exp({self.scalar(expr.args[0])[0] if expr.args else 1})", ATOM
         if isinstance(expr, fn.where):
-            condition, a, b = expr.args
-            inside = [self.condition(condition)[0], self.scalar(a)[0], self.scalar(b)[0]]
-            return f"where({', '.join(inside)})", ATOM
+            return self.choice(expr), ATOM
         if isinstance(expr, sympy.Function):
             name = "abs" if isinstance(expr, fn.Abs) else type(expr).__name__
             return f"{name}({', '.join(self.scalar(a)[0] for a in expr.args)})", ATOM
         raise GraphnetError(f"{type(expr).__name__} has no place in a formula: {expr}")
+
+    def choice(self, expr: Any) -> str:
+        """where(c, a, b); a long chain of them as Piecewise((a, c), ..., (z, True))."""
+        pieces: list[str] = []
+        while isinstance(expr, fn.where):
+            condition, value, expr = expr.args
+            pieces += [self.condition(condition)[0], self.scalar(value)[0]]
+        pieces += ["True", self.scalar(expr)[0]]
+        conditions, values = pieces[::2], pieces[1::2]
+        if len(values) > 4:
+            return f"Piecewise({', '.join(f'({v}, {c})' for c, v in zip(conditions, values))})"
+        text = values[-1]
+        for c, v in zip(reversed(conditions[:-1]), reversed(values[:-1])):
+            text = f"where({c}, {v}, {text})"
+        return text
 
     def symbol(self, symbol: sympy.Symbol) -> str:
         kind, k = symbol_kind(symbol)
@@ -207,7 +220,7 @@ class Shower:
         coefficient, _ = expr.as_coeff_Mul()
         above, below = fraction(expr)
         times = "·" if self.pretty else "*"
-        top = [self.at(a, UNARY) for a in above]
+        top = [self.at(a, POWER) for a in above]
         bottom = [self.at(b, POWER) for b in below]
         if coefficient.is_Rational and coefficient != 1:  # oo is one of the factors above
             text = decimal(coefficient)

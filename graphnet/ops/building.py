@@ -21,9 +21,9 @@ from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import REDUCTIONS, Equation, Formula, Read, hole, index_names
-from graphnet.formula.parse import parse, walk
+from graphnet.formula.parse import parse
 from graphnet.formula.subscript import Affine, bare, constant
-from graphnet.formula.syntax import Call, Name, Reading, syntax
+from graphnet.formula.syntax import Call, Name, Reading, syntax, walk
 from graphnet.network.graph import Computed, Constant, Node, show_shape
 from graphnet.network.shapes import bind
 from graphnet.ops.array import Array
