@@ -86,6 +86,11 @@ exp(x)*sin(y) + cos(x)*tanh(y) + erf(x) + atan(y)                | x:3 y:3
 where(x > 0, exp(x), x**2)*Abs(y)                                | x:3 y:3
 Max(x, y, x*y) + Min(x, y)                                       | x:3 y:3
 sinh(x)*cosh(y) + expm1(x) + sqrt(1 + x**2) + sign(x) + Heaviside(y) + tan(x/4) | x:3 y:3
+Y[i,j] = Sum(A[i,k]*B[k,j], k)                                   | A:2,0 B:0,3
+Y[i,j] = Sum(A[i,k]*B[k,j], k)                                   | A:0,3 B:3,2
+Y[i] = LogSumExp(A[i,j], j)                                      | A:2,0
+Y[i] = Max(A[i,j], j) + b[i]                                     | A:0,2 b:0
+Y[n,d] = E[T[n],d]                                               | E:4,0 T4:5
 """.strip().splitlines()
 
 
