@@ -160,7 +160,7 @@ class Printer:
             return Code(f"{a} if {args[0].at(CHOICE + 1)} else {b}", CHOICE)
         if value.op in ("erf", "expw"):
             name = self.helper(value.op)
-        return Code(f"float({name}({', '.join(a.text for a in args)}))")
+        return Code(f"{value.dtype}({name}({', '.join(a.text for a in args)}))")
 
     # -- ops with a form of their own ------------------------------------------------------------
 

@@ -44,6 +44,8 @@ class Reader:
     def read(self, slot: int, subs: Sequence[Affine]) -> Local:
         """The local of `operand[subs]`; elements outside the operand are 0."""
         held, shape = self.held(slot), self.shape(slot)
+        if any(self._outside(s, size) for s, size in zip(subs, shape, strict=True)):
+            return self.values.number(sympy.Integer(0), held.value.dtype)
         own = [subs[axis] for axis in held.axes]
         sizes = [shape[axis] for axis in held.axes]
         unsafe = [k for k, s in enumerate(own) if not self._inside(s, sizes[k])]
@@ -90,6 +92,14 @@ class Reader:
 
     def _inside(self, s: Affine, size: Extent) -> bool:
         return is_inside(s, size, self.extents)
+
+    def _outside(self, s: Affine, size: Extent) -> bool:
+        """Whether a subscript is certain to miss 0 .. size-1 at every loop point."""
+        interval = None if s.gathers() else s.interval(self.extents)
+        if interval is None:
+            return False
+        low, high = interval
+        return at_least(ext.sub(-1, high), 0, 0) or at_least(ext.sub(low, size), 0, 0)
 
     def _number(self, extent: Extent) -> Local:
         if isinstance(extent, int):
