@@ -85,6 +85,9 @@ class _Stabilizer:
             same = node = with_body(node, node.formula, node.operands)
         if node.dtype != "float" or node.label == STOP:
             return same
+        twin = self.known.sums.get((node.formula, node.operands))
+        if twin is not None and node.made and name not in self.keep:
+            return twin  # what an earlier pass made for the same sum
         self.known.see(node)
         new = self.rewritten(name, node)
         if isinstance(new, Computed):

@@ -236,3 +236,12 @@ def test_attention_by_hand_is_causal_and_finite() -> None:
     assert np.isfinite(arrays[derived.outputs["d_z"]]).all()
     np.testing.assert_allclose(arrays["A"].sum(axis=1), 1, rtol=1e-12)
     assert (arrays["A"][np.triu_indices(3, 1)] == 0).all()
+
+
+def test_a_loss_and_its_stable_gradient_share_one_log_sum() -> None:
+    network = network_of(CASES["cross entropy"])
+    derived = backward(stabilize(network), "y", ["z"])
+    both = Network.collect({"y": network.node("y"), "d_z": derived.node(derived.outputs["d_z"])})
+    stable = stabilize(both)
+    stable.check()
+    assert sum(node.formula.reduce == "LogSumExp" for _, node in stable.of(Computed)) == 1
