@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from graphnet.ops.catalogue import FORMULAS
 
+# Rows that are forms of one public op: of `matmul` for vectors, of `gelu(approximate=True)`.
+FORMS = ("matvec", "vecmat", "dot", "gelu_tanh")
+
 _MODULES: dict[str, str] = {
-    "graphnet.ops.pointwise": " ".join([*FORMULAS, "clip", "equal", "where"]),  # first: later wins
+    "graphnet.ops.pointwise": " ".join([*(n for n in FORMULAS if n not in FORMS), "clip", "equal"]),  # first: later wins
     "graphnet.errors": "GraphnetError GraphnetTypeError GraphnetFileError",
     "graphnet.ops.define": "constant formula input op parameter state",
     "graphnet.ops.tensor": "Tensor",
