@@ -33,6 +33,7 @@ PARTIES = {
 # The methods by which an object shows, checks or replays itself import upward inside themselves.
 UPWARD: set[tuple[str, str]] = {
     ("graphnet.formula", "graphnet.ops.define"),  # gn.formula(...): the package is callable
+    ("graphnet.ops.tensor", "graphnet.view.draw"),
     ("graphnet.training.model", "graphnet.view.draw"),
 }
 

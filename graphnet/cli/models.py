@@ -73,9 +73,11 @@ def model_of(given: str) -> tuple[str, Any]:
     if "model" not in found:
         raise GraphnetError("the file defines no `model`", where=given)
     model = found["model"]
-    if not hasattr(model, "step"):
+    from graphnet.training.model import Model
+
+    if not isinstance(model, Model):
         raise GraphnetError(
-            f"`model` is a {type(model).__name__}, not a gn.Model or gn.Sequential", where=given
+            f"`model` is not a gn.Model or gn.Sequential, but {type(model).__name__}", where=given
         )
     return path.stem, model
 

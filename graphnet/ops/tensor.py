@@ -114,6 +114,11 @@ class Tensor:
     def __float__(self) -> NoReturn:
         raise GraphnetTypeError(f"a tensor holds no values: {self!r}; compile it with gn.function")
 
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        from graphnet.view.draw import draw
+
+        return draw(self)._repr_mimebundle_()
+
     def __repr__(self) -> str:
         return describe(self.node)
 

@@ -15,7 +15,7 @@ from typing import Any
 import graphviz
 
 from graphnet.errors import GraphnetError, GraphnetFileError, GraphnetTypeError, did_you_mean
-from graphnet.network.graph import Network, Node
+from graphnet.network.graph import Network, Node, topological
 from graphnet.view import engine as engines
 from graphnet.view.dot import Diagram
 from graphnet.view.folding import fold as fold_diagram
@@ -147,13 +147,23 @@ def _network(what: Any) -> Network:
     if isinstance(what, Network):
         return what
     if isinstance(what, list | tuple) and what:
-        return Network.collect([_node(item) for item in what])
+        return _of_tensors([_node(item) for item in what])
     if callable(getattr(what, "network", None)):
         return _of_model(what)
     inner = getattr(what, "network", None)
     if isinstance(inner, Network):
         return inner
-    return Network.collect([_node(what)])
+    return _of_tensors([_node(what)])
+
+
+def _of_tensors(nodes: list[Node]) -> Network:
+    """The network of some tensors; what `grad` made and what reads it is the backward pass."""
+    late: set[Node] = set()
+    for node in topological(nodes):
+        adjoint = node.made and (node.name or "").startswith("d_")
+        if adjoint or not late.isdisjoint(node.operands):
+            late.add(node)
+    return Network.collect(nodes, stages=dict.fromkeys(late, "backward"))
 
 
 def _of_model(model: Any) -> Network:

@@ -108,12 +108,12 @@ def shorten(text: str, limit: int) -> str:
 
 
 def wrap(text: str, width: int, most: int) -> list[str]:
-    """The text in at most `most` lines of at most `width` characters, broken at spaces."""
+    """The text in at most `most` lines of `width` characters, broken after spaces and signs."""
     lines: list[str] = []
     text = text.strip()
     while text and len(lines) < most - 1 and len(text) > width:
-        at = text.rfind(" ", width // 2, width + 1)
-        at = at if at > 0 else width
+        at = max(text.rfind(sign, width // 2, width) for sign in " ·,") + 1
+        at = at or width
         lines.append(text[:at].rstrip())
         text = text[at:].lstrip()
     return [*lines, shorten(text, width)] if text else lines

@@ -1,0 +1,139 @@
+"""The page of a run: nothing is loaded, everything is escaped, and a browser shows it whole."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import graphnet as gn
+from graphnet.view.page import Run, page
+from graphnet.view.plots import confusion_matrix, learning_curves
+
+from .nets import small_model
+
+EVIL = '<script>alert("1")</script> & \' }} {{ 7*7 }}'
+
+
+@pytest.fixture(scope="module")
+def model() -> gn.Sequential:
+    return small_model()
+
+
+@pytest.fixture(scope="module")
+def html(model: gn.Sequential) -> str:
+    return page(
+        Run(
+            title=EVIL,
+            description=EVIL * 20,
+            facts={EVIL: EVIL, "long": "9" * 60},
+            network=model.step.network,
+            drawings={s: model.draw(s, "tensors").svg for s in ("forward", "backward", "update")},
+            source=model.step.source + f"# {EVIL}\n# {'x' * 500}\n",
+            source_file="train_step.py",
+            history={"epoch": [1, 2], "loss": [1.0, 1e-9], "val_loss": [2.0, float("nan")]},
+            curves="curves.png",
+            confusion="confusion.png",
+        )
+    )
+
+
+class Reader(HTMLParser):
+    """Checks that tags close in order, and collects ids and addresses."""
+
+    VOID = {"meta", "link", "img", "br"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        given = dict(attrs)
+        assert tag != "img" or given.get("alt")
+        assert not [a for a in given if a.startswith("on")]
+        self.ids += [given["id"]] if given.get("id") else []
+        self.addresses += [v for k in ("src", "href", "xlink:href") if (v := given.get(k))]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_page_is_well_formed_and_loads_nothing(html: str) -> None:
+    reader = Reader()
+    reader.feed(html)
+    assert reader.open == []
+    assert not reader.tags & {"script", "iframe", "object", "style-src", "form"}
+    assert len(reader.ids) == len(set(reader.ids)), "ids are unique"
+    for address in reader.addresses:
+        assert address == "data:," or re.fullmatch(r"#?[\w.]+", address), address
+        assert not address.startswith("#") or address[1:] in reader.ids
+    assert "default-src 'none'" in html
+    assert "<script" not in html
+    assert "{{ 7*7 }}" in html
+
+
+def test_page_shows_everything(html: str) -> None:
+    for expected in ("Σₙ x[n,i]·d_Z1[n,o]", "def step(", "1.000e-09", "nan", "dense_1"):
+        assert expected in html, expected
+
+
+def test_page_of_nothing() -> None:
+    reader = Reader()
+    reader.feed(page(Run("nothing")))
+    assert reader.open == []
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+# The page has no scripts and forbids them, so a frame around it measures it.
+PROBE = """<!DOCTYPE html><meta charset="utf-8"><style>*{margin:0;border:0}</style>
+<iframe id="f" src="index.html" width="%d" height="800"></iframe><pre id="out"></pre><script>
+f.onload = () => { const d = f.contentDocument;
+  const images = [...d.images].map(i => i.naturalWidth > 0);
+  const root = d.documentElement;
+  out.textContent = JSON.stringify({over: root.scrollWidth - root.clientWidth, images,
+    svgs: d.querySelectorAll('svg').length, title: d.title}); };
+</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; .ci/run installs one")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_in_a_browser(html: str, tmp_path: Path, width: int) -> None:
+    (tmp_path / "index.html").write_text(html, encoding="utf-8")
+    (tmp_path / "curves.png").write_bytes(learning_curves({"loss": [1.0, 0.5]}))
+    (tmp_path / "confusion.png").write_bytes(confusion_matrix([[3, 1], [0, 2]]))
+    (tmp_path / "probe.html").write_text(PROBE % width, encoding="utf-8")
+    ran = subprocess.run(
+        [
+            str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}",
+            "--allow-file-access-from-files", "--enable-logging=stderr", "--v=0",
+            "--virtual-time-budget=10000", "--dump-dom", (tmp_path / "probe.html").as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    told = re.search(r'<pre id="out">(.*?)</pre>', ran.stdout, re.S)
+    assert told, ran.stderr[-2000:]
+    assert '"over":0' in told[1], f"the page is wider than its window: {told[1]}"
+    assert '"images":[true,true]' in told[1]
+    assert '"svgs":3' in told[1]
+    console = [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
+    assert console == [], "a console message, such as a refused request"
