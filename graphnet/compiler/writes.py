@@ -13,7 +13,7 @@ from graphnet.compiler.values import Axes, Local, Value, Values
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, at_least
 from graphnet.formula.subscript import Affine, FloorDiv, Index, Mod
-from graphnet.network.shapes import is_inside
+from graphnet.network.outside import is_inside
 
 __all__ = ["write"]
 

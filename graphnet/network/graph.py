@@ -341,7 +341,7 @@ class Network(nx.MultiDiGraph):
             all_outputs,
             all_updates,
             names=known,
-            stages=stages | {node: stage for node in fresh},
+            stages=stages | dict.fromkeys(fresh, stage),
             layers=layers,
             extra=[node for _, node in self.items()],
         )
