@@ -10,7 +10,7 @@ from sympy import Expr
 
 from graphnet.errors import GraphnetError
 from graphnet.formula import subscript as subs
-from graphnet.formula.elements import Scope, extent
+from graphnet.formula.elements import MOST_AXES, Scope, extent
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import REDUCTIONS, Equation, Formula, normalize
 from graphnet.formula.scalars import EXACT_BITS, Scalars
@@ -35,6 +35,8 @@ class Elaborator:
     def equations(self, statement: Statement) -> tuple[Equation, ...]:
         """All equations of the statement, the result last."""
         text, target = self.scope.text, statement.target
+        if isinstance(target, Reading) and len(target.subs) > MOST_AXES:
+            fail(text, target.at, f"a tensor has at most {MOST_AXES} axes")
         for bound, tree in statement.bounds:
             if bound.name in self.bounds:
                 fail(text, bound.at, f"the bound of {bound.name} is declared twice")

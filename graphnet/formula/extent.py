@@ -243,7 +243,8 @@ def at_least(e: Extent, bound: int = 0, smallest: int = 1) -> bool:
     if isinstance(e, int):
         return e >= bound
     shifted = _shift(sub(e, bound), smallest)
-    return all(c >= 0 for c in shifted.values())
+    # The extent is an integer: above -1 is at least 0.
+    return shifted.pop((), Fraction(0)) > -1 and all(c >= 0 for c in shifted.values())
 
 
 def _shift(e: Extent, smallest: int) -> dict[tuple[str, ...], Fraction]:
@@ -284,7 +285,8 @@ def show_extent(e: Extent, rename: Callable[[str], str] = str) -> str:
             rename(a) if isinstance(a, str) else f"({show_extent(a.inner, rename)})//{a.divisor}"
             for a in monomial
         ]
-        if len(factors) > 1 or abs(coefficient) != 1:
+        # -(a//2) is not -a//2
+        if len(factors) > 1 or abs(coefficient) != 1 or (coefficient < 0 and not parts):
             factors = [f if "//" not in f else f"({f})" for f in factors]
         if abs(coefficient) != 1 or not factors:
             factors.insert(0, str(abs(coefficient)))

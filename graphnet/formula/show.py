@@ -134,7 +134,7 @@ class Shower:
     def atom(self, atom: Index | FloorDiv | Mod | Gather) -> tuple[str, int]:
         match atom:
             case Index(position):
-                return self.equation.indices[position], ATOM
+                return self.index[position], ATOM
             case FloorDiv(inner, divisor) | Mod(inner, divisor):
                 text, level = self.affine(inner)
                 text = text if level >= ATOM else f"({text})"
