@@ -71,11 +71,10 @@ def scatter_add(out, index, value):
     "scatter_inside": '''\
 def scatter_inside(out, index, value):
     """out with value added at index; places outside out are dropped."""
-    index = np.broadcast_arrays(*index)
-    inside = np.full(index[0].shape, True)
+    value, *index = np.broadcast_arrays(value, *index)
+    inside = np.full(value.shape, True)
     for i, n in zip(index, out.shape):
         inside &= (0 <= i) & (i < n)
-    value = np.broadcast_to(value, inside.shape)
     np.add.at(out, tuple(i[inside] for i in index), value[inside])
     return out
 ''',
