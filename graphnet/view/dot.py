@@ -2,8 +2,8 @@
 
 Labels are always text: nothing a user names or writes becomes HTML, an escape or an attribute.
 
->>> print(quote('a "b" <c> & \\\\'))
-"a \\"b\\" <c> &amp; \\\\\\\\"
+>>> print(quote("<b> & co"))
+"<b> &amp; co"
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from graphnet.view.dot import Arrow, Box, Diagram
 
 __all__ = ["fold"]
 
-_RUN = 24  # a longer run is folded
+_RUN = 60  # a longer run is folded
 _ENDS = 5  # and keeps this many boxes at each end
 _BOXES = 240  # of a picture
 _SPAN = 2500  # of its arrows together: each rank an arrow passes costs the layout a hidden box

@@ -112,7 +112,7 @@ def wrap(text: str, width: int, most: int) -> list[str]:
     lines: list[str] = []
     text = text.strip()
     while text and len(lines) < most - 1 and len(text) > width:
-        at = max(text.rfind(sign, width // 2, width) for sign in " ·,") + 1
+        at = max(text.rfind(sign, width // 2, width) for sign in " ·") + 1
         at = at or width
         lines.append(text[:at].rstrip())
         text = text[at:].lstrip()

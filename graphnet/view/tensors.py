@@ -99,7 +99,7 @@ def _box(network: Network, name: str, cluster: str | None, heavy: bool) -> Box:
     base = name.removeprefix("d_")
     return Box(
         id=name,
-        lines=(shorten(name, _WIDE), *wrap(told, _WIDE, 2), shorten(shape, _WIDE)),
+        lines=(shorten(name, _WIDE), *wrap(told, _WIDE, 3), shorten(shape, _WIDE)),
         kind=node.kind,
         stage=stage,
         cluster=cluster,
