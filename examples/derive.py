@@ -1,6 +1,6 @@
 """Derive gradients symbolically: an op from text, its adjoint, and a second derivative.
 
-    python examples/derive.py
+python examples/derive.py
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """The classic digits network in the habits of Keras; draws it and saves the step as a script.
 
-    python examples/digits.py
+python examples/digits.py
 """
 
 from pathlib import Path
@@ -25,4 +25,6 @@ for stage in ("forward", "backward", "update"):
     model.draw(stage=stage).render(outfile=out / f"{stage}.svg")
 model.step.save(out / "train_step.py")
 model.save(out / "digits.npz")
-print("again", {k: round(v, 2) for k, v in gn.load(out / "digits.npz").evaluate(X_test, y_test).items()})
+
+again = gn.load(out / "digits.npz")  # needs no class of ours
+print("again", {k: round(v, 2) for k, v in again.evaluate(X_test, y_test).items()})

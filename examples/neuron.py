@@ -1,6 +1,6 @@
 """One linear neuron on real data: forward, loss, backward and update, each as its formula.
 
-    python examples/neuron.py
+python examples/neuron.py
 """
 
 import numpy as np
@@ -23,8 +23,8 @@ for name in step.network.nodes:
     if step.network.node(name).kind == "computed":
         print(f"{step.network.stage(name):9}", step.network.show(name))
 
-for epoch in range(200):
-    value, _ = step(X, y)
+for _ in range(200):
+    value, prediction = step(X, y)
 print(f"\nloss after 200 steps of descent   {value:.4f}")
 ones = np.column_stack([X, np.ones(len(X))])
 best = np.linalg.lstsq(ones, y, rcond=None)[0]

@@ -1,6 +1,6 @@
 """An optimizer is a formula: momentum written by hand, on the iris flowers, in one's own loop.
 
-    python examples/own_optimizer.py
+python examples/own_optimizer.py
 """
 
 import numpy as np

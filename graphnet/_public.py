@@ -8,7 +8,8 @@ from graphnet.ops.catalogue import FORMULAS
 FORMS = ("matvec", "vecmat", "dot", "gelu_tanh")
 
 _MODULES: dict[str, str] = {
-    "graphnet.ops.pointwise": " ".join([*(n for n in FORMULAS if n not in FORMS), "clip", "equal"]),  # first: later wins
+    # The catalogue comes first, for a later module's function of the same name wins.
+    "graphnet.ops.pointwise": " ".join([*(n for n in FORMULAS if n not in FORMS), "clip", "equal"]),
     "graphnet.errors": "GraphnetError GraphnetTypeError GraphnetFileError",
     "graphnet.ops.define": "constant formula input op parameter state",
     "graphnet.ops.tensor": "Tensor",

@@ -44,9 +44,7 @@ class Listing:
     sizes: dict[str, str]
 
 
-def listing(
-    network: Network, dtype: str = "float32", lowered: Lowered | None = None
-) -> Listing:
+def listing(network: Network, dtype: str = "float32", lowered: Lowered | None = None) -> Listing:
     """The statements that compute a network's outputs and updates, in plain style.
 
     `lowered` may be given where the network is a part of one that was lowered before.
