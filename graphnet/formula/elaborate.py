@@ -14,7 +14,7 @@ from graphnet.formula.elements import MOST_AXES, Scope, extent
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import REDUCTIONS, Equation, Formula, normalize
 from graphnet.formula.scalars import EXACT_BITS, Scalars
-from graphnet.formula.show import order_of_loops
+from graphnet.formula.show import canonical_order
 from graphnet.formula.subscript import Affine
 from graphnet.formula.syntax import Call, Name, Reading, Statement, Tree, fail, walk
 
@@ -136,7 +136,8 @@ class _Part(Scalars):
         self.check_loops(scalar, formula)
         formula, operands = self.in_given_order(formula, root)
         if self.accumulate:
-            formula, self.indices = canonical(formula, self.indices)
+            order = canonical_order(formula)
+            formula, self.indices = formula.with_indices(order), [self.indices[p] for p in order]
         return Equation(formula, name, operands, tuple(self.indices))
 
     def check(self, tree: Tree, body: Expr) -> None:
@@ -145,11 +146,11 @@ class _Part(Scalars):
             self.fail(tree, "a number of the formula grows too large")
 
     def check_loops(self, tree: Tree, f: Formula) -> None:
-        """Refuses a reduction over an index that stands nowhere else and has no bound."""
-        used = f.body_positions().union(*(r.indices() for r in f.reads))
-        for p in f.over:
-            if p not in used and f.bounds[p] is None:
-                name = self.indices[p]
+        """Refuses a loop whose index stands in no subscript and has no bound."""
+        found = frozenset[int]().union(*(s.indices() for s in f.target))
+        found = found.union(*(r.indices() for r in f.reads))
+        for p, name in enumerate(self.indices):
+            if p not in found and f.bounds[p] is None:
                 self.fail(tree, f"nothing says how far index {name} runs; declare it, as in "
                           f"', {name} < 8'")  # fmt: skip
 
@@ -206,18 +207,3 @@ class _Part(Scalars):
         if not over:
             return super().call(tree)
         return self.read(self.whole.split(tree, over, self.indices))
-
-
-def canonical(f: Formula, indices: list[str]) -> tuple[Formula, list[str]]:
-    """The loops of a "+=" in their order of appearance in its own text, which no renaming changes.
-
-    Renumbering may reorder the text, so it is repeated; of a cycle the first text is taken.
-    """
-    seen: list[tuple[str, Formula, list[str]]] = []
-    while True:
-        text, order = order_of_loops(f)
-        again = next((k for k, (t, _, _) in enumerate(seen) if t == text), None)
-        if again is not None:
-            return min(seen[again:], key=lambda s: s[0])[1:]
-        seen.append((text, f, indices))
-        f, indices = f.with_indices(order), [indices[p] for p in order]

@@ -13,7 +13,8 @@ from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, negative, ordered, terms
 from graphnet.formula.extent import Extent, Floor
 from graphnet.formula.formula import Equation, symbol_kind
-from graphnet.formula.show import RELATION, Shower, decimal
+from graphnet.formula.show import RELATION, Shower
+from graphnet.formula.spelling import decimal
 from graphnet.formula.subscript import Affine
 
 __all__ = ["latex"]

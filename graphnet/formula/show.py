@@ -23,11 +23,12 @@ from sympy.logic.boolalg import And, Not, Or
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, negative, ordered, terms
-from graphnet.formula.extent import Extent, Poly, names, show_extent
-from graphnet.formula.formula import Equation, Formula, index_names, symbol_kind
+from graphnet.formula.extent import Extent, neg, show_extent
+from graphnet.formula.formula import Equation, Formula, symbol_kind
+from graphnet.formula.spelling import decimal, lowered, sizes_in, spelled
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
 
-__all__ = ["show"]
+__all__ = ["RELATION", "Shower", "canonical_order", "show"]
 
 ATOM, POWER, UNARY, PRODUCT, SUM, COMPARE, NOT, AND, OR = 9, 8, 7, 6, 5, 4, 3, 2, 1
 RELATION = {
@@ -35,7 +36,6 @@ RELATION = {
     sympy.GreaterThan: ">=", sympy.Eq: "==", sympy.Ne: "!=",
 }  # fmt: skip
 UNICODE_RELATION = {"<=": "≤", ">=": "≥", "!=": "≠", "==": "="}
-SUBSCRIPT = dict(zip("aehijklmnoprstuvx0123456789", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₀₁₂₃₄₅₆₇₈₉", strict=True))
 SUPERSCRIPT = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
 
 
@@ -51,13 +51,30 @@ def show(equation: Equation, style: str = "text") -> str:
     return Shower(equation, style == "unicode").line()
 
 
-def order_of_loops(f: Formula) -> tuple[str, list[int]]:
+@lru_cache(maxsize=8192)
+def canonical_order(f: Formula) -> tuple[int, ...]:
+    """The loops of a "+=" in the order in which its own text names them: no spelling changes it.
+
+    Renumbering may reorder the text, so it is repeated; of a cycle the first text is taken.
+    """
+    order = tuple(range(f.indices))
+    seen: list[tuple[str, tuple[int, ...]]] = []
+    while True:
+        text, appearance = _appearance(f)
+        again = next((k for k, (earlier, _) in enumerate(seen) if earlier == text), None)
+        if again is not None:
+            return min(seen[again:])[1]
+        seen.append((text, order))
+        f, order = f.with_indices(appearance), tuple(order[p] for p in appearance)
+
+
+def _appearance(f: Formula) -> tuple[str, list[int]]:
     """The text of a formula with names made of numbers, and its indices as they appear in it."""
     slots = max(f.slots, default=-1) + 1
     names = tuple(f"i{p}_" for p in range(f.indices))
     text = Shower(Equation(f, "Y", tuple(f"T{k}" for k in range(slots)), names)).line()
-    order = dict.fromkeys(int(p) for p in re.findall(r"\bi(\d+)_", text))
-    return text, [*order, *(p for p in range(f.indices) if p not in order)]
+    found = dict.fromkeys(int(p) for p in re.findall(r"\bi(\d+)_", text))
+    return text, [*found, *(p for p in range(f.indices) if p not in found)]
 
 
 class Shower:
@@ -117,8 +134,8 @@ class Shower:
             parts.append((minus, text))
         if s.const != 0 or not parts:
             const = s.const
-            minus = isinstance(const, int) and const < 0 and bool(parts)
-            text = show_extent(-const if minus else const)  # type: ignore[operator]
+            minus = bool(parts) and show_extent(const).startswith("-")
+            text = show_extent(neg(const) if minus else const)
             simple = isinstance(const, int) or text.isidentifier()
             parts.append((minus, text if simple else f"({text})"))
         if len(parts) == 1:
@@ -267,61 +284,3 @@ class Shower:
     def condition_at(self, expr: Any, level: int) -> str:
         text, own = self.condition(expr)
         return text if own >= level else f"({text})"
-
-
-@lru_cache(maxsize=8192)
-def sizes_in(f: Formula) -> frozenset[str]:
-    """The named sizes that stand in a formula."""
-    found: set[str] = set()
-    extents: list[Extent | None] = [*f.bounds, *(f.shape or ()), *f.dims]
-    for subs in [f.target, *(r.subs for r in f.reads)]:
-        for s in subs:
-            s.map(extent=lambda e: extents.append(e) or e)  # type: ignore[func-returns-value]
-    for e in extents:
-        found.update(names(e) if isinstance(e, Poly) else ())
-    return frozenset(found)
-
-
-def spelled(equation: Equation) -> tuple[str, ...]:
-    """The names of the indices, apart from those of named sizes; made up where none is given."""
-    f, taken = equation.formula, sizes_in(equation.formula)
-    given = equation.indices
-    if len(given) == f.indices and not taken.intersection(given):
-        return given
-    fresh = iter(index_names(f.indices, {*taken, *given, *equation.operands}))
-    kept = [n if n not in taken else None for n in given]
-    kept += [None] * (f.indices - len(kept))
-    return tuple(next(fresh) if n is None else n for n in kept)
-
-
-def decimal(value: Any) -> str:
-    """A rational as an integer, a finite decimal where that is short, else p/q."""
-    p, q = int(value.p), int(value.q)
-    rest, twos, fives = q, 0, 0
-    while rest % 2 == 0:
-        rest, twos = rest // 2, twos + 1
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    exponent = max(twos, fives)
-    digits = str(abs(p) * 10**exponent // q)
-    short = digits.rstrip("0") if len(digits) > 20 else digits
-    if rest != 1 or (twos > 3 and not fives) or len(short) > 40:
-        return f"{p}/{q}" if q != 1 else str(p)
-    sign, exponent = "-" if p < 0 else "", len(digits) - len(short) - exponent
-    point = len(short) + exponent  # where the decimal point stands, counted from the first digit
-    if exponent == 0:
-        return f"{sign}{short}"
-    if -4 < point <= len(short):
-        padded = short.rjust(len(short) + 1 - min(point, 1), "0")
-        point = max(point, 1)
-        return f"{sign}{padded[:point]}.{padded[point:]}"
-    mantissa = short[0] + (f".{short[1:]}" if short[1:] else "")
-    return f"{sign}{mantissa}e{point - 1:+03d}"
-
-
-def lowered(names: Sequence[str]) -> str:
-    """Index names as a subscript: ᵢ, or _{n,c}."""
-    joined = "".join(names)
-    if all(c in SUBSCRIPT for c in joined) and all(len(n) == 1 for n in names):
-        return "".join(SUBSCRIPT[c] for c in joined)
-    return f"_{{{','.join(names)}}}"

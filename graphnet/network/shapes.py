@@ -22,6 +22,7 @@ from graphnet.formula.formula import (
     normalize,
     size_symbol,
 )
+from graphnet.formula.show import canonical_order
 from graphnet.formula.subscript import Affine, bare, constant
 from graphnet.network.dtypes import check_dtypes, result_dtype
 from graphnet.network.extents import element_reads, infer_extents
@@ -101,6 +102,11 @@ def computed(
     if kept != tuple(range(len(operands))):
         f = f.with_slots({old: new for new, old in enumerate(kept)})
         operands = [operands[k] for k in kept]
+    if f.accumulate:  # its text has to parse back to the same numbering of the loops
+        order = list(canonical_order(f))
+        extents = tuple(extents[p] for p in order)
+        spelling = tuple(spelling[p] for p in order) if spelling else ()
+        f = f.with_indices(order)
     return Computed(
         shape=shape, dtype=dtype or result_dtype(f, operands), operands=tuple(operands),
         name=name, made=made, label=label, formula=f, extents=extents, spelling=spelling,

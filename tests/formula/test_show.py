@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -15,7 +16,9 @@ from graphnet.formula.extent import add, floordiv, mul, named
 from graphnet.formula.formula import Equation, Formula, Read, dim_symbol, hole, normalize
 from graphnet.formula.parse import parse
 from graphnet.formula.show import show
-from graphnet.formula.subscript import Affine, Gather, bare
+from graphnet.formula.subscript import Affine, Gather, bare, make
+from graphnet.network.graph import Input
+from graphnet.network.shapes import computed
 from tests.formula.formulas import formulas
 
 GIVEN = {"params": {"lr": 0.1, "s": 2}, "sizes": ("batch",)}
@@ -81,6 +84,7 @@ SHOWN = [
     ("Y[i] = x[7-2*i] + x[i%3] + x[(i+1)//2]",
      "Y[i] = x[(i + 1) // 2] + x[i % 3] + x[7 - 2*i]"),
     ("Y[i,i] += A[i], shape (4, 4)", "Y[i,i] += A[i], shape (4, 4)"),
+    ("Y[i] = where(i < 3, A[i], B[i - 3])", "Y[i] = where(i < 3, A[i], B[i - 3])"),
     ("Y[i] = A[i], i < 7", "Y[i] = A[i], i < 7"),
     ("Y[i] = i[]*x[i]*pi[] + i", None),
 ]  # fmt: skip
@@ -154,6 +158,23 @@ def test_formulas_that_no_text_made():
     (back,) = parse(show(e), operands=("x", "T"), sizes=("batch",))
     assert show(e) == ("Y[i] = x[i,T[]]/(((batch + 1)//2) + 3*batch), i < (batch + 1)//2 + 3*batch")
     assert back.formula == f
+
+
+def test_loops_of_nodes_are_numbered_as_their_text_names_them():
+    """Whatever numbering a pass gives the loops of a "+=", the node's formula parses back."""
+    nodes = [Input(shape=(7, 2, 3), dtype="float", name="A"), Input(shape=(3,), dtype="int")]
+    for order in itertools.permutations(range(3)):
+        i, j, k = (bare(p) for p in order)
+        f = Formula(
+            target=(make(0, [(Gather(1, (k,)), 1)]) + j,), body=hole(0),
+            reads=(Read(0, (i, j, k)),), indices=3, accumulate=True, shape=(9,),
+        )  # fmt: skip
+        sizes = {order[0]: 7, order[1]: 2, order[2]: 3}
+        node = computed(f, nodes, [sizes[p] for p in range(3)], (9,))
+        e = Equation(node.formula, "Y", ("A", "T"), ("i", "j", "k"))
+        assert show(e) == "Y[i + T[j]] += A[k,i,j], shape (9)"
+        assert node.extents == (2, 3, 7)
+        assert parse(show(e), operands=e.operands) == (e,)
 
 
 def test_long_choices_are_shown_flat():
