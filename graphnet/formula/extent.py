@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from graphnet.errors import GraphnetError
 
@@ -41,6 +41,11 @@ class Poly:
 
     terms: tuple[tuple[tuple[str | Floor, ...], int], ...]
 
+    @cached_property
+    def text(self) -> str:
+        """The polynomial as text; its hash is that of this text, which is asked for often."""
+        return show_extent(self)
+
     @property
     def is_atom(self) -> bool:
         """Whether this is one named size or one floor."""
@@ -50,13 +55,13 @@ class Poly:
         """Equal to the same polynomial, and to its text: x.shape == ("batch", 64)."""
         if isinstance(other, Poly):
             return self.terms == other.terms
-        return isinstance(other, str) and str(self) == other
+        return isinstance(other, str) and self.text == other
 
     def __hash__(self) -> int:
-        return hash(str(self))  # that of the text it equals
+        return hash(self.text)  # that of the text it equals
 
     def __str__(self) -> str:
-        return show_extent(self)
+        return self.text
 
     __repr__ = __str__
 
@@ -240,8 +245,11 @@ def at_least(e: Extent, bound: int = 0, smallest: int = 1) -> bool:
 
     `smallest` is 1 where a loop is known to run, for then no size is 0.
     """
-    if isinstance(e, int):
-        return e >= bound
+    return e >= bound if isinstance(e, int) else _at_least(e, bound, smallest)
+
+
+@lru_cache(maxsize=4096)
+def _at_least(e: Poly, bound: int, smallest: int) -> bool:
     shifted = _shift(sub(e, bound), smallest)
     # The extent is an integer: above -1 is at least 0.
     return shifted.pop((), Fraction(0)) > -1 and all(c >= 0 for c in shifted.values())
