@@ -84,16 +84,19 @@ def to_node(value: Any) -> Node:
 
 
 def equations_of(
-    text: str, params: Mapping[str, Any] | None = None, operands: Sequence[Node] = ()
+    text: str, params: Mapping[str, Any] | None = None, operands: Mapping[str, Node] | None = None
 ) -> list[Equation]:
     """Every equation of the text; formulas are separated by ";".
 
-    A named size of the operands stands where a number may, unless the text uses it as an index.
+    A named size of the operands stands where a number may, unless the text uses it as an index or
+    it is the name of an operand or of a formula before.
     """
-    sizes = {s for node in operands for e in node.shape for s in ext.names(e)}
+    operands = operands or {}
+    sizes = {s for node in operands.values() for e in node.shape for s in ext.names(e)}
     found: list[Equation] = []
     for part in text.split(";"):
-        meant = sorted(sizes - _indices(part)) if sizes else ()
+        tensors = {*operands, *(equation.name for equation in found)}
+        meant = sorted(sizes - tensors - _indices(part)) if sizes else ()
         found += parse(part.strip(), params=params, sizes=[s for s in meant if s in part])
     return found
 
@@ -127,9 +130,7 @@ def define(
 
     Raises GraphnetError naming the operands, their shapes and the formula where they do not fit.
     """
-    equations = (
-        equations_of(text, params, tuple(operands.values())) if isinstance(text, str) else text
-    )
+    equations = equations_of(text, params, operands) if isinstance(text, str) else text
     known = dict(operands)
     used: set[str] = set()
     for equation in equations[:-1]:

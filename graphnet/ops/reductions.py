@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetTypeError
-from graphnet.formula.extent import show_extent
+from graphnet.formula import extent as ext
 from graphnet.formula.formula import index_names
 from graphnet.network.graph import Input as InputNode
 from graphnet.network.graph import Loop, Network, Node, Order, Scan, show_shape
@@ -139,14 +139,15 @@ def std(x: TensorLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False)
 def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
     """Running sums along an axis (of all elements in order where it is None)."""
     x, axis = _along(x, axis, "cumsum")
-    names = index_names(x.ndim + 1)
-    i, k = names[axis], names[-1]
-    inner = [k if a == axis else n for a, n in enumerate(names[:-1])]
+    size = x.shape[axis]
+    *names, k, given = index_names(x.ndim + 2, ext.names(size))
+    i = names[axis]
+    inner = [k if a == axis else n for a, n in enumerate(names)]
     text = (
-        f"{_bracket('Y', names[:-1])} = Sum(where({k} <= {i}, {_bracket('x', inner)}, 0), {k})"
-        f", {i} < {show_extent(x.shape[axis])}"
+        f"{_bracket('Y', names)} = Sum(where({k} <= {i}, {_bracket(given, inner)}, 0), {k})"
+        f", {i} < {ext.show_extent(size)}"
     )
-    return apply(text, {"x": x}, label="cumsum")
+    return apply(text, {given: x}, label="cumsum")
 
 
 def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:

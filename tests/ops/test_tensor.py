@@ -137,6 +137,17 @@ def test_sizes_in_a_formula(evaluate: Any) -> None:
     assert evaluate(gn.formula("Y = Sum(x[i]/batch, i)", x=x), x=array) == 1.5
 
 
+@pytest.mark.parametrize("size", ["x", "a", "t", "i", "k", "Y", "L"])
+def test_sizes_may_be_called_as_operands_and_indices_are(size: str, evaluate: Any) -> None:
+    x, array = gn.input("data", (size,)), np.arange(1.0, 5.0)
+    for tensor, expected in [
+        (gn.exp(x), np.exp(array)), (x + 2 * x, 3 * array), (gn.mae(x, 3 * x, "none"), 2 * array),
+        (gn.cumsum(x), np.cumsum(array)), (gn.sum(gn.softmax(x)), 1), (gn.mean(x), 2.5),
+        (x[::-1], array[::-1]),
+    ]:  # fmt: skip
+        np.testing.assert_allclose(evaluate(tensor, data=array), expected, rtol=1e-15)
+
+
 def test_op(evaluate: Any) -> None:
     swish = gn.op("x/(1 + exp(-beta*x))", name="swish")
     x, beta = gn.input("x", (2,)), gn.input("beta")
