@@ -93,11 +93,11 @@ class Program:
 
     # -- running ---------------------------------------------------------------------------------
 
-    def __call__(self, *args: Any, **given: Any) -> Any:
+    def __call__(self, /, *args: Any, **given: Any) -> Any:
         """One run. Raises GraphnetError where an argument does not fit its input."""
         return self.run(*self.prepare(*args, **given))
 
-    def prepare(self, *args: Any, **given: Any) -> tuple[NDArray[Any], ...]:
+    def prepare(self, /, *args: Any, **given: Any) -> tuple[NDArray[Any], ...]:
         """The arguments checked and cast, ready for `run`."""
         arrays = self._entry(args, given)
         if self._labels:

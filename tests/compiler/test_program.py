@@ -92,6 +92,13 @@ def test_arguments_are_not_changed_and_may_be_read_only() -> None:
     np.testing.assert_array_equal(x, X)
 
 
+def test_an_input_may_have_any_name() -> None:
+    for name in ("self", "args", "parameters", "class"):
+        x = gn_input(name, (2,))
+        program = function(x, formula("2*x", x=x))
+        np.testing.assert_array_equal(program(**{name: [1, 2]}), [2, 4])
+
+
 def test_no_rows() -> None:
     z, p = make()(np.zeros((0, 3)), [])
     assert z.shape == (0, 4)
