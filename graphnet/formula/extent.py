@@ -68,6 +68,25 @@ class Poly:
     def __lt__(self, other: object) -> bool:
         return str(self) < str(other)
 
+    # People compute with shapes: gn.reshape(x, (x.shape[0] * x.shape[1], 8)).
+
+    def __add__(self, other: Extent) -> Extent:
+        return add(self, other)
+
+    def __sub__(self, other: Extent) -> Extent:
+        return sub(self, other)
+
+    def __rsub__(self, other: Extent) -> Extent:
+        return sub(other, self)
+
+    def __mul__(self, other: Extent) -> Extent:
+        return mul(self, other)
+
+    def __floordiv__(self, other: Extent) -> Extent:
+        return floordiv(self, other)
+
+    __radd__, __rmul__ = __add__, __mul__
+
 
 Extent = int | Poly
 

@@ -130,3 +130,10 @@ def test_exact_division_and_names():
     for bad in [lambda: floordiv(a, b), lambda: floordiv(a, 0), lambda: evaluate(a, {})]:
         with pytest.raises(GraphnetError):
             bad()
+
+
+def test_people_compute_with_sizes():
+    n = named("batch")
+    cases = [(n + 1, 8), (1 + n, 8), (n - 2, 5), (9 - n, 2), (3 * n, 21), (n * n, 49), (n // 2, 3)]
+    for made, value in cases:
+        assert evaluate(made, {"batch": 7}) == value
