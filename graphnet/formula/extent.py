@@ -119,7 +119,7 @@ def named(name: str) -> Extent:
 
 def add(*extents: Extent) -> Extent:
     if all(isinstance(e, int) for e in extents):
-        return sum(extents)  # type: ignore[arg-type]
+        return sum(extents)
     return _sum(extents)
 
 
