@@ -10,6 +10,8 @@ y = (
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 __all__ = ["wrap"]
 
@@ -25,32 +27,38 @@ def wrap(head: str, expression: str, width: int) -> str:
 
 
 def fill(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width`, broken where brackets are nested least."""
-    lines = []
-    indent = ""
-    while len(indent) + len(text) > width:
-        best = None
-        for place, depth in _breaks(text):
-            if len(indent) + place > width:
-                break
-            if best is None or (depth, -place) <= (best[1], -best[0]):
-                best = (place, depth)
-        if best is None:
-            best = next(iter(_breaks(text)), None)
-        if best is None:
+    """The text in lines of at most `width`, broken where brackets and operators bind least."""
+    breaks = list(_breaks(text))
+    lines: list[str] = []
+    start, indent = 0, 0
+    while indent + len(text) - start > width:
+        later = [b for b in breaks if b.place > start]
+        fitting = [b for b in later if indent + b.place - start <= width]
+        if not later:
             break
-        lines.append(indent + text[: best[0]].rstrip())
-        text = text[best[0] :].lstrip()
-        indent = "    " * min(best[1], 3)
-    return [*lines, indent + text]
+        best = min(fitting, key=lambda b: (b.depth, b.binding, -b.place), default=later[0])
+        lines.append(" " * indent + text[start : best.place].rstrip())
+        start, indent = best.place + 1, 4 * min(best.depth, 3)
+    return [*lines, " " * indent + text[start:]]
 
 
-def _breaks(text: str) -> list[tuple[int, int]]:
-    """(position, depth of brackets) of every space at which a line may break."""
-    depths, depth, quoted = [], 0, False
+@dataclass(frozen=True)
+class Break:
+    """A space at which a line may end: how deep in brackets, how tightly what follows binds."""
+
+    place: int
+    depth: int
+    binding: int
+
+
+def _breaks(text: str) -> Iterator[Break]:
+    depth, quoted, depths = 0, False, []
     for character in text:
-        if character == '"':
-            quoted = not quoted
-        depth += (character in "([{") - (character in ")]}")
-        depths.append(99 if quoted else max(depth, 0))
-    return [(m.start(), depths[m.start()]) for m in BREAK.finditer(text) if depths[m.start()] < 99]
+        quoted ^= character == '"'
+        depth += 0 if quoted else (character in "([{") - (character in ")]}")
+        depths.append(-1 if quoted else depth)
+    for match in BREAK.finditer(text):
+        place = match.start()
+        if depths[place] >= 0:
+            product = text[place + 1] in "*/@%"
+            yield Break(place, depths[place], 1 if product else 0)
