@@ -23,6 +23,9 @@ _MODULES: dict[str, str] = {
     "mish prelu relu selu sigmoid silu softmax softplus softsign tanh",
     "graphnet.ops.losses": "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy "
     "focal hinge huber kl_divergence mae mse",
+    "graphnet.ops.windows": "avg_pool2d conv1d conv2d conv2d_transpose max_pool2d",
+    "graphnet.ops.norms": "batch_norm group_norm layer_norm rms_norm",
+    "graphnet.ops.attention": "attention",
     "graphnet.ops.gradients": "grad hessian jacobian jvp",
     "graphnet.ops.initializers": "initializers",
     "graphnet.ops.layer": "Layer",

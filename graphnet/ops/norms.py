@@ -1,0 +1,154 @@
+"""Normalizations: mean and variance of a group of elements, then one affine formula.
+
+The variance is the mean of squared distances from the mean, so a large offset loses no digits.
+`gain` multiplies what comes out and `bias` is added to it; None leaves them away.
+
+>>> from graphnet.ops.define import input
+>>> layer_norm(input("x", ("batch", 8)))
+layer_norm (batch, 8) = (x[i,j] - m[i])*r[i]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphnet.errors import GraphnetError
+from graphnet.formula.extent import Extent, show_extent
+from graphnet.formula.formula import index_names
+from graphnet.network.graph import show_shape
+from graphnet.ops.building import is_number
+from graphnet.ops.reductions import Axis, axes_of, one_axis
+from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
+
+__all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
+
+_TENSORS = ("x", "m", "s", "r", "gain", "bias", "Y")
+
+
+def layer_norm(
+    x: TensorLike, gain: TensorLike | None = None, bias: TensorLike | None = None,
+    eps: float = 1e-5, axis: Axis = -1,
+) -> Tensor:  # fmt: skip
+    """(x - mean)/sqrt(variance + eps)*gain + bias over one or several axes of every sample.
+
+    gain and bias have the shape of those axes. Ba et al. 2016.
+    """
+    x = as_tensor(x)
+    over = axes_of(axis, x.ndim, "layer_norm")
+    return _normalized("layer_norm", x, over, over, gain, bias, eps)
+
+
+def rms_norm(
+    x: TensorLike, gain: TensorLike | None = None, eps: float = 1e-5, axis: Axis = -1
+) -> Tensor:
+    """x/sqrt(mean of x**2 + eps)*gain over one or several axes. Zhang and Sennrich 2019."""
+    x = as_tensor(x)
+    over = axes_of(axis, x.ndim, "rms_norm")
+    return _normalized("rms_norm", x, over, over, gain, None, eps, centered=False)
+
+
+def batch_norm(
+    x: TensorLike, gain: TensorLike | None = None, bias: TensorLike | None = None,
+    eps: float = 1e-5, axis: int = 1,
+) -> Tensor:  # fmt: skip
+    """Every channel to mean 0 and variance 1 over the batch, times gain, plus bias.
+
+    `axis` is the channels'; gain and bias are (channels,). Mean and variance are those of the
+    batch that is given. Ioffe and Szegedy 2015.
+    """
+    x = as_tensor(x)
+    channel = one_axis(axis, x.ndim, "batch_norm")
+    over = [a for a in range(x.ndim) if a != channel]
+    return _normalized("batch_norm", x, over, [channel], gain, bias, eps)
+
+
+def group_norm(
+    x: TensorLike, groups: int, gain: TensorLike | None = None, bias: TensorLike | None = None,
+    eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """The channels, axis 1, in groups of one mean and variance a sample. Wu and He 2018.
+
+    gain and bias are (channels,). Raises GraphnetError where groups do not divide the channels.
+
+    >>> from graphnet.ops.define import input
+    >>> group_norm(input("x", ("batch", 6, 4, 4)), 3).shape
+    (batch, 6, 4, 4)
+    """
+    x = as_tensor(x)
+    channels = x.shape[1] if x.ndim > 1 else None
+    whole = isinstance(groups, int) and not isinstance(groups, bool) and groups >= 1
+    if not (whole and isinstance(channels, int) and channels % groups == 0):
+        raise GraphnetError(
+            f"axis 1 of x is a multiple of groups, came x {show_shape(x.shape)} and {groups!r}",
+            where="group_norm",
+        )
+    own = channels // groups
+    n, c, g, *rest = index_names(x.ndim + 1, _TENSORS)
+    at, loops = ",".join([n, f"{own}*{g} + {c}", *rest]), ", ".join([c, *rest])
+    size = "*".join(str(own) if i == c else f"size({i})" for i in (c, *rest))
+    runs = f", {g} < {groups}, {c} < {own}"
+    mean = f"m[{n},{g}] = Sum(x[{at}]/({size}), {loops}){runs}"
+    variance = f"s[{n},{g}] = Sum((x[{at}] - m[{n},{g}])**2/({size}), {loops}){runs}"
+    names = [n, c, *rest]
+    group = [n, f"{c}//{own}"]
+    return _affine("group_norm", x, names, [n, g], group, (mean, variance), [1], gain, bias, eps)
+
+
+def _normalized(
+    label: str, x: Tensor, over: Sequence[int], spread: Sequence[int], gain: TensorLike | None,
+    bias: TensorLike | None, eps: float, centered: bool = True,
+) -> Tensor:  # fmt: skip
+    """x by the statistics over the axes `over`; gain and bias lie along the axes `spread`."""
+    names = index_names(x.ndim, _TENSORS)
+    rows = [i for a, i in enumerate(names) if a not in over]
+    loops = [names[a] for a in over]
+    at = _at("x", names)
+    size = "*".join(f"size({i})" for i in loops) or "1"
+
+    def mean(body: str) -> str:
+        return f"Sum({body}/({size}), {', '.join(loops)})" if loops else body
+
+    first: tuple[str, ...] = (f"{_at('s', rows)} = {mean(f'{at}**2')}",)
+    if centered:
+        centre = _at("m", rows)
+        first = (f"{centre} = {mean(at)}", f"{_at('s', rows)} = {mean(f'({at} - {centre})**2')}")
+    return _affine(label, x, names, rows, rows, first, spread, gain, bias, eps)
+
+
+def _affine(
+    label: str, x: Tensor, names: Sequence[str], rows: Sequence[str], row: Sequence[str],
+    statistics: tuple[str, ...], spread: Sequence[int], gain: TensorLike | None,
+    bias: TensorLike | None, eps: float,
+) -> Tensor:  # fmt: skip
+    """(x - m)*r*gain + bias, where r = 1/sqrt(s + eps) and `row` says which m and r are read."""
+    if not (is_number(eps) and eps >= 0):
+        raise GraphnetError(f"eps is a number from 0 on, not {eps!r}", where=label)
+    shape = tuple(x.shape[a] for a in spread)
+    own = [names[a] for a in spread]
+    body, tensors = _at("x", names), {"x": x}
+    if len(statistics) > 1:
+        body = f"({body} - {_at('m', row)})"
+    body += f"*{_at('r', row)}"
+    if gain is not None:
+        tensors["gain"] = _shaped(gain, "gain", shape, label)
+        body += f"*{_at('gain', own)}"
+    if bias is not None:
+        tensors["bias"] = _shaped(bias, "bias", shape, label)
+        body += f" + {_at('bias', own)}"
+    scale = f"{_at('r', rows)} = 1/sqrt({_at('s', rows)} + eps)"
+    text = "; ".join([*statistics, scale, f"{_at('Y', names)} = {body}"])
+    return apply(text, {**tensors, "eps": eps}, label=label)
+
+
+def _shaped(value: TensorLike, name: str, shape: tuple[Extent, ...], label: str) -> Tensor:
+    tensor = as_tensor(value)
+    if tensor.shape != shape:
+        expected = f"({', '.join(map(show_extent, shape))}{',' * (len(shape) == 1)})"
+        raise GraphnetError(
+            f"{name} has the shape {expected}, not {show_shape(tensor.shape)}", where=label
+        )
+    return tensor
+
+
+def _at(name: str, indices: Sequence[str]) -> str:
+    return f"{name}[{','.join(indices)}]" if indices else name
