@@ -30,6 +30,7 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.initializers": "initializers",
     "graphnet.ops.layer": "Layer",
     "graphnet.ops.layers": "Activation Dense Dropout Embedding Flatten Input Residual",
+    "graphnet.ops.window_layers": "AveragePooling2D Conv1D Conv2D LayerNorm MaxPool2D",
     "graphnet.ops.regularizers": "L1 L2",
     "graphnet.compiler.build": "function training_step",
     "graphnet.compiler.check_gradients": "check_gradients",
