@@ -15,7 +15,15 @@ __all__ = ["GraphnetError", "GraphnetFileError", "GraphnetTypeError", "did_you_m
 
 
 class GraphnetError(ValueError):
-    """Something a user can put right; `where` names the node, file or argument it stands at."""
+    """Something a user can put right; `where` names the node, file or argument it stands at.
+
+    >>> import graphnet as gn
+    >>> try:
+    ...     gn.relu(gn.input("x", (2,))) + gn.input("y", (3,))
+    ... except gn.GraphnetError as error:
+    ...     print(error)
+    add: index i is 2 in a but 3 in b (Y[i] = a[i] + b[i]); given a = relu (2,), b = y (3,)
+    """
 
     def __init__(self, message: str, *, where: str | None = None) -> None:
         super().__init__(f"{where}: {message}" if where else message)

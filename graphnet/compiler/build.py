@@ -86,6 +86,12 @@ def training_step(
     statistics. The other arguments are those of `function`.
 
     Raises GraphnetError where the loss is not 0-d or depends on no trainable parameter.
+
+    >>> import graphnet as gn
+    >>> x, w = gn.input("x", ("batch", 3)), gn.parameter("w", (3,), init="ones")
+    >>> step = gn.training_step(x, gn.sum((x @ w) ** 2), gn.SGD(lr=0.1))
+    >>> step([[1, 2, 3]])
+    36.0
     """
     check_options(dtype, style, seed)
     given = _inputs(inputs)

@@ -34,7 +34,12 @@ __all__ = ["flip", "one_hot", "reshape", "take", "transpose", "tril"]
 
 
 def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
-    """The axes in another order (reversed where none is given)."""
+    """The axes in another order (reversed where none is given).
+
+    >>> import graphnet as gn
+    >>> gn.transpose(gn.input("x", ("batch", 3)))
+    transpose (3, batch) = x[j,i]
+    """
     x = as_tensor(x)
     rank = x.ndim
     given = tuple(range(rank))[::-1] if axes is None else tuple(axes)
@@ -53,6 +58,10 @@ def reshape(x: TensorLike, *shape: Any) -> Tensor:
     """The elements in the same order in another shape; one size may be -1.
 
     Raises GraphnetError where the numbers of elements are not certain to be equal.
+
+    >>> import graphnet as gn
+    >>> gn.reshape(gn.input("x", ("batch", 2, 3)), (-1, 6))
+    reshape (batch, 6): Y[i,3*j + k] += x[i,j,k], shape (batch, 6)
     """
     x = as_tensor(x)
     wanted: Any = shape[0] if len(shape) == 1 and not isinstance(shape[0], int | str) else shape
@@ -148,7 +157,12 @@ def _joined(loops: Sequence[Affine], sizes: Sequence[Extent]) -> Affine:
 
 
 def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
-    """The elements along some axes (all where None) in reverse order."""
+    """The elements along some axes (all where None) in reverse order.
+
+    >>> import graphnet as gn
+    >>> gn.flip(gn.input("x", ("batch", 3)), axis=1)
+    flip (batch, 3) = x[i,2 - j], j < 3
+    """
     x = as_tensor(x)
     over = axes_of(axis, x.ndim, "flip")
     subs = [
@@ -158,7 +172,12 @@ def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
 
 
 def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
-    """Elements by int indices along an axis (of all elements in order where it is None)."""
+    """Elements by int indices along an axis (of all elements in order where it is None).
+
+    >>> import graphnet as gn
+    >>> gn.take(gn.parameter("E", (20, 4)), gn.input("T", ("batch",), dtype="int"), axis=0)
+    take (batch, 4) = E[T[i],j]
+    """
     from graphnet.ops.indexing import gather
 
     x = as_tensor(x)
@@ -168,7 +187,12 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
 
 
 def tril(x: TensorLike, k: int = 0) -> Tensor:
-    """The elements on and below a diagonal of the last two axes, 0 above."""
+    """The elements on and below a diagonal of the last two axes, 0 above.
+
+    >>> import graphnet as gn
+    >>> gn.tril(gn.input("x", (3, 3)))
+    tril (3, 3) = where(j <= i, x[i,j], 0)
+    """
     x = as_tensor(x)
     if x.ndim < 2:
         raise GraphnetError(f"expected at least two axes, came {x!r}", where="tril")

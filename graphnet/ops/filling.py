@@ -32,17 +32,32 @@ def _filled(value: int, shape: Any, dtype: str, label: str) -> Tensor:
 
 
 def zeros(shape: Any = (), dtype: str = "float") -> Tensor:
-    """All 0; sizes are ints or names."""
+    """All 0; sizes are ints or names.
+
+    >>> import graphnet as gn
+    >>> gn.zeros(("batch", 3))
+    zeros (batch, 3) = 0, i < batch, j < 3
+    """
     return _filled(0, shape, dtype, "zeros")
 
 
 def ones(shape: Any = (), dtype: str = "float") -> Tensor:
-    """All 1; sizes are ints or names."""
+    """All 1; sizes are ints or names.
+
+    >>> import graphnet as gn
+    >>> gn.ones((2, 3))
+    ones (2, 3) = 1, i < 2, j < 3
+    """
     return _filled(1, shape, dtype, "ones")
 
 
 def eye(n: Any, m: Any = None, k: int = 0) -> Tensor:
-    """1 on the k-th diagonal of an n x m matrix (n x n where m is None), else 0."""
+    """1 on the k-th diagonal of an n x m matrix (n x n where m is None), else 0.
+
+    >>> import graphnet as gn
+    >>> gn.eye(3)
+    eye (3, 3) = where(i == j, 1, 0), i < 3, j < 3
+    """
     extents = check_shape((n, n if m is None else m), "eye")
     on = sympy.Eq(index_symbol(0) + operator.index(k), index_symbol(1))
     body = where(on, sympy.Integer(1), sympy.Integer(0))

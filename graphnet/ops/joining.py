@@ -34,7 +34,12 @@ _AT_ONCE = 16  # tensors in one formula: a body stays shallow however many are j
 
 
 def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Tensors one after another along an axis; the other sizes must agree."""
+    """Tensors one after another along an axis; the other sizes must agree.
+
+    >>> import graphnet as gn
+    >>> gn.concatenate([gn.input("x", ("batch", 3)), gn.input("y", ("batch", 2))], axis=1)
+    concatenate (batch, 5) = where(j < 3, x[i,j], y[i,j - 3]), j < 5
+    """
     parts = _parts(tensors, "concatenate")
     axis = one_axis(axis, parts[0].ndim, "concatenate")
     for part in parts[1:]:
@@ -94,7 +99,12 @@ def number(extent: Extent, dims: list[Extent]) -> Any:
 
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Tensors of one shape along a new axis."""
+    """Tensors of one shape along a new axis.
+
+    >>> import graphnet as gn
+    >>> gn.stack([gn.input("x", (3,)), gn.input("y", (3,))])
+    stack (2, 3) = where(i < 1, x[j], y[j]), i < 2
+    """
     parts = _parts(tensors, "stack")
     rank = parts[0].ndim + 1
     axis = one_axis(axis, rank, "stack")
@@ -121,7 +131,12 @@ def _with_axis(x: Tensor, axis: int) -> Tensor:
 
 
 def pad(x: TensorLike, pad_width: Any, constant_values: float = 0) -> Tensor:
-    """The tensor with a frame: `pad_width` is n, (before, after), or such a pair for every axis."""
+    """The tensor with a frame: `pad_width` is n, (before, after), or such a pair for every axis.
+
+    >>> import graphnet as gn
+    >>> gn.pad(gn.input("x", (3,)), 1)
+    pad (5,) = x[i - 1], i < 5
+    """
     x = as_tensor(x)
     widths = _widths(pad_width, x.ndim)
     subs = [bare(a) - constant(before) for a, (before, _) in enumerate(widths)]

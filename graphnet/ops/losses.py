@@ -34,7 +34,13 @@ def mse(
     prediction: TensorLike, target: TensorLike, reduction: str = "mean",
     weight: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
-    """The squared error (p - t)**2. Legendre 1805, Gauss 1809."""
+    """The squared error (p - t)**2. Legendre 1805, Gauss 1809.
+
+    >>> import graphnet as gn
+    >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
+    >>> gn.mse(p, t)
+    mse () = Sum((p[n,k] - t[n,k])**2/(size(n)*size(k)), n, k)
+    """
     return _elementwise("mse", prediction, target, reduction, weight)
 
 
@@ -42,7 +48,13 @@ def mae(
     prediction: TensorLike, target: TensorLike, reduction: str = "mean",
     weight: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
-    """The absolute error |p - t|; slope 0 where they are equal. Laplace 1774."""
+    """The absolute error |p - t|; slope 0 where they are equal. Laplace 1774.
+
+    >>> import graphnet as gn
+    >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
+    >>> gn.mae(p, t)
+    mae () = Sum(abs(p[n,k] - t[n,k])/(size(n)*size(k)), n, k)
+    """
     return _elementwise("mae", prediction, target, reduction, weight)
 
 
@@ -50,7 +62,14 @@ def huber(
     prediction: TensorLike, target: TensorLike, reduction: str = "mean",
     weight: TensorLike | None = None, delta: float = 1.0,
 ) -> Tensor:  # fmt: skip
-    """(p - t)**2/2 up to |p - t| = delta, from there on a line. Huber 1964."""
+    """(p - t)**2/2 up to |p - t| = delta, from there on a line. Huber 1964.
+
+    >>> import graphnet as gn
+    >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
+    >>> gn.huber(p, t)
+    huber () = Sum(where(abs(p[n,k] - t[n,k]) <= 1, 0.5*(p[n,k] - t[n,k])**2, abs(p[n,k] -
+    t[n,k]) - 0.5)/(size(n)*size(k)), n, k)
+    """
     if not (is_number(delta) and delta > 0):
         raise GraphnetError(f"delta is a number above 0, not {delta!r}", where="huber")
     return _elementwise("huber", prediction, target, reduction, weight, delta=delta)
@@ -60,7 +79,13 @@ def hinge(
     prediction: TensorLike, target: TensorLike, reduction: str = "mean",
     weight: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
-    """max(0, 1 - t*p) for targets -1 and 1; slope 0 at the kink. Cortes and Vapnik 1995."""
+    """max(0, 1 - t*p) for targets -1 and 1; slope 0 at the kink. Cortes and Vapnik 1995.
+
+    >>> import graphnet as gn
+    >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
+    >>> gn.hinge(p, t)
+    hinge () = Sum(where(t[n,k]*p[n,k] < 1, 1 - t[n,k]*p[n,k], 0)/(size(n)*size(k)), n, k)
+    """
     return _elementwise("hinge", prediction, target, reduction, weight)
 
 
@@ -71,6 +96,12 @@ def binary_cross_entropy(
     """-(t*log(p) + (1 - t)*log(1 - p)) of probabilities, with 0*log(0) = 0. Good 1952.
 
     Of logits `binary_cross_entropy_with_logits` is the one that cannot overflow.
+
+    >>> import graphnet as gn
+    >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
+    >>> gn.binary_cross_entropy(p, t)
+    binary_cross_entropy () = Sum((-where(t[n,k] == 0, 0, t[n,k]*log(p[n,k])) - where(t[n,k] ==
+    1, 0, (1 - t[n,k])*log1p(-p[n,k])))/(size(n)*size(k)), n, k)
     """
     return _elementwise("binary_cross_entropy", prediction, target, reduction, weight)
 
@@ -79,7 +110,14 @@ def binary_cross_entropy_with_logits(
     prediction: TensorLike, target: TensorLike, reduction: str = "mean",
     weight: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
-    """binary_cross_entropy(sigmoid(z), t) as log(1 + exp(z)) - t*z, one form for each sign of z."""
+    """binary_cross_entropy(sigmoid(z), t) as log(1 + exp(z)) - t*z, one form for each sign of z.
+
+    >>> import graphnet as gn
+    >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
+    >>> gn.binary_cross_entropy_with_logits(p, t)
+    binary_cross_entropy_with_logits () = Sum(where(p[n,k] > 0, log1p(exp(-p[n,k])) + p[n,k]*(1
+    - t[n,k]), log1p(exp(p[n,k])) - p[n,k]*t[n,k])/(size(n)*size(k)), n, k)
+    """
     return _elementwise("binary_cross_entropy_with_logits", prediction, target, reduction, weight)
 
 
@@ -91,6 +129,12 @@ def focal(
 
     -alpha*t*(1 - p)**gamma*log(p) - (1 - alpha)*(1 - t)*p**gamma*log(1 - p).
     Lin et al. 2017, equation 5; alpha is the weight of the class t = 1.
+
+    >>> import graphnet as gn
+    >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
+    >>> gn.focal(p, t)
+    focal () = Sum((-where(t[n,k] == 0, 0, 0.25*t[n,k]*(1 - p[n,k])**2*log(p[n,k])) -
+    where(t[n,k] == 1, 0, 0.75*(1 - t[n,k])*p[n,k]**2*log1p(-p[n,k])))/(size(n)*size(k)), n, k)
     """
     return _elementwise("focal", prediction, target, reduction, weight, gamma=gamma, alpha=alpha)
 
@@ -102,6 +146,11 @@ def cross_entropy(
     """-log(softmax(z)) at the class of the target, of logits z whose last axis is the classes.
 
     The target is one int a row, or a probability for every class. Good 1952.
+
+    >>> import graphnet as gn
+    >>> z, t = gn.input("z", ("batch", 10)), gn.input("t", ("batch",), dtype="int")
+    >>> gn.cross_entropy(z, t)
+    cross_entropy () = Sum((L[n] - z[n,t[n]])/size(n), n)
     """
     z, t = as_tensor(prediction), as_tensor(target)
     if z.ndim == 0:
@@ -130,7 +179,14 @@ def kl_divergence(
     prediction: TensorLike, target: TensorLike, reduction: str = "mean",
     weight: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
-    """Sum(t*log(t/p)) along the last axis, of probabilities. Kullback and Leibler 1951."""
+    """Sum(t*log(t/p)) along the last axis, of probabilities. Kullback and Leibler 1951.
+
+    >>> import graphnet as gn
+    >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
+    >>> gn.kl_divergence(p, t)
+    kl_divergence () = Sum(where(t[n,k] > 0, t[n,k]*(log(t[n,k]) - log(p[n,k])), 0)/size(n), n,
+    k)
+    """
     p, t = as_tensor(prediction), as_tensor(target)
     if p.ndim == 0 or t.shape != p.shape:
         raise GraphnetError(

@@ -75,7 +75,12 @@ def row(label: str, *, name: str | None = None, axis: int = -1, **operands: Tens
 
 
 def clip(x: TensorLike, low: TensorLike = None, high: TensorLike = None) -> Tensor:
-    """min(max(x, low), high); None leaves a side open. Slope 1/2 at the bounds."""
+    """min(max(x, low), high); None leaves a side open. Slope 1/2 at the bounds.
+
+    >>> import graphnet as gn
+    >>> gn.clip(gn.input("x", ("batch", 3)), -1, 1)
+    clip (batch, 3) = Min(Max(x[i,j], -1), 1)
+    """
     if low is None and high is None:
         raise GraphnetTypeError("clip needs low, high or both")
     if high is None:
@@ -86,12 +91,23 @@ def clip(x: TensorLike, low: TensorLike = None, high: TensorLike = None) -> Tens
 
 
 def equal(a: TensorLike, b: TensorLike) -> Tensor:
-    """Whether a and b are equal, element by element: a bool tensor."""
+    """Whether a and b are equal, element by element: a bool tensor.
+
+    >>> import graphnet as gn
+    >>> gn.equal(gn.input("a", (3,)), gn.input("b", (3,)))
+    equal (3,) = where(a[i] == b[i], 1, 0)
+    """
     return apply("where(a == b, 1, 0)", {"a": a, "b": b}, label="equal", dtype="bool")
 
 
 def where(c: TensorLike, a: TensorLike, b: TensorLike) -> Tensor:
-    """a where the bool tensor c is true, else b."""
+    """a where the bool tensor c is true, else b.
+
+    >>> import graphnet as gn
+    >>> x = gn.input("x", ("batch", 3))
+    >>> gn.where(x > 0, x, 0)
+    where (batch, 3) = where(greater[i,j], x[i,j], 0)
+    """
     dtype = None
     if all(isinstance(v, int) and not isinstance(v, bool) for v in (a, b)):
         dtype = "int"

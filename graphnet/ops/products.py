@@ -23,6 +23,10 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
     """The product of NumPy's `@`: vectors, matrices, and stacks of matrices that broadcast.
 
     Raises GraphnetError where an operand is 0-d or the inner sizes differ.
+
+    >>> import graphnet as gn
+    >>> gn.matmul(gn.input("x", ("batch", 3)), gn.parameter("W", (3, 2)))
+    matmul (batch, 2) = Sum(x[i,k]*W[k,j], k)
     """
     a, b = as_tensor(a), as_tensor(b)
     for x in (a, b):
@@ -51,6 +55,10 @@ def einsum(pattern: str, *operands: TensorLike) -> Tensor:
 
     Without "->" the result has the letters that stand once, in alphabetical order.
     Raises GraphnetError where pattern and operands do not fit.
+
+    >>> import graphnet as gn
+    >>> gn.einsum("ni,io->no", gn.input("x", ("batch", 3)), gn.parameter("W", (3, 2)))
+    einsum (batch, 2) = Sum(x[n,i]*W[i,o], i)
     """
     tensors = [as_tensor(x) for x in operands]
     inputs, output = _pattern(pattern, tensors)

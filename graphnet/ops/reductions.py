@@ -95,35 +95,65 @@ def _number(plan: _Plan) -> str:
 
 
 def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The sum; 0 over nothing. Of bools, how many are true."""
+    """The sum; 0 over nothing. Of bools, how many are true.
+
+    >>> import graphnet as gn
+    >>> gn.sum(gn.input("x", ("batch", 3)), axis=1)
+    sum (batch,) = Sum(x[i,j], j)
+    """
     return _reduce("Sum", "sum", x, axis, keepdims)
 
 
 def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest; -oo over nothing. Ties share the slope evenly."""
+    """The largest; -oo over nothing. Ties share the slope evenly.
+
+    >>> import graphnet as gn
+    >>> gn.max(gn.input("x", ("batch", 3)), axis=1)
+    max (batch,) = Max(x[i,j], j)
+    """
     return _reduce("Max", "max", x, axis, keepdims)
 
 
 def min(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest; oo over nothing. Ties share the slope evenly."""
+    """The smallest; oo over nothing. Ties share the slope evenly.
+
+    >>> import graphnet as gn
+    >>> gn.min(gn.input("x", ("batch", 3)), axis=1)
+    min (batch,) = Min(x[i,j], j)
+    """
     return _reduce("Min", "min", x, axis, keepdims)
 
 
 def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))) without overflow; -oo over nothing."""
+    """log(sum(exp(x))) without overflow; -oo over nothing.
+
+    >>> import graphnet as gn
+    >>> gn.logsumexp(gn.input("x", ("batch", 3)), axis=1)
+    logsumexp (batch,) = LogSumExp(x[i,j], j)
+    """
     plan = _Plan(x, axis, keepdims, "logsumexp")
     return _reduce("LogSumExp", "logsumexp", x, axis, keepdims) if plan.loops else plan.x
 
 
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The mean."""
+    """The mean.
+
+    >>> import graphnet as gn
+    >>> gn.mean(gn.input("x", ("batch", 3)), axis=1)
+    mean (batch,) = Sum(x[i,j]/size(j), j)
+    """
     plan = _Plan(x, axis, keepdims, "mean")
     text = plan.text("Sum", f"{_number(plan)}/({plan.size})")
     return apply(text, {"x": plan.x}, label="mean")
 
 
 def var(x: TensorLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """The variance, in two passes: Sum((x - M)**2)/(size - ddof)."""
+    """The variance, in two passes: Sum((x - M)**2)/(size - ddof).
+
+    >>> import graphnet as gn
+    >>> gn.var(gn.input("x", ("batch", 3)), axis=1)
+    var (batch,) = Sum((x[i,j] - mean[i,0])**2/size(j), j)
+    """
     plan = _Plan(x, axis, keepdims, "var")
     center = mean(plan.x, axis, keepdims=True)
     names = [n if n in plan.kept else "0" for n in plan.names]
@@ -132,12 +162,22 @@ def var(x: TensorLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False)
 
 
 def std(x: TensorLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """The standard deviation, sqrt(var)."""
+    """The standard deviation, sqrt(var).
+
+    >>> import graphnet as gn
+    >>> gn.std(gn.input("x", ("batch", 3)), axis=1)
+    std (batch,) = sqrt(var[i])
+    """
     return apply("sqrt(x)", {"x": var(x, axis, ddof, keepdims)}, label="std")
 
 
 def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Running sums along an axis (of all elements in order where it is None)."""
+    """Running sums along an axis (of all elements in order where it is None).
+
+    >>> import graphnet as gn
+    >>> gn.cumsum(gn.input("x", ("batch", 3)), axis=1)
+    cumsum (batch, 3) = Sum(where(k <= j, x[i,k], 0), k), j < 3
+    """
     x, axis = _along(x, axis, "cumsum")
     size = x.shape[axis]
     *names, k, given = index_names(x.ndim + 2, ext.names(size))
@@ -151,7 +191,12 @@ def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
 
 
 def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The product, a scan with body s*x, so that zeros and signs have their right slopes."""
+    """The product, a scan with body s*x, so that zeros and signs have their right slopes.
+
+    >>> import graphnet as gn
+    >>> gn.prod(gn.input("x", ("batch", 3)), axis=1)
+    prod (batch,) scan
+    """
     from graphnet.ops.arrays import reshape, transpose
 
     x = as_tensor(x)
@@ -168,7 +213,12 @@ def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Running products along an axis (of all elements in order where it is None)."""
+    """Running products along an axis (of all elements in order where it is None).
+
+    >>> import graphnet as gn
+    >>> gn.cumprod(gn.input("x", ("batch", 3)), axis=1)
+    transpose (batch, 3) = cumprod[j,i]
+    """
     from graphnet.ops.arrays import transpose
 
     x, axis = _along(x, axis, "cumprod")
@@ -209,7 +259,12 @@ def _running(x: Node, result: tuple[str, int], label: str) -> Scan:
 
 
 def argmax(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Where the first largest element along an axis stands: ints, without gradient."""
+    """Where the first largest element along an axis stands: ints, without gradient.
+
+    >>> import graphnet as gn
+    >>> gn.argmax(gn.input("x", ("batch", 3)), axis=1)
+    argmax (batch,) order int
+    """
     x, axis = _along(x, axis, "argmax")
     if x.shape[axis] == 0:
         raise GraphnetError(f"the largest of nothing, shape {show_shape(x.shape)}", where="argmax")
@@ -220,7 +275,12 @@ def argmax(x: TensorLike, axis: int | None = None) -> Tensor:
 
 
 def argsort(x: TensorLike, axis: int = -1) -> Tensor:
-    """The order that sorts along an axis, equal elements as they stand: ints, without gradient."""
+    """The order that sorts along an axis, equal elements as they stand: ints, without gradient.
+
+    >>> import graphnet as gn
+    >>> gn.argsort(gn.input("x", ("batch", 3)), axis=1)
+    argsort (batch, 3) order int
+    """
     x = as_tensor(x)
     axis = one_axis(axis, x.ndim, "argsort")
     return Tensor(

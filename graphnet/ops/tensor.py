@@ -31,6 +31,11 @@ class Tensor:
     """A tensor of a network: a shape, a dtype and how it is computed, but no values.
 
     `==` is identity (`gn.equal` compares); numbers become part of the formula, arrays constants.
+
+    >>> import graphnet as gn
+    >>> x = gn.input("x", ("batch", 3))
+    >>> (x**2).shape, x.dtype
+    ((batch, 3), 'float')
     """
 
     __slots__ = ("__weakref__", "node")

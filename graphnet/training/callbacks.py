@@ -100,6 +100,10 @@ class EarlyStopping(KeepBest):
     """Stops after `patience` epochs in a row that were not better than the best by `min_delta`.
 
     With `restore_best` the parameters of the best epoch are put back.
+
+    >>> import graphnet as gn
+    >>> gn.EarlyStopping(monitor="val_loss", patience=3).patience
+    3
     """
 
     def __init__(
