@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import graphnet as gn
 from graphnet.compiler.interpret import interpret
@@ -178,3 +180,67 @@ IMAGE, BANK = gn.input("x", ("batch", 4, 5, 5)), gn.input("w", (6, 2, 3, 3))
 def test_what_does_not_fit_is_refused_with_sizes(ask, words):
     with pytest.raises(gn.GraphnetError, match=words):
         ask()
+
+
+# -------------------------------------------------------------------------------------- live torch
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_the_recorded_table_is_what_torch_gives():
+    pytest.importorskip("torch")
+    for name in CASES:
+        live = ORACLE["torch_results"](name)
+        np.testing.assert_allclose(live, RECORDED[name], rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@st.composite
+def convolutions(draw_one, transposed: bool):
+    """Shapes of x and w and arguments that fit, for conv2d or its transpose."""
+
+    def pair(low, high):
+        return draw_one(st.tuples(st.integers(low, high), st.integers(low, high)))
+
+    batch, groups = draw_one(st.integers(0, 2)), draw_one(st.integers(1, 3))
+    inner, own = pair(1, 2)
+    options = {"stride": pair(1, 3), "padding": pair(0, 3), "dilation": pair(1, 3)}
+    image, size = pair(1, 6), pair(1, 3)
+    if transposed:
+        most = [max(s, d) - 1 for s, d in zip(options["stride"], options["dilation"], strict=True)]
+        options["output_padding"] = tuple(draw_one(st.integers(0, m)) for m in most)
+    covered = [
+        (e - 1) * s + d * (k - 1) + 1 + options.get("output_padding", (0, 0))[a] - 2 * p
+        if transposed else e + 2 * p - d * (k - 1)
+        for a, (e, k, s, p, d) in enumerate(
+            zip(image, size, *(options[o] for o in ("stride", "padding", "dilation")), strict=True)
+        )
+    ]  # fmt: skip
+    assume(min(covered) >= 1)
+    first = groups * inner if transposed else groups * own
+    second = own if transposed else inner
+    return (batch, groups * inner, *image), (first, second, *size), options | {"groups": groups}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("transposed", [False, True])
+def test_drawn_convolutions_against_live_torch(transposed):
+    pytest.importorskip("torch")
+
+    @settings(max_examples=30, deadline=None)
+    @given(convolutions(transposed))
+    def check(drawn):
+        shape, window, options = drawn
+        name = f"drawn {drawn}"
+        mine, torchs = "conv2d_transpose" if transposed else "conv2d", "conv_transpose2d"
+        CASES[name] = (
+            {"x": draw("x", *shape), "w": draw("w", *window)},
+            lambda gn, x, w: getattr(gn, mine)(x, w, **options),
+            lambda F, x, w: getattr(F, torchs if transposed else mine)(x, w, **options),
+        )
+        try:
+            expected = ORACLE["torch_results"](name)
+            np.testing.assert_allclose(results(name), expected, rtol=1e-10, atol=1e-10)
+        finally:
+            del CASES[name]
+
+    check()
