@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -142,11 +143,19 @@ class Layer:
                 self.number = before + self.counted
             self.built_for = tuple(t.shape for t in tensors)
             self.build(*self.built_for)
+        try:
+            signature(self.call).bind(*tensors, training)
+        except TypeError as error:
+            raise GraphnetTypeError(
+                f"{type(self).__name__}.call is given what the layer is called on ({len(tensors)}) "
+                f"and, last, `training`: {error}"
+            ) from None
         output = self.call(*tensors, training)
         if not isinstance(output, Tensor):
             raise GraphnetTypeError(f"{self}.call gave {type(output).__name__}, not a tensor")
         _label(output.node, tuple(t.node for t in tensors), self.label)
-        _NUMBERS.setdefault(output.node, max(before, self.number or 0))
+        # A layer of layers counts those in it, so that the next one has a number of its own.
+        _NUMBERS.setdefault(output.node, max(_number(output.node), before, self.number or 0))
         return output
 
     def _remember(self, inputs: tuple[Node, ...], output: Node) -> None:

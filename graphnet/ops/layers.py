@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetTypeError
@@ -11,6 +12,7 @@ from graphnet.network.graph import Distribution, show_shape
 from graphnet.network.graph import Input as InputNode
 from graphnet.ops.activations import activation as function_of
 from graphnet.ops.arrays import reshape, take
+from graphnet.ops.building import is_number
 from graphnet.ops.define import formula, input
 from graphnet.ops.layer import Layer, require_width
 from graphnet.ops.regularizers import Regularizer
@@ -105,7 +107,12 @@ class Dense(Layer):
 
 
 class Embedding(Layer):
-    """Z[n,d] = W[x[n],d]: row x of a table, for ints in 0 .. count-1."""
+    """Z[n,d] = W[x[n],d]: row x of a table, for ints in 0 .. count-1.
+
+    >>> import graphnet as gn
+    >>> gn.Embedding(20, 4)(gn.input("x", ("batch",), dtype="int"))
+    Z1 (batch, 4) = W1[x[i],j]
+    """
 
     def __init__(
         self,
@@ -152,7 +159,12 @@ class Activation(Layer):
 
 
 class Flatten(Layer):
-    """All axes but the first made one, the last running fastest."""
+    """All axes but the first made one, the last running fastest.
+
+    >>> import graphnet as gn
+    >>> gn.Flatten()(gn.input("x", ("batch", 2, 3))).shape
+    (batch, 6)
+    """
 
     counted = False
 
@@ -169,14 +181,19 @@ class Dropout(Layer):
 
     So the mean stays, and at inference the layer is the identity (Srivastava et al. 2014, in the
     inverted form). The mask is a random input, drawn anew for every step.
+
+    >>> import graphnet as gn
+    >>> x = gn.input("x", ("batch", 3))
+    >>> gn.Dropout(0.5)(x, training=True)
+    dropout (batch, 3) = where(uniform[i,j] < 0.5, 0, 2*x[i,j])
     """
 
     counted = False
 
     def __init__(self, rate: float, name: str | None = None) -> None:
         super().__init__(name)
-        if not 0 <= rate < 1:
-            raise GraphnetError(f"the rate of Dropout is in 0 <= rate < 1, not {rate}")
+        if not (is_number(rate) and 0 <= rate < 1):
+            raise GraphnetError(f"the rate of Dropout is in 0 <= rate < 1, not {rate!r}")
         self.rate = float(rate)
 
     def call(self, x: Tensor, training: bool) -> Tensor:
@@ -186,16 +203,27 @@ class Dropout(Layer):
         draw = Distribution("uniform", (0.0, 1.0))
         node = InputNode(shape=x.shape, name=name, made=True, label="uniform", distribution=draw)
         rate = repr(self.rate)
-        return formula(f"where(u < {rate}, 0, x/(1 - {rate}))", u=Tensor(node), x=x)
+        kept = formula(f"where(u < {rate}, 0, x/(1 - {rate}))", u=Tensor(node), x=x)
+        return Tensor(replace(kept.node, label="dropout"))
 
 
 class Residual(Layer):
-    """x + f(x), where f is layers one after another (He et al. 2016)."""
+    """x + f(x), where f is layers one after another (He et al. 2016).
+
+    >>> import graphnet as gn
+    >>> gn.Residual(gn.Dense(3, activation="tanh"))(gn.input("x", ("batch", 3)))
+    add (batch, 3) = x[i,j] + A1[i,j]
+    """
 
     counted = False
 
     def __init__(self, *layers: Layer, name: str | None = None) -> None:
         super().__init__(name)
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise GraphnetTypeError(
+                    f"a Residual is made of layers, Residual(a, b), not of {layer!r}"
+                )
         self.layers = layers
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from graphnet.errors import GraphnetError
 from graphnet.formula.formula import index_names
+from graphnet.ops.building import is_number
 from graphnet.ops.define import formula
 from graphnet.ops.tensor import Tensor
 
@@ -20,8 +21,9 @@ class Regularizer:
     body = ""
 
     def __post_init__(self) -> None:
-        if not self.rate >= 0:
-            raise GraphnetError(f"the rate of {type(self).__name__} is at least 0, not {self.rate}")
+        if not (is_number(self.rate) and self.rate >= 0):
+            kind = type(self).__name__
+            raise GraphnetError(f"the rate of {kind} is a number of at least 0, not {self.rate!r}")
 
     def __call__(self, parameter: Tensor) -> Tensor:
         indices = ",".join(index_names(len(parameter.shape), ("W", "R")))
@@ -42,6 +44,11 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """rate * Sum(W**2): weight decay (Krogh and Hertz 1991), whose slope is 2*rate*W."""
+    """rate * Sum(W**2): weight decay (Krogh and Hertz 1991), whose slope is 2*rate*W.
+
+    >>> import graphnet as gn
+    >>> gn.L2(0.1)(gn.parameter("W", (3, 2)))
+    R () = Sum(0.1*W[i,j]**2, i, j)
+    """
 
     body = "{rate}*{W}**2"

@@ -28,6 +28,8 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
+        if isinstance(layers, Layer):
+            raise GraphnetTypeError(f"a Sequential takes a list of layers, [{layers!r}, ...]")
         listed = list(layers)
         for layer in listed:
             if not isinstance(layer, Layer):
