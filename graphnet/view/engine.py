@@ -108,7 +108,8 @@ def _emphasize(group: ET.Element) -> None:
     texts = group.findall(f"{{{_SVG}}}text")
     if len(texts) > 1:
         texts[0].set("font-weight", "bold")
-        texts[-1].set("fill-opacity", "0.75")
+        if re.match(r"\(|[\d,]+ parameter", texts[-1].text or ""):  # a shape or a count
+            texts[-1].set("fill-opacity", "0.75")
 
 
 def _align_title(group: ET.Element) -> None:

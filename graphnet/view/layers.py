@@ -87,9 +87,9 @@ def _box(network: Network, key: str, members: list[str], shape: str) -> Box:
     alone = members == [key]
     lines = [key]
     if stage == "update":
-        lines += [f"{old} ← {new}" for old, new in network.updates.items() if new in members][:8]
+        lines += _some([f"{old} ← {new}" for old, new in network.updates.items() if new in members])
     elif stage == "backward":
-        lines += [f"{n} {_shape(network, n)}" for n in _gradients(network, members)]
+        lines += _some([f"{n} {_shape(network, n)}" for n in _gradients(network, members)])
     else:
         lines.append(shape or _shape(network, members[-1]))
     count = sum(prod(_sizes(p)) for n in members if isinstance(p := network.node(n), Parameter))
@@ -108,6 +108,13 @@ def _sizes(node: Parameter) -> list[int]:
 
 
 def _gradients(network: Network, members: list[str]) -> list[str]:
-    """The adjoints of parameters among a box's tensors, at most six."""
+    """The adjoints of parameters among a box's tensors."""
     parameters = {f"d_{name}" for name, _ in network.of(Parameter)}
-    return [n for n in members if n in parameters][:6]
+    return [n for n in members if n in parameters]
+
+
+def _some(lines: list[str], most: int = 8) -> list[str]:
+    """At most `most` lines, the last of which says how many more there are."""
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"… and {len(lines) - most + 1} more"]
