@@ -116,6 +116,8 @@ def _definition(network: Network, name: str) -> str:
         from graphnet.formula.show import show
 
         return show(network.equation(name), style="unicode")
-    if isinstance(node, Scan | Order) or (isinstance(node, Input) and node.distribution):
+    if isinstance(node, Input) and node.distribution:
+        return "~" + network.show(name).rpartition("~")[2]  # name and shape have lines of their own
+    if isinstance(node, Scan | Order):
         return network.show(name)
     return ""
