@@ -67,8 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="graphnet",
         description="Neural networks as formulas: derived, drawn and compiled to NumPy.",
-        epilog="examples: graphnet train digits; "
-        'graphnet derive "Y[n,o] = Sum(x[n,i]*W[i,o], i)" --wrt W; graphnet draw digits',
+        epilog="examples:\n  graphnet train digits\n"
+        '  graphnet derive "Y[n,o] = Sum(x[n,i]*W[i,o], i)" --wrt W\n'
+        "  graphnet draw digits --stage backward\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"graphnet {graphnet.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -91,7 +93,10 @@ def _train(command: argparse.ArgumentParser) -> None:
 def _derive(command: argparse.ArgumentParser) -> None:
     command.add_argument("formula", metavar="FORMULA", help='such as "Y[i] = Sum(A[i,k]*x[k], k)"')
     command.add_argument(
-        "--wrt", action="append", metavar="NAME", help="a tensor; may be repeated (default: all)"
+        "--wrt",
+        action="append",
+        metavar="NAME",
+        help="a tensor, or x,W (default: all)",
     )
     command.add_argument(
         "--style", choices=("text", "unicode", "latex"), default="text", help="of the formulas"
