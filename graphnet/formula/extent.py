@@ -302,6 +302,11 @@ def _shift(e: Extent, smallest: int) -> dict[tuple[str, ...], Fraction]:
     return total
 
 
+def _numerator(e: Extent, rename: Callable[[str], str]) -> str:
+    text = show_extent(e, rename)
+    return text if text.isidentifier() else f"({text})"
+
+
 def show_extent(e: Extent, rename: Callable[[str], str] = str) -> str:
     """The extent as text that is also Python."""
     if isinstance(e, int):
@@ -309,7 +314,7 @@ def show_extent(e: Extent, rename: Callable[[str], str] = str) -> str:
     parts: list[str] = []
     for monomial, coefficient in e.terms:
         factors = [
-            rename(a) if isinstance(a, str) else f"({show_extent(a.inner, rename)})//{a.divisor}"
+            rename(a) if isinstance(a, str) else f"{_numerator(a.inner, rename)}//{a.divisor}"
             for a in monomial
         ]
         # -(a//2) is not -a//2
