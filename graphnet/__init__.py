@@ -18,7 +18,11 @@ __all__ = sorted(PUBLIC)
 
 def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
-        raise AttributeError(f"module 'graphnet' has no attribute {name!r}")
+        from graphnet.errors import did_you_mean
+
+        hint = "" if name.startswith("_") else did_you_mean(name, PUBLIC)
+        hint = hint if "did you mean" in hint else ""
+        raise AttributeError(f"module 'graphnet' has no attribute {name!r}{hint}")
     module = importlib.import_module(PUBLIC[name])
     whole = PUBLIC[name].rpartition(".")[2] == name  # the module itself, if it holds no such name
     value = getattr(module, name, module) if whole else getattr(module, name)
