@@ -13,7 +13,7 @@ from graphnet.compiler.program import Program, check_options
 from graphnet.compiler.stores import Store
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.network.graph import Input as InputNode
-from graphnet.network.graph import Network
+from graphnet.network.graph import Network, show_shape
 from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import Data, row_batches, samples, split_inputs
 from graphnet.training.callbacks import as_callbacks
@@ -57,6 +57,13 @@ class Model:
         self.shuffler = np.random.default_rng([0, 2])
 
     # -- what it is made of ----------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        if self._heads is None:
+            return f"<{type(self).__name__}, not built yet>"
+        ends = (self._heads.inputs, self._heads.inference)
+        x, y = (", ".join(f"{t.name} {show_shape(t.shape)}" for t in end) for end in ends)
+        return f"<{type(self).__name__} {x} -> {y}>"
 
     @property
     def heads(self) -> Heads:
