@@ -90,5 +90,6 @@ def measured(row: Mapping[str, float]) -> str:
     parts = [f"{k} {v:.4f}" if abs(v) < 1e4 else f"{k} {v:.4g}" for k, v in row.items()
              if k not in ("epoch", "seconds")]  # fmt: skip
     if "seconds" in row:
-        parts.append(f"{row['seconds']:.2f} s")
+        seconds = row["seconds"]
+        parts.append(f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms")
     return "  ".join(parts)
