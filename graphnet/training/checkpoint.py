@@ -73,6 +73,12 @@ def load(path: str | os.PathLike[str]) -> Model:
     to `compile` or `evaluate` with another kind of target, compile the model anew.
 
     Raises GraphnetFileError for a file that is missing, damaged, foreign or of a later format.
+
+    >>> import graphnet as gn
+    >>> gn.load("missing.npz")
+    Traceback (most recent call last):
+        ...
+    graphnet.errors.GraphnetFileError: missing.npz: cannot be read: No such file or directory
     """
     arrays, record = read_container(path)
     try:
