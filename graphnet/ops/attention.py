@@ -25,6 +25,11 @@ def attention(
     or broadcast to that, is true where a query may look; a float mask is added to the scores.
     `causal` lets query i look at the keys up to i. A query that may look nowhere gets 0, and its
     gradients are 0. Vaswani et al. 2017, equation 1. Raises GraphnetError where sizes differ.
+
+    >>> from graphnet.ops.define import input
+    >>> q, k = input("q", ("batch", 2, 5, 8)), input("k", ("batch", 2, 7, 8))
+    >>> attention(q, k, k, mask=input("seen", (5, 7), dtype="bool")).shape
+    (batch, 2, 5, 8)
     """
     q, k, v = as_tensor(q), as_tensor(k), as_tensor(v)
     _check(q, k, v)

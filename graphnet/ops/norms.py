@@ -32,6 +32,10 @@ def layer_norm(
     """(x - mean)/sqrt(variance + eps)*gain + bias over one or several axes of every sample.
 
     gain and bias have the shape of those axes. Ba et al. 2016.
+
+    >>> from graphnet.ops.define import input
+    >>> layer_norm(input("x", ("batch", 3, 8)), input("gain", (3, 8)), axis=(1, 2)).shape
+    (batch, 3, 8)
     """
     x = as_tensor(x)
     over = axes_of(axis, x.ndim, "layer_norm")
@@ -41,7 +45,12 @@ def layer_norm(
 def rms_norm(
     x: TensorLike, gain: TensorLike | None = None, eps: float = 1e-5, axis: Axis = -1
 ) -> Tensor:
-    """x/sqrt(mean of x**2 + eps)*gain over one or several axes. Zhang and Sennrich 2019."""
+    """x/sqrt(mean of x**2 + eps)*gain over one or several axes. Zhang and Sennrich 2019.
+
+    >>> from graphnet.ops.define import input
+    >>> rms_norm(input("x", ("batch", 8)))
+    rms_norm (batch, 8) = x[i,j]*r[i]
+    """
     x = as_tensor(x)
     over = axes_of(axis, x.ndim, "rms_norm")
     return _normalized("rms_norm", x, over, over, gain, None, eps, centered=False)
@@ -55,6 +64,10 @@ def batch_norm(
 
     `axis` is the channels'; gain and bias are (channels,). Mean and variance are those of the
     batch that is given. Ioffe and Szegedy 2015.
+
+    >>> from graphnet.ops.define import input
+    >>> batch_norm(input("x", ("batch", 3, 4, 4)))
+    batch_norm (batch, 3, 4, 4) = (x[i,j,k,l] - m[j])*r[j]
     """
     x = as_tensor(x)
     channel = one_axis(axis, x.ndim, "batch_norm")

@@ -135,7 +135,12 @@ class MaxPool2D(_Pool):
 
 
 class AveragePooling2D(_Pool):
-    """The mean of every window of x (batch, channels, height, width)."""
+    """The mean of every window of x (batch, channels, height, width).
+
+    >>> import graphnet as gn
+    >>> gn.AveragePooling2D(3, stride=2, padding=1)(gn.input("x", ("batch", 3, 8, 8))).shape
+    (batch, 3, 4, 4)
+    """
 
     pool = staticmethod(avg_pool2d)
 
