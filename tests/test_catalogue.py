@@ -195,6 +195,18 @@ TABLE += [
 ]
 TABLE += cases(
     ("prelu", gn.prelu, "ab b", "k n"),
+    # windows, norms, attention
+    ("conv1d", lambda x, w: gn.conv1d(x, w, stride=2, padding=4), "acA dcP", "n n"),
+    ("conv1d dilated", lambda x, w, b: gn.conv1d(x, w, b, 1, 8, 2), "AcB dcP d", "n n n"),
+    ("max_pool2d", lambda x: gn.max_pool2d(x, 2, 1, 1), "abAB", "d"),
+    ("avg_pool2d", lambda x: gn.avg_pool2d(x, 3, 2, 1, False), "abAB", "n"),
+    # of two elements the slope is 0 but for eps: float32 cannot tell
+    ("layer_norm", partial(gn.layer_norm, axis=(1, 2)), "aPQ PQ PQ", "d n n"),
+    ("rms_norm", lambda x, g: gn.rms_norm(x, g, axis=0), "Pa P", "d n"),
+    ("batch_norm", gn.batch_norm, "PaQ a a", "d n n"),
+    ("attention", gn.attention, "aid ajd ajf", "n n n"),
+    ("attention causal", lambda q, k, v, m: gn.attention(q, k, v, m, True), "id jd jf ij",
+     "n n n b"),
     ("softmax 0", lambda x: gn.softmax(x, axis=0), "abc", "n"),
     ("log_softmax 1", lambda x: gn.log_softmax(x, axis=1), "abc", "n"),
     ("cross_entropy", gn.cross_entropy, "AB A", "n iB"),
