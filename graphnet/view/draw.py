@@ -50,7 +50,7 @@ def draw(
     """
     _one_of("stage", stage, PICTURES)
     _one_of("level", level, LEVELS)
-    network = _network(what)
+    network = _network(what, stage)
     make = layer_diagram if level == "layers" else tensor_diagram
     diagram = make(network, stage)
     return Drawing(fold_diagram(diagram) if fold else diagram, diagram, engine)
@@ -142,14 +142,14 @@ class Drawing(graphviz.Source):
         return {"image/svg+xml": self.svg}
 
 
-def _network(what: Any) -> Network:
+def _network(what: Any, stage: str) -> Network:
     """The Network of anything that has one: itself, tensors, or a model's compiled step."""
     if isinstance(what, Network):
         return what
     if isinstance(what, list | tuple) and what:
         return _of_tensors([_node(item) for item in what])
     if callable(getattr(what, "network", None)):
-        return _of_model(what)
+        return _of_model(what, stage)
     inner = getattr(what, "network", None)
     if isinstance(inner, Network):
         return inner
@@ -166,11 +166,15 @@ def _of_tensors(nodes: list[Node]) -> Network:
     return Network.collect(nodes, stages=dict.fromkeys(late, "backward"))
 
 
-def _of_model(model: Any) -> Network:
+def _of_model(model: Any, stage: str) -> Network:
     """The network of a model's compiled step, its tensors in the model's layers."""
     forward: Network = model.network()
     step = getattr(model, "step", None)
     if step is None:
+        if stage in ("loss", "backward", "update"):
+            raise GraphnetError(
+                f"this model has no {stage} stage before model.compile(optimizer, loss)"
+            )
         return forward
     layer_of = {name: layer for name in forward if (layer := forward.layer(name)) is not None}
     network: Network = step.network
