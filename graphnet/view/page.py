@@ -17,7 +17,7 @@ from graphnet.view.style import shorten
 __all__ = ["Run", "page"]
 
 _LINES = 400  # of formulas in a stage
-_WIDE = 1100  # points: a wider picture keeps its size and is scrolled
+_WIDE = 1100  # points: a wider picture shrinks to 60 % and is scrolled
 
 _TEXTS = {
     "forward": "What the network computes, from its inputs to its prediction.",
