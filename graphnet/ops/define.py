@@ -8,6 +8,7 @@ from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.formula import Equation
+from graphnet.formula.syntax import syntax
 from graphnet.network.graph import Init, Input, Parameter, State, show_shape
 from graphnet.ops import building
 from graphnet.ops.initializers import resolve
@@ -144,6 +145,7 @@ class Op:
     def __init__(self, text: str, name: str | None = None) -> None:
         if not isinstance(text, str):
             raise GraphnetTypeError(f"a formula is a str, not {type(text).__name__}")
+        syntax(text)  # a slip is told here, not where the op is first called
         self.formula = text
         self.label = "op" if name is None else check_name(name, "an op")
 
