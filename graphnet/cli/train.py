@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from graphnet.errors import GraphnetFileError
-from graphnet.training.examples import Example, example
+from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.training.examples import EXAMPLES, Example, example
 from graphnet.training.history import History
 
 __all__ = ["train"]
@@ -20,6 +20,11 @@ _STAGES = ("forward", "backward", "update")
 
 def train(arguments: argparse.Namespace) -> int:
     """Trains, writes the files and prints the result on the test data."""
+    if arguments.name.endswith(".py"):
+        raise GraphnetError(
+            f"train takes a built-in example ({', '.join(EXAMPLES)}), not a file: "
+            f"call model.fit in {arguments.name} and run it with python"
+        )
     chosen = example(arguments.name)
     out = Path(arguments.out or Path("runs") / chosen.name)
     _refuse_unwritable(out)
