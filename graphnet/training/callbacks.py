@@ -77,6 +77,13 @@ class KeepBest(_Monitor):
     """Ends training with the parameters and states of the best epoch.
 
     `monitor` is "val_loss" where there is validation data and "loss" otherwise.
+
+    >>> import graphnet as gn
+    >>> model = gn.Sequential([gn.Dense(1)])
+    >>> model.compile("sgd", loss="mse")
+    >>> history = model.fit([[1.0]], [[2.0]], epochs=3, callbacks=[gn.KeepBest()], verbose=0)
+    >>> len(history["loss"])
+    3
     """
 
     def __init__(self, monitor: str | None = None) -> None:
