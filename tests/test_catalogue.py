@@ -197,7 +197,7 @@ TABLE += cases(
     ("prelu", gn.prelu, "ab b", "k n"),
     # windows, norms, attention
     ("conv1d", lambda x, w: gn.conv1d(x, w, stride=2, padding=4), "acA dcP", "n n"),
-    ("conv1d dilated", lambda x, w, b: gn.conv1d(x, w, b, 1, 8, 2), "AcB dcP d", "n n n"),
+    ("conv1d dilated", lambda x, w, b: gn.conv1d(x, w, 1, 8, 2, b=b), "AcB dcP d", "n n n"),
     ("max_pool2d", lambda x: gn.max_pool2d(x, 2, 1, 1), "abAB", "d"),
     ("avg_pool2d", lambda x: gn.avg_pool2d(x, 3, 2, 1, False), "abAB", "n"),
     # of two elements the slope is 0 but for eps: float32 cannot tell

@@ -162,7 +162,7 @@ IMAGE, BANK = gn.input("x", ("batch", 4, 5, 5)), gn.input("w", (6, 2, 3, 3))
         (lambda: gn.conv2d(IMAGE, BANK, groups=2, padding="some"), 'did you mean "?\'?same'),
         (lambda: gn.conv2d(IMAGE, BANK, groups=2, padding="same", stride=2), "needs stride 1"),
         (lambda: gn.conv2d(IMAGE, BANK, groups=2, stride=0), "stride is a whole number from 1 on"),
-        (lambda: gn.conv2d(IMAGE, BANK, np.ones(2), groups=2), "b has one number a filter"),
+        (lambda: gn.conv2d(IMAGE, BANK, b=np.ones(2), groups=2), "b has one number a filter"),
         (lambda: gn.conv2d(IMAGE, BANK, groups=2, stride=(1, 2, 3)), "or one an axis"),
         (lambda: gn.conv2d_transpose(IMAGE, BANK), "x has 4 channels, w is for 6"),
         (lambda: gn.conv2d_transpose(IMAGE, np.ones((4, 1, 2, 2)), 2, output_padding=2),

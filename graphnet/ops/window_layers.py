@@ -73,7 +73,7 @@ class _Conv(Layer):
 
     def call(self, x: Tensor, training: bool) -> Tensor:
         z = type(self).convolve(
-            x, self.W, self.b, self.stride, self.padding, self.dilation, self.groups
+            x, self.W, self.stride, self.padding, self.dilation, self.groups, b=self.b
         )
         return self.named("A", self.activation(self.named("Z", z)))
 

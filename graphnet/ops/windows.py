@@ -36,8 +36,8 @@ __all__ = ["avg_pool2d", "conv1d", "conv2d", "conv2d_transpose", "max_pool2d"]
 
 
 def conv1d(
-    x: TensorLike, w: TensorLike, b: TensorLike | None = None, stride: Sizes = 1,
-    padding: Padding = 0, dilation: Sizes = 1, groups: int = 1,
+    x: TensorLike, w: TensorLike, stride: Sizes = 1, padding: Padding = 0, dilation: Sizes = 1,
+    groups: int = 1, *, b: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
     """Y[n,o,y] = Sum(X[n,c,stride*y + dilation*u - padding]*W[o,c,u], c, u) + b[o].
 
@@ -53,8 +53,8 @@ def conv1d(
 
 
 def conv2d(
-    x: TensorLike, w: TensorLike, b: TensorLike | None = None, stride: Sizes = 1,
-    padding: Padding = 0, dilation: Sizes = 1, groups: int = 1,
+    x: TensorLike, w: TensorLike, stride: Sizes = 1, padding: Padding = 0, dilation: Sizes = 1,
+    groups: int = 1, *, b: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
     """`conv1d` over two axes: x (batch, channels, height, width), w (filters, channels, h, w).
 

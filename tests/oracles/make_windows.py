@@ -52,7 +52,7 @@ for shape, window, options in [
 ]:  # fmt: skip
     for bias in (False, True):
         case(f"conv1d {shape} {window} {options} {bias}",
-             lambda gn, x, w, b=None, o=options: gn.conv1d(x, w, b, **o),
+             lambda gn, x, w, b=None, o=options: gn.conv1d(x, w, b=b, **o),
              lambda F, x, w, b=None, o=options: F.conv1d(x, w, b, **o),
              x=shape, w=window, **({"b": window[:1]} if bias else {}))  # fmt: skip
 
@@ -68,7 +68,7 @@ CONV2D = [
 ]  # fmt: skip
 for shape, window, options in CONV2D:
     case(f"conv2d {shape} {window} {options}",
-         lambda gn, x, w, b, o=options: gn.conv2d(x, w, b, **o),
+         lambda gn, x, w, b, o=options: gn.conv2d(x, w, b=b, **o),
          lambda F, x, w, b, o=options: F.conv2d(x, w, b, **o),
          x=shape, w=window, b=window[:1])  # fmt: skip
 
