@@ -16,7 +16,7 @@ def logsumexp(a, axis):
     "expw": '''\
 def expw(b, y):
     """exp(b - y), and 0 where y is -inf."""
-    return np.exp(np.where(y > -np.inf, b - y, -np.inf))
+    return np.exp(np.where(y == -np.inf, y, b - y))
 ''',
     "erf": '''\
 def erf(x):
@@ -31,7 +31,7 @@ def erf(x):
     tail = (0.5641895835477563 - tail) / np.maximum(y, 4)
     rest = np.exp(-y * y) * np.where(y <= 4, middle, tail)
     both = np.where(y <= 0.46875, small, np.copysign(1 - rest, x))
-    return both.astype(y.dtype)
+    return both.astype(np.result_type(y, np.float32))
 
 
 ERF_SMALL = (

@@ -163,6 +163,8 @@ CASES: list[tuple[str, dict[str, tuple], str | None]] = [
     ("a + 0.5*b - a*b/3", {"a": (), "b": ()}, None),
     ("Y[i] = sin(i/(2*size(i) + 1)), i < 5", {}, None),
     ("Y[i,j] = 1/2, i < 2, j < 3", {}, None),
+    ("Y[i,j] = erf(1), i < 2, j < 3", {}, None),
+    ("expw(a, sqrt(a))", {"a": (5,)}, None),  # nan stays nan
 ]
 
 

@@ -20,7 +20,7 @@ def logsumexp(a, axis):
 
 def expw(b, y):
     """exp(b - y), and 0 where y is -inf."""
-    return np.exp(np.where(y > -np.inf, b - y, -np.inf))
+    return np.exp(np.where(y == -np.inf, y, b - y))
 
 
 def initial_parameters(seed=0):
