@@ -212,6 +212,12 @@ def test_stages() -> None:
         assert step.forward(step.parameters.arrays, rows).shape == (2, 3)
 
 
+def test_a_prediction_that_reads_nothing_takes_its_size_from_an_input() -> None:
+    x, W = gn_input("x", ("batch", 3)), parameter("W", (3,))
+    step = training_step(x, reductions.sum(x @ W), SGD(lr=0.1), outputs=x - x)
+    np.testing.assert_array_equal(step(np.ones((2, 3)))[1], np.zeros((2, 3)))
+
+
 def test_frozen_parameters_stay_and_further_updates_are_made() -> None:
     count = state("count", (), init=0, dtype="int")
     error = formula("e = Sum((F[i]*W[i,j])**2, i, j)", F=frozen, W=W, name="error")
