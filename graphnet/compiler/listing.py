@@ -124,21 +124,19 @@ class Writer:
         """The statements for the values of some nodes, dependencies first, by stage."""
         values = {name: self.value(name) for name in roots}
         live, uses = _live(values.values())
-        held = {name: self.lowered.held[name].value for name in self.network.nodes}
-        for name in self.network.nodes:
-            for value in dict.fromkeys([held[name], values.get(name, held[name])]):
-                if value in uses and not value.host and value.op != "leaf":
-                    self.owners.setdefault(value, []).append(name)
+        held = {name: self.lowered.held[name].value for name in self.network.nodes} | values
+        for name, value in held.items():
+            if value in uses and not value.host and value.op != "leaf":
+                self.owners.setdefault(value, []).append(name)
         for value in live:
             if value.op == "result":
                 self.results.setdefault(value.args[0][0], []).append(value)
         self._choose(live, uses, set(values.values()))
         result: list[Statement] = []
-        for name in self.network.nodes:
-            stage = self.network.stage(name)
-            for value in dict.fromkeys([held[name], values.get(name, held[name])]):
-                if value in self.owners and value in self.wanted:
-                    result += self._needed(value, stage, self.identifier[name])
+        for name, value in held.items():
+            if value in self.owners and value in self.wanted:
+                stage = self.network.stage(name)
+                result += self._needed(value, stage, self.identifier[name])
         return result
 
     def reference(self, name: str) -> str:
