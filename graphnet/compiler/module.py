@@ -85,7 +85,7 @@ def _function(
 
 def _head(main: Function) -> str:
     what = "A step" if main.name == "step" else "A function"
-    if any(s.stage == "backward" for s in main.listing.statements):
+    if _trains(main):
         what = "A training step"
     lines = [f'"""{what}, written by graphnet {graphnet.__version__}; it needs NumPy only.', ""]
     arguments = [a for a in main.arguments if a != "rng=None"]
@@ -102,6 +102,10 @@ def _head(main: Function) -> str:
         "import numpy as np",
     ]
     return "\n".join(lines)
+
+
+def _trains(main: Function) -> bool:
+    return any(s.stage == "backward" for s in main.listing.statements)
 
 
 def _result(main: Function) -> str:
@@ -190,6 +194,8 @@ def _script(main: Function) -> str:
     if main.states:
         lines.append("    states = initial_states()")
     arguments = ", ".join(a for a in main.arguments if a != "rng=None")
-    label = ", ".join(main.outputs[:3]) or "done"
-    lines.append(f'    print("{label}:", {main.name}({arguments}))')
+    call, shown = f"{main.name}({arguments})", list(main.outputs)
+    if len(shown) > 1 and _trains(main):
+        call, shown = f"{call}[0]", shown[:1]  # the loss; predictions would fill the screen
+    lines.append(f'    print("{", ".join(shown[:3]) or "done"}:", {call})')
     return "\n".join(lines)

@@ -158,6 +158,13 @@ def test_saved_it_runs_alone(name: str, tmp_path: Path) -> None:
     assert done.stdout.startswith(label)
 
 
+def test_of_a_steps_outputs_the_script_prints_the_loss() -> None:
+    x, w = gn_input("x", ("batch", 3)), parameter("w", (3,))
+    z = (x * w).rename("z")
+    step = training_step(x, reductions.mean(z**2).rename("loss"), SGD(lr=0.1), outputs=z)
+    assert step.source.endswith('    print("loss:", step(parameters, x)[0])\n')
+
+
 def test_the_script_does_the_programs_own_first_step(tmp_path: Path) -> None:
     program = dropout()
     program.save(tmp_path / "step.py")
