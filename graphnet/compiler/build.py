@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from graphnet.compiler.pause import collector_paused
 from graphnet.compiler.program import Program, check_options
 from graphnet.compiler.stages import ancestors, in_order, predictions, staged
 from graphnet.errors import GraphnetError, GraphnetTypeError
@@ -23,6 +24,7 @@ class Optimizer(Protocol):
     def extend(self, network: Network, gradients: dict[str, str]) -> Network: ...
 
 
+@collector_paused()
 def function(
     inputs: Tensor | Sequence[Tensor],
     outputs: Tensor | Sequence[Tensor] | Mapping[str, Tensor],
@@ -63,6 +65,7 @@ def function(
     )  # fmt: skip
 
 
+@collector_paused()
 def training_step(
     inputs: Tensor | Sequence[Tensor],
     loss: Tensor,
