@@ -20,7 +20,7 @@ from graphnet.compiler.values import Local, Values
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, ordered, terms
-from graphnet.formula.extent import Extent, evaluate, names
+from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula, symbol_kind
 
 __all__ = ["Context"]
@@ -93,12 +93,7 @@ class Context:
             return self.values.cast(self.read(k), dtype)
         if kind == "i":
             return self.values.range(self.extents[k], k, dtype)
-        return self._size(self.extents[k] if kind == "n" else self.formula.dims[k])
-
-    def _size(self, extent: Extent) -> Local:
-        if not names(extent):
-            return self.values.number(sympy.Integer(evaluate(extent, {})), "int")
-        return self.values.size(extent)
+        return self.values.size(self.extents[k] if kind == "n" else self.formula.dims[k])
 
     def _add(self, expr: sympy.Add, dtype: str) -> Local:
         """A scalar that all terms share is applied once, to their sum."""
@@ -290,7 +285,7 @@ class Context:
             scalars.insert(0, sum_of_product(self.values, arrays, over, self.order))
         for p in over:  # a loop that no factor knows repeats the sum
             if p not in present:
-                size = self._size(self.extents[p])
+                size = self.values.size(self.extents[p])
                 twin = next((d for d in divisors if d.value is size.value), None)
                 if twin is not None and self.extents[p] != 0:
                     divisors.remove(twin)  # a mean over such a loop is no loop at all

@@ -258,7 +258,7 @@ class Printer:
     def _take(self, value: Value) -> Code:
         (source, _), *indices = value.args
         extra: Any = value.extra
-        first, _, inner, empty = extra
+        first, inner, empty = extra
         if empty:
             return Code(f"np.zeros({self.shape(value.extents)}, {self.kind(value)})")
         entries = [":"] * first + [self.aligned(v, axes, inner).text for v, axes in indices]

@@ -67,15 +67,15 @@ class Reader:
         for atom, coefficient in s.terms:
             term = self._atom(atom)
             if coefficient != 1:
-                term = make("multiply", [self._number(coefficient), term], "int")
+                term = make("multiply", [self.values.size(coefficient), term], "int")
             total = term if total is None else make("add", [total, term], "int")
         if total is None:
-            return self._number(s.const)
+            return self.values.size(s.const)
         if s.const == 0:
             return total
         if at_least(ext.neg(s.const)):
-            return make("subtract", [total, self._number(ext.neg(s.const))], "int")
-        return make("add", [total, self._number(s.const)], "int")
+            return make("subtract", [total, self.values.size(ext.neg(s.const))], "int")
+        return make("add", [total, self.values.size(s.const)], "int")
 
     def valid(self, s: Affine, size: Extent) -> Local:
         """Whether a subscript stays inside 0 .. size-1, as a bool local."""
@@ -83,9 +83,9 @@ class Reader:
         interval = None if s.gathers() else s.interval(self.extents)
         tests = []
         if interval is None or not at_least(interval[0]):
-            tests.append(make("greater_equal", [at, self._number(0)], "bool"))
+            tests.append(make("greater_equal", [at, self.values.size(0)], "bool"))
         if interval is None or not at_least(ext.sub(ext.sub(size, 1), interval[1])):
-            tests.append(make("less", [at, self._number(size)], "bool"))
+            tests.append(make("less", [at, self.values.size(size)], "bool"))
         return tests[0] if len(tests) == 1 else make("logical_and", tests, "bool")
 
     # -- the parts -------------------------------------------------------------------------------
@@ -101,20 +101,15 @@ class Reader:
         low, high = interval
         return at_least(ext.sub(-1, high), 0, 0) or at_least(ext.sub(low, size), 0, 0)
 
-    def _number(self, extent: Extent) -> Local:
-        if isinstance(extent, int):
-            return self.values.number(sympy.Integer(extent), "int")
-        return self.values.size(extent)
-
     def _atom(self, atom: Index | FloorDiv | Mod | Gather) -> Local:
         match atom:
             case Index(position):
                 return self.values.range(self.extents[position], position)
             case FloorDiv(inner, divisor):
-                args = [self.index(inner), self._number(divisor)]
+                args = [self.index(inner), self.values.size(divisor)]
                 return self.values.pointwise("floor_divide", args, "int")
             case Mod(inner, divisor):
-                args = [self.index(inner), self._number(divisor)]
+                args = [self.index(inner), self.values.size(divisor)]
                 return self.values.pointwise("remainder", args, "int")
             case Gather(slot, subs):
                 return self.read(slot, subs)
@@ -246,8 +241,8 @@ class Reader:
         for k in advanced:
             at = self.index(subs[k])
             if k in unsafe:
-                last = self._number(ext.sub(sizes[k], 1))
-                at = self.values.pointwise("clip", [at, self._number(0), last], "int")
+                last = self.values.size(ext.sub(sizes[k], 1))
+                at = self.values.pointwise("clip", [at, self.values.size(0), last], "int")
             indices.append(at)
         inner: list[int] = []
         for at in indices:
@@ -261,9 +256,7 @@ class Reader:
         args += [(at.value, tuple(inner.index(p) for p in at.labels)) for at in indices]
         extents = [self.extents[p] for p in result]
         empty = any(sizes[k] == 0 for k in advanced)
-        made = self.values.make(
-            "take", args, extents, value.dtype, (first, len(advanced), len(inner), empty)
-        )
+        made = self.values.make("take", args, extents, value.dtype, (first, len(inner), empty))
         return Local(made, tuple(result))
 
     def _masked(self, a: Local, tests: Sequence[tuple[Affine, Extent]]) -> Local:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
+import sympy
+
 from graphnet.formula.extent import Extent
 
 __all__ = ["Axes", "Local", "Value", "Values"]
@@ -52,7 +54,6 @@ class Local:
 class Values:
     """The table in which equal values are one object, numbered in order of creation."""
 
-    all: list[Value] = field(default_factory=list)
     _known: dict[Hashable, Value] = field(default_factory=dict)
 
     def make(
@@ -67,9 +68,8 @@ class Values:
         args, extents = tuple(args), tuple(extents)
         key = (op, tuple((v.number, axes) for v, axes in args), extents, dtype, extra)
         if key not in self._known:
-            value = Value(len(self.all), op, args, extents, dtype, extra, host)
-            self._known[key] = value
-            self.all.append(value)
+            number = len(self._known)
+            self._known[key] = Value(number, op, args, extents, dtype, extra, host)
         return self._known[key]
 
     def number(self, value: Hashable, dtype: str = "float") -> Local:
@@ -77,7 +77,9 @@ class Values:
         return Local(self.make("number", (), (), dtype, value, host=True))
 
     def size(self, extent: Extent) -> Local:
-        """An extent as a number."""
+        """An extent as an int of the host language."""
+        if isinstance(extent, int):
+            return self.number(sympy.Integer(extent), "int")
         return Local(self.make("size", (), (), "int", extent, host=True))
 
     def range(self, extent: Extent, label: int, dtype: str = "int") -> Local:

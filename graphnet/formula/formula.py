@@ -133,11 +133,6 @@ class Formula:
         kinds = (symbol_kind(s) for s in part.free_symbols if isinstance(s, Symbol))
         return tuple(sorted(n for kind, n in kinds if kind == "h"))
 
-    def body_positions(self) -> frozenset[int]:
-        """Indices (and sizes of indices) that the body uses as numbers."""
-        kinds = (symbol_kind(s) for s in self.body.free_symbols if isinstance(s, Symbol))
-        return frozenset(n for kind, n in kinds if kind in "in")
-
     def with_slots(self, new: dict[int, int]) -> Formula:
         """The same formula with operand slots renumbered, in normal form."""
 
