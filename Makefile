@@ -4,7 +4,7 @@ PYTHON ?= python3
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.PHONY: train test lint golden benchmark
+.PHONY: train test lint golden benchmark docs
 train: .venv/bin/python
 	.venv/bin/pip install -q -e . && .venv/bin/graphnet train digits
 test: .venv/bin/python
@@ -15,3 +15,5 @@ golden:
 	.venv/bin/python -m pytest tests --update-golden
 benchmark:
 	.venv/bin/python tests/benchmarks/start.py
+docs: # runs every page in full and writes its outputs; PAGES="docs/a.md" for some
+	.venv/bin/python docs/make.py $(PAGES)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def _make() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_make", ROOT / "docs" / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+make = _make()
 
 # example -> words that its output must hold
 EXAMPLES = {
@@ -28,9 +43,69 @@ def test_the_readme_prints_what_it_shows():
     assert found.failed == 0
 
 
+@pytest.mark.parametrize("page", make.pages(), ids=lambda p: p.name)
+def test_a_page_shows_what_comes_out(page):
+    """In a process of its own, in the short setting: exact outputs as they stand, bars held."""
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "make.py"), "--check", str(page)],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("stands", "comes", "equal"),
+    [
+        ("a 0.4842", "a 0.4842", True),
+        ("a 0.4842", "a 0.4843", True),  # rounding
+        ("a 0.4842", "a 0.4844", False),
+        ("a 0.48", "a 0.4842", True),
+        ("a 0.48", "a 0.50", False),
+        ("a 12", "a 13", False),  # whole numbers are counted, not measured
+        ("a 1.0e-05", "a 1.1e-05", True),
+        ("a 1.0e-05", "a 1.0e-04", False),
+        ("a 1", "b 1", False),
+        ("a 1", "a 1\nmore", False),
+    ],
+)
+def test_outputs_are_compared_at_the_digits_printed(stands, comes, equal):
+    assert make.same(stands.split("\n"), comes.split("\n")) is equal
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("```python\nprint(1)\n```\n<!-- exact -->\n```text\n1\n```\n", None),
+        ("```python\nprint(1)\n```\n<!-- exact -->\n```text\n2\n```\n", "line 5: expected"),
+        ("```python\nprint(1)\n```\nno fence\n", "line 1: it prints"),
+        ("```python\nx = 1\n```\n<!-- exact -->\n```text\n1\n```\n", "prints nothing"),
+        ('```python\nprint(1)\n```\n<!-- measured bar="1 > 2" -->\n```\n2\n```\n', "1 > 2"),
+        ("```python\nx = 2.5\n```\nis <!-- = x -->2.5<!-- -->\n", None),
+        ("```python\nx = 2.5\n```\nis <!-- = x -->2.7<!-- -->\n", "x is 2.5, not 2.7"),
+        ("```python\nx = 2.5\n```\nis <!-- ~ x -->2.7<!-- -->\n", None),
+        ("```python\n1/0\n```\n", "ZeroDivisionError"),
+        ("```python\n", "never closed"),
+    ],
+)
+def test_a_wrong_page_is_told(text, fault, tmp_path):
+    (tmp_path / "page.md").write_text(text)
+    faults = make.run_page(tmp_path / "page.md", check=True)
+    assert (faults == []) if fault is None else (len(faults) == 1 and fault in faults[0])
+
+
+def test_making_a_page_writes_its_outputs(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n\n```python\nprint(2.5)\n```\n\n<!-- exact -->\n```text\n```\n\nb\n")
+    assert make.run_page(page, check=False) == []
+    assert "<!-- exact -->\n```text\n2.5\n```\n\nb\n" in page.read_text()
+    assert make.run_page(page, check=True) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("https://", "http://")):
+            continue
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
