@@ -39,10 +39,12 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.schedules": "schedules",
     "graphnet.training.callbacks": "Callback EarlyStopping KeepBest SaveBest",
     "graphnet.training.checkpoint": "load",
+    "graphnet.training.descent": "descend",
     "graphnet.training.history": "History",
     "graphnet.training.model": "Model",
     "graphnet.training.sequential": "Sequential",
     "graphnet.view.draw": "draw",
+    "graphnet.view.plot": "plot",
 }
 
 PUBLIC: dict[str, str] = {

@@ -89,7 +89,7 @@ def test_good(line: str, expected: list[str], folder: Path, capsys) -> None:
 
 BAD = [
     ("trian digits", "did you mean 'train'?"),
-    ("nothing", "known: check, derive, draw, source, train"),
+    ("nothing", "known: check, derive, draw, plot, source, train"),
     ("train", "required: NAME"),
     ("train digit", "did you mean 'digits'?"),
     ("train xor --epochs 0", "at least 1, came '0'"),

@@ -128,6 +128,18 @@ def _check(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _plot(command: argparse.ArgumentParser) -> None:
+    command.add_argument("what", metavar="WHAT", help="activations, history, confusion or weights")
+    command.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help="for activations: which (default: all); for the others: a built-in example",
+    )  # fmt: skip
+    command.add_argument("--together", action="store_true", help="activations: all in one panel")
+    command.add_argument("--epochs", type=_count, metavar="N", help="(default: the example's)")
+    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="(default: 0)")
+    command.add_argument("--out", metavar="FILE.png", help="(default: WHAT.png)")
+
+
 def _count(text: str) -> int:
     return _whole(text, 1)
 
@@ -150,5 +162,6 @@ _COMMANDS = {
     "derive": ("derive", "prints the adjoints of a formula and their NumPy", _derive),
     "draw": ("models", "draws a network", _draw),
     "source": ("models", "prints the NumPy program of a model's training step", _source),
+    "plot": ("plot", "draws activations, or how an example trained, as a PNG", _plot),
     "check": ("models", "compares gradients with literal loops and differences", _check),
 }

@@ -62,9 +62,9 @@ def _leave(
     seed: int,
 ) -> None:
     """Writes every file of the run; each is whole or not there."""
+    from graphnet.view import plot
     from graphnet.view.draw import draw
     from graphnet.view.page import Run, page
-    from graphnet.view.plots import confusion_counts, confusion_matrix, learning_curves
 
     model.save(out / f"{chosen.name}.npz")
     model.step.save(out / "train_step.py")
@@ -78,11 +78,10 @@ def _leave(
     curves = confusion = ""
     if history.epochs:
         curves = "learning_curves.png"
-        _write(out / curves, learning_curves(history))
+        _write(out / curves, plot.history(history))
     if chosen.classes:
         confusion = "confusion_matrix.png"
-        counts = confusion_counts(test[1], model.classify(test[0]).ravel(), len(chosen.classes))
-        _write(out / confusion, confusion_matrix(counts, chosen.classes))
+        _write(out / confusion, plot.confusion(test[1], model.classify(test[0]), chosen.classes))
     facts = {f"test {name}": _number(name, value) for name, value in measured.items()}
     facts |= {
         "parameters": f"{sum(a.size for a in model.parameters.values()):,}",

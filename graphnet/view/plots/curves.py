@@ -1,0 +1,158 @@
+"""Curves of any numbers, and of activations with their derived slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphnet.errors import GraphnetError, did_you_mean
+from graphnet.view.plots.figure import DASHES, Picture, number_rows, panels, picture, tidy
+from graphnet.view.style import PALETTE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ACTIVATIONS", "activations", "curves", "sampled"]
+
+# Those that are functions of one number; softmax and hardmax look at a whole row.
+ACTIVATIONS = (
+    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "celu", "softplus",
+    "gelu", "silu", "mish", "softsign", "hard_sigmoid",
+)  # fmt: skip
+
+
+def curves(
+    series: Mapping[str, Any],
+    *,
+    title: str = "",
+    x: str = "",
+    y: str = "",
+    log: str = "",
+    points: Sequence[str] = (),
+    size: tuple[float, float] = (6.4, 4.0),
+) -> Picture:
+    """One panel of named curves; each is a sequence of numbers or a pair (xs, ys).
+
+    `log` is "x", "y" or "xy"; the series in `points` are drawn as points. Raises GraphnetError
+    where the two sides of a pair differ in length.
+
+    >>> import graphnet as gn
+    >>> gn.plot.curves({"loss": [1.0, 0.5, 0.3]}, x="epoch").format
+    'png'
+    """
+    if not series:
+        raise GraphnetError("there is no curve to draw")
+    pairs = {name: _pair(name, data) for name, data in series.items()}
+
+    def paint(figure: Any) -> None:
+        axes = figure.add_subplot()
+        for k, (name, (xs, ys)) in enumerate(pairs.items()):
+            ink = PALETTE[k % len(PALETTE)]
+            if name in points:
+                axes.plot(xs, ys, ".", color=ink, label=name, markersize=5, alpha=0.7)
+            else:
+                dashes = DASHES[k // len(PALETTE) % 4] if len(pairs) > 4 else DASHES[k % 4]
+                axes.plot(xs, ys, color=ink, linestyle=dashes, label=name)
+        _scales(axes, log)
+        tidy(axes, title, x, y)
+        if len(pairs) > 1 or next(iter(pairs)):
+            axes.legend(frameon=False)
+
+    return picture(size, paint)
+
+
+def _pair(name: str, data: Any) -> tuple[Any, Any]:
+    import numpy as np
+
+    if isinstance(data, tuple) and len(data) == 2:
+        xs, ys = (number_rows(d, f"the curve {name!r}") for d in data)
+    else:
+        ys = number_rows(data, f"the curve {name!r}")
+        xs = np.arange(1, len(ys) + 1)
+    if xs.shape != ys.shape or xs.ndim != 1:
+        raise GraphnetError(
+            f"the curve {name!r} has {xs.shape} places and {ys.shape} values; both are one row"
+        )
+    return xs, ys
+
+
+def _scales(axes: Axes, log: str) -> None:
+    if set(log) - {"x", "y"}:
+        raise GraphnetError(f'log is "x", "y", "xy" or "", not {log!r}')
+    if "x" in log:
+        axes.set_xscale("log")
+    if "y" in log:
+        axes.set_yscale("log")
+
+
+def activations(
+    chosen: Sequence[Any] | str = (),
+    *,
+    slopes: bool = True,
+    reach: float = 5.0,
+    together: bool = False,
+    **options: Any,
+) -> Picture:
+    """Activations with their slopes, which graphnet derives from the formulas.
+
+    `chosen` are names ("relu"), or functions of a tensor such as those made by `gn.op`; without it
+    all that act on one number. One panel each, or with `together` all in one, to compare. `reach`
+    is how far x goes to both sides. A parametric `prelu` is drawn with slope 0.25.
+
+    Raises GraphnetError for a name that is no activation.
+
+    >>> import graphnet as gn
+    >>> gn.plot.activations(["sigmoid", "tanh"], together=True).format
+    'png'
+    """
+    listed = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen)
+    found = [_function(one) for one in listed or ACTIVATIONS]
+    rows = [(name, *sampled(f, reach)) for name, f in found]
+    if together:
+        series: dict[str, Any] = {name: (xs, ys) for name, xs, ys, _ in rows}
+        if slopes:
+            series |= {f"{name}' (slope)": (xs, ds) for name, xs, _, ds in rows}
+        return curves(series, x="x", **options)
+
+    def paint(axes: Axes, k: int) -> None:
+        name, xs, ys, ds = rows[k]
+        axes.axhline(0, color="#888888", linewidth=0.8)
+        axes.axvline(0, color="#888888", linewidth=0.8)
+        axes.plot(xs, ys, color=PALETTE[0], label="value")
+        if slopes:
+            axes.plot(xs, ds, color=PALETTE[1], linestyle="--", label="slope")
+        tidy(axes, name, "x")
+        axes.set_ylim(max(-2.2, min(ys.min(), -0.2) - 0.1), min(3.2, max(ys.max(), 1.2) + 0.1))
+        if k == 0:
+            axes.legend(frameon=False)
+
+    return panels(len(rows), paint, size=(3.4, 2.7), columns=min(4, len(rows)))
+
+
+def _function(one: Any) -> tuple[str, Callable[[Any], Any]]:
+    from graphnet.ops import activations as module
+
+    if callable(one):
+        return getattr(one, "__name__", None) or getattr(one, "name", None) or "f", one
+    if one == "prelu":
+        return "prelu (0.25)", lambda x: module.prelu(x, 0.25)
+    if one not in ACTIVATIONS:
+        raise GraphnetError(f"there is no activation {one!r}{did_you_mean(str(one), ACTIVATIONS)}")
+    return one, getattr(module, one)
+
+
+def sampled(f: Callable[[Any], Any], reach: float, points: int = 601) -> tuple[Any, Any, Any]:
+    """(x, value, derived slope) of a function of one tensor over -reach .. reach."""
+    import numpy as np
+
+    from graphnet.compiler.build import function
+    from graphnet.ops.define import input
+    from graphnet.ops.gradients import grad
+    from graphnet.ops.reductions import sum
+
+    x = input("x", ("points",))
+    y = f(x)
+    program = function(x, [y, grad(sum(y), x)], dtype="float64")
+    xs = np.linspace(-reach, reach, points)
+    ys, slopes = program(xs)
+    return xs, np.asarray(ys), np.asarray(slopes)
