@@ -12,7 +12,7 @@ from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.network.backward import backward
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
 from graphnet.numerics.stabilize import stabilize as stabilized
-from graphnet.ops.layer import layer_labels
+from graphnet.ops.layer import layer_labels, updates_of
 from graphnet.ops.tensor import Tensor, as_tensor
 
 __all__ = ["function", "training_step"]
@@ -85,8 +85,9 @@ def training_step(
 
     The gradient is that of `loss` (0-d) with respect to every trainable parameter it depends on.
     A call returns the loss as it was before the update; with `outputs`, (loss, outputs) where
-    outputs have the structure they were given in. `updates` are further ones, such as running
-    statistics. The other arguments are those of `function`.
+    outputs have the structure they were given in. States that layers renew on the way, running
+    statistics, are updated too; `updates` are further ones, or others for those. The other
+    arguments are those of `function`.
 
     Raises GraphnetError where the loss is not 0-d or depends on no trainable parameter.
 
@@ -106,7 +107,9 @@ def training_step(
         )
     wanted, restore = _structure(outputs)
     keys = {"loss": loss.node} | {f"out{k}": t.node for k, t in enumerate(wanted)}
-    network = _collected(keys, updates or {}, given)
+    renewed = {t.node: (t, new) for t, new in updates_of([loss, *wanted]).items()}
+    renewed |= {_tensor(t, "what is updated").node: (t, new) for t, new in (updates or {}).items()}
+    network = _collected(keys, dict(renewed.values()), given)
     network, names = _named(network, given, stabilize)
     network = _trained(network, optimizer)
     shown = list(network.outputs.values())

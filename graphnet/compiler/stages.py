@@ -16,14 +16,19 @@ __all__ = ["ancestors", "in_order", "part", "predictions", "staged"]
 
 
 def staged(network: Network, predicted: Sequence[str], loss: str) -> Network:
-    """The network with forward and loss told apart, and its nodes in the order of the stages."""
+    """The network with forward and loss told apart, and its nodes in the order of the stages.
+
+    What only an update needs, as that of a running mean, stays in the stage it has.
+    """
     ahead = ancestors(network, predicted)
     needed = ancestors(network, [loss])
-    stage = {
-        node: "forward" if name in ahead or name not in needed else "loss"
-        for name, node in network.items()
-    }
-    return in_order(network, stage)
+
+    def stage(name: str) -> str:
+        if name in ahead:
+            return "forward"
+        return "loss" if name in needed else network.stage(name)
+
+    return in_order(network, {node: stage(name) for name, node in network.items()})
 
 
 def in_order(network: Network, stage: dict[Node, str]) -> Network:

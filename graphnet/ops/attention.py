@@ -12,7 +12,7 @@ from graphnet.errors import GraphnetError
 from graphnet.network.graph import show_shape
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
 
-__all__ = ["attention"]
+__all__ = ["attention", "attention_weights", "weighted_values"]
 
 
 def attention(
@@ -33,6 +33,13 @@ def attention(
     """
     q, k, v = as_tensor(q), as_tensor(k), as_tensor(v)
     _check(q, k, v)
+    return weighted_values(attention_weights(q, k, mask, causal), v)
+
+
+def attention_weights(
+    q: Tensor, k: Tensor, mask: TensorLike | None = None, causal: bool = False
+) -> Tensor:
+    """How much every query looks at every key, (..., queries, keys): rows of sum 1, or of 0."""
     scores = "D[...,i,j] = Sum(q[...,i,r]*k[...,j,r]/sqrt(size(r)), r)"
     s = apply(scores, {"q": q, "k": k}, label="D")
     score, given, allowed = "D[...,i,j]", {"D": s}, ["j <= i"] if causal else []
@@ -47,7 +54,11 @@ def attention(
     if allowed or mask is not None:
         s = apply(f"S[...,i,j] = {score}", given, label="S")
     top = apply("L[...,i] = LogSumExp(S[...,i,j], j)", {"S": s}, label="L")
-    p = apply("P[...,i,j] = expw(S[...,i,j], L[...,i])", {"S": s, "L": top}, label="P")
+    return apply("P[...,i,j] = expw(S[...,i,j], L[...,i])", {"S": s, "L": top}, label="P")
+
+
+def weighted_values(p: Tensor, v: Tensor) -> Tensor:
+    """What every query sees: the values v weighted by its row of p."""
     return apply("Y[...,i,o] = Sum(P[...,i,j]*v[...,j,o], j)", {"P": p, "v": v}, label="attention")
 
 

@@ -14,14 +14,25 @@ from weakref import WeakKeyDictionary
 
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import Computed, Node, Order, Parameter, Scan, topological
+from graphnet.network.graph import (
+    Computed,
+    Node,
+    Order,
+    Parameter,
+    Scan,
+    State,
+    show_shape,
+    topological,
+)
 from graphnet.ops.define import formula
 from graphnet.ops.initializers import resolve
 from graphnet.ops.names import check_name
 from graphnet.ops.regularizers import Regularizer
 from graphnet.ops.tensor import Tensor
 
-__all__ = ["Call", "Layer", "layer_labels", "layers_of", "set_layer_labels", "with_training"]
+__all__ = [
+    "Call", "Layer", "layer_labels", "layers_of", "set_layer_labels", "updates_of", "with_training",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class Call:
 _CALLS: WeakKeyDictionary[Node, Call] = WeakKeyDictionary()  # by output; the outermost call wins
 _LABELS: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # node -> layer; the innermost wins
 _NUMBERS: WeakKeyDictionary[Node, int] = WeakKeyDictionary()  # by output: layers so far
+Renewal = tuple[State, Node]  # a state and its new value
+_RENEWALS: WeakKeyDictionary[Node, tuple[Renewal, ...]] = WeakKeyDictionary()  # by output
 
 
 class Layer:
@@ -94,6 +107,30 @@ class Layer:
             self.penalties.append(regularizer(made))
         return made
 
+    def state(self, role: str, shape: Sequence[Extent], init: Any = "zeros") -> Tensor:
+        """A state `mean<k>` or `<name>_mean` of the layer, kept from step to step."""
+        return Tensor(
+            State(
+                shape=tuple(shape), name=self.called(role), made=self.name is None, label=role,
+                init=resolve(init),
+            )
+        )  # fmt: skip
+
+    def renew(self, state: Tensor, value: Tensor) -> None:
+        """Said in `call`: every step that this call is a part of writes the value to the state.
+
+        A layer that is called twice in one step renews one after the other, in the order of calls.
+        """
+        if not isinstance(state.node, State):
+            raise GraphnetTypeError(f"a state is renewed, not {state!r}", where=self.label)
+        if value.shape != state.shape:
+            raise GraphnetError(
+                f"{state.name} has the shape {show_shape(state.shape)}, its new value "
+                f"{show_shape(value.shape)}",
+                where=self.label,
+            )
+        self._pending.append((state.node, value.node))
+
     def named(self, role: str, tensor: Tensor) -> Tensor:
         """The tensor under the layer's name for it, as `Z<k>` or `<name>_Z`.
 
@@ -119,6 +156,11 @@ class Layer:
         terms: list[Tensor] = self.__dict__.setdefault("_penalties", [])
         return terms
 
+    @property
+    def _pending(self) -> list[Renewal]:
+        pending: list[Renewal] = self.__dict__.setdefault("_renewals", [])
+        return pending
+
     # What a caller uses.
 
     def __call__(self, *tensors: Tensor, training: bool = False) -> Tensor:
@@ -126,7 +168,7 @@ class Layer:
         output = self.apply(*tensors, training=training)
         inputs = tuple(t.node for t in tensors)
         if output.node in inputs:  # the identity: the call needs a node to be remembered by
-            output = Tensor(replace(formula("x", x=output).node, label="identity"))
+            output = _copy(output)
         self._remember(inputs, output.node)
         return output
 
@@ -153,6 +195,10 @@ class Layer:
         output = self.call(*tensors, training)
         if not isinstance(output, Tensor):
             raise GraphnetTypeError(f"{self}.call gave {type(output).__name__}, not a tensor")
+        if self._pending:
+            output = _copy(output) if output.node in [t.node for t in tensors] else output
+            _RENEWALS[output.node] = (*_RENEWALS.get(output.node, ()), *self._pending)
+            self._pending.clear()
         _label(output.node, tuple(t.node for t in tensors), self.label)
         # A layer of layers counts those in it, so that the next one has a number of its own.
         _NUMBERS.setdefault(output.node, max(_number(output.node), before, self.number or 0))
@@ -170,6 +216,10 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}>"
+
+
+def _copy(x: Tensor) -> Tensor:
+    return Tensor(replace(formula("x", x=x).node, label="identity"))
 
 
 def _label(output: Node, inputs: tuple[Node, ...], label: str) -> None:
@@ -205,6 +255,28 @@ def layers_of(outputs: Sequence[Tensor]) -> list[Layer]:
     """The layers whose calls lead to the outputs, each once, in topological order."""
     calls = (_CALLS[node].layer for node in topological(t.node for t in outputs) if node in _CALLS)
     return list(dict.fromkeys(calls))
+
+
+def updates_of(outputs: Sequence[Tensor]) -> dict[Tensor, Tensor]:
+    """The states that layers renew on the way to the outputs, with their new values.
+
+    Where a state is renewed twice, the second formula reads what the first one gave.
+    """
+    new: dict[Node, Node] = {}
+    for node in topological(t.node for t in outputs):
+        for state, value in _RENEWALS.get(node, ()):
+            new[state] = _substituted(value, state, new[state]) if state in new else value
+    return {Tensor(state): Tensor(value) for state, value in new.items()}
+
+
+def _substituted(root: Node, old: Node, new: Node) -> Node:
+    """The node with another in the place of one that it depends on."""
+    moved: dict[Node, Node] = {old: new}
+    for node in topological([root], moved):
+        operands = tuple(moved.get(o, o) for o in node.operands)
+        if any(a is not b for a, b in zip(operands, node.operands, strict=True)):
+            moved[node] = replace(node, operands=operands, name=None)
+    return moved.get(root, root)
 
 
 def with_training(outputs: Sequence[Tensor], training: bool) -> list[Tensor]:

@@ -10,7 +10,7 @@ layer_norm (batch, 8) = (x[i,j] - m[i])*r[i]
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, show_extent
@@ -20,7 +20,7 @@ from graphnet.ops.building import is_number
 from graphnet.ops.reductions import Axis, axes_of, one_axis
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
 
-__all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
+__all__ = ["batch_norm", "batch_statistics", "group_norm", "layer_norm", "rms_norm"]
 
 _TENSORS = ("x", "m", "s", "r", "gain", "bias", "Y")
 
@@ -58,12 +58,14 @@ def rms_norm(
 
 def batch_norm(
     x: TensorLike, gain: TensorLike | None = None, bias: TensorLike | None = None,
-    eps: float = 1e-5, axis: int = 1,
+    eps: float = 1e-5, axis: int = 1, mean: TensorLike | None = None,
+    variance: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
-    """Every channel to mean 0 and variance 1 over the batch, times gain, plus bias.
+    """(x - mean)/sqrt(variance + eps)*gain + bias, a mean and a variance for every channel.
 
-    `axis` is the channels'; gain and bias are (channels,). Mean and variance are those of the
-    batch that is given. Ioffe and Szegedy 2015.
+    `axis` is the channels'; gain, bias, mean and variance are (channels,). Mean and variance are
+    those of the batch that is given, as in training, or given both, as at inference (the layer
+    `BatchNorm` keeps them). Ioffe and Szegedy 2015.
 
     >>> from graphnet.ops.define import input
     >>> batch_norm(input("x", ("batch", 3, 4, 4)))
@@ -71,8 +73,38 @@ def batch_norm(
     """
     x = as_tensor(x)
     channel = one_axis(axis, x.ndim, "batch_norm")
-    over = [a for a in range(x.ndim) if a != channel]
-    return _normalized("batch_norm", x, over, [channel], gain, bias, eps)
+    if (mean is None) != (variance is None):
+        raise GraphnetError("mean and variance are given both or neither", where="batch_norm")
+    if mean is None or variance is None:
+        over = [a for a in range(x.ndim) if a != channel]
+        return _normalized("batch_norm", x, over, [channel], gain, bias, eps)
+    names = index_names(x.ndim, _TENSORS)
+    row = [names[channel]]
+    own = (x.shape[channel],)
+    known = {"m": _shaped(mean, "mean", own, "batch_norm"),
+             "s": _shaped(variance, "variance", own, "batch_norm")}  # fmt: skip
+    return _affine("batch_norm", x, names, row, row, (), [channel], gain, bias, eps, known)
+
+
+def batch_statistics(x: TensorLike, axis: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, variance and unbiased variance of every channel of a batch, (channels,) each.
+
+    The last divides by n - 1, n being the elements of a channel (by 1 where there is only one).
+
+    >>> from graphnet.ops.define import input
+    >>> batch_statistics(input("x", ("batch", 3)))[2]
+    unbiased (3,) = Sum((x[i,j] - mean[j])**2/Max(size(i) - 1, 1), i)
+    """
+    x = as_tensor(x)
+    channel = one_axis(axis, x.ndim, "batch_statistics")
+    names = index_names(x.ndim, _TENSORS)
+    row, loops = [names[channel]], [i for a, i in enumerate(names) if a != channel]
+    at, centre, count = _at("x", names), _at("m", row), _count(loops)
+    m = apply(f"{centre} = {_mean(at, loops)}", {"x": x}, label="mean")
+    apart, target, tensors = f"({at} - {centre})**2", _at("s", row), {"x": x, "m": m}
+    variance = apply(f"{target} = {_mean(apart, loops)}", tensors, label="variance")
+    less = f"Sum({apart}/Max({count} - 1, 1), {', '.join(loops)})" if loops else apart
+    return m, variance, apply(f"{target} = {less}", tensors, label="unbiased")
 
 
 def group_norm(
@@ -116,30 +148,38 @@ def _normalized(
     rows = [i for a, i in enumerate(names) if a not in over]
     loops = [names[a] for a in over]
     at = _at("x", names)
-    size = "*".join(f"size({i})" for i in loops) or "1"
-
-    def mean(body: str) -> str:
-        return f"Sum({body}/({size}), {', '.join(loops)})" if loops else body
-
-    first: tuple[str, ...] = (f"{_at('s', rows)} = {mean(f'{at}**2')}",)
+    first: tuple[str, ...] = (f"{_at('s', rows)} = {_mean(f'{at}**2', loops)}",)
     if centered:
         centre = _at("m", rows)
-        first = (f"{centre} = {mean(at)}", f"{_at('s', rows)} = {mean(f'({at} - {centre})**2')}")
+        apart = _mean(f"({at} - {centre})**2", loops)
+        first = (f"{centre} = {_mean(at, loops)}", f"{_at('s', rows)} = {apart}")
     return _affine(label, x, names, rows, rows, first, spread, gain, bias, eps)
+
+
+def _mean(body: str, loops: Sequence[str]) -> str:
+    """The mean of a body over some loops: Sum(body/(size(i)*size(j)), i, j)."""
+    return f"Sum({body}/({_count(loops)}), {', '.join(loops)})" if loops else body
+
+
+def _count(loops: Sequence[str]) -> str:
+    return "*".join(f"size({i})" for i in loops)
 
 
 def _affine(
     label: str, x: Tensor, names: Sequence[str], rows: Sequence[str], row: Sequence[str],
     statistics: tuple[str, ...], spread: Sequence[int], gain: TensorLike | None,
-    bias: TensorLike | None, eps: float,
+    bias: TensorLike | None, eps: float, known: Mapping[str, Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
-    """(x - m)*r*gain + bias, where r = 1/sqrt(s + eps) and `row` says which m and r are read."""
+    """(x - m)*r*gain + bias, where r = 1/sqrt(s + eps) and `row` says which m and r are read.
+
+    m and s are made by the formulas `statistics`, of which one alone makes s, or are `known`.
+    """
     if not (is_number(eps) and eps >= 0):
         raise GraphnetError(f"eps is a number from 0 on, not {eps!r}", where=label)
     shape = tuple(x.shape[a] for a in spread)
     own = [names[a] for a in spread]
-    body, tensors = _at("x", names), {"x": x}
-    if len(statistics) > 1:
+    body, tensors = _at("x", names), {"x": x, **(known or {})}
+    if len(statistics) != 1:
         body = f"({body} - {_at('m', row)})"
     body += f"*{_at('r', row)}"
     if gain is not None:

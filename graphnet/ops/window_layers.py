@@ -1,4 +1,4 @@
-"""Layers of windows and norms: convolutions, poolings, layer normalization."""
+"""Layers of windows: convolutions and poolings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from graphnet.formula.extent import Extent
 from graphnet.network.graph import show_shape
 from graphnet.ops.activations import activation as function_of
 from graphnet.ops.layer import Layer
-from graphnet.ops.norms import layer_norm
-from graphnet.ops.reductions import Axis, axes_of
 from graphnet.ops.regularizers import Regularizer
 from graphnet.ops.tensor import Tensor
 from graphnet.ops.window_arguments import Padding, Sizes, each, whole
 from graphnet.ops.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
-__all__ = ["AveragePooling2D", "Conv1D", "Conv2D", "LayerNorm", "MaxPool2D"]
+__all__ = ["AveragePooling2D", "Conv1D", "Conv2D", "MaxPool2D"]
 
 
 class _Conv(Layer):
@@ -143,34 +141,3 @@ class AveragePooling2D(_Pool):
     """
 
     pool = staticmethod(avg_pool2d)
-
-
-class LayerNorm(Layer):
-    """layer_norm(x)*g + b over the axes `axis`, g starting at 1 and b at 0. Ba et al. 2016.
-
-    >>> import graphnet as gn
-    >>> layer = gn.LayerNorm()
-    >>> layer(gn.input("x", ("batch", 8))).name, [p.name for p in layer.parameters]
-    ('Z1', ['g1', 'b1'])
-    """
-
-    def __init__(
-        self, axis: Axis = -1, eps: float = 1e-5, use_bias: bool = True, trainable: bool = True,
-        name: str | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(name)
-        self.axis, self.eps, self.use_bias, self.trainable = axis, eps, use_bias, trainable
-
-    def build(self, *shapes: tuple[Extent, ...]) -> None:
-        own = tuple(shapes[0][a] for a in axes_of(self.axis, len(shapes[0]), self.label))
-        if not all(isinstance(e, int) for e in own):
-            raise GraphnetError(
-                f"{self.label} normalizes axes of known size, x has {show_shape(shapes[0])}"
-            )
-        self.g = self.parameter("g", own, "ones", trainable=self.trainable)
-        self.b = (
-            self.parameter("b", own, "zeros", trainable=self.trainable) if self.use_bias else None
-        )
-
-    def call(self, x: Tensor, training: bool) -> Tensor:
-        return self.named("Z", layer_norm(x, self.g, self.b, self.eps, self.axis))

@@ -141,9 +141,11 @@ def _write_heads(heads: Heads, writer: NetworkWriter) -> dict[str, Any]:
     """Both forward networks as one, so that parameters are shared; and which nodes are which."""
     groups = {name: [t.node for t in getattr(heads, name)] for name in GROUPS}
     nodes = [node for group in groups.values() for node in group]
+    nodes += [t.node for pair in heads.renewed for t in pair]
     network = Network.collect(nodes, layers=layer_labels(nodes))
     names = {key: [network.name_of(node) for node in group] for key, group in groups.items()}
-    return {"network": writer.network(network), **names}
+    renewed = [[network.name_of(t.node) for t in pair] for pair in heads.renewed]
+    return {"network": writer.network(network), **names, "renewed": renewed}
 
 
 def _read_heads(record: Mapping[str, Any], reader: NetworkReader) -> Heads:
@@ -153,7 +155,11 @@ def _read_heads(record: Mapping[str, Any], reader: NetworkReader) -> Heads:
     set_layer_labels(
         {node: label for name, node in network.items() if (label := network.layer(name))}
     )
-    return Heads(**groups)
+    renewed = tuple(
+        (Tensor(network.node(state)), Tensor(network.node(new)))
+        for state, new in record.get("renewed", ())
+    )
+    return Heads(**groups, renewed=renewed)
 
 
 def _write_program(program: Program, writer: NetworkWriter) -> dict[str, Any]:

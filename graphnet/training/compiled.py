@@ -20,7 +20,7 @@ from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
 from graphnet.network.graph import Input, Network, show_shape
 from graphnet.ops import losses, optimizers
-from graphnet.ops.layer import layer_labels, layers_of, with_training
+from graphnet.ops.layer import layer_labels, layers_of, updates_of, with_training
 from graphnet.ops.optimizer import Optimizer
 from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import as_array, as_weights, samples, split_inputs
@@ -34,20 +34,24 @@ IDS = ("cross_entropy",)  # losses that take an id for every row, or a probabili
 
 @dataclass(frozen=True)
 class Heads:
-    """The tensors of a model: what it takes, what it gives in training and after, and the
-    terms that regularizers add to the loss."""
+    """The tensors of a model: what it takes, what it gives in training and after, the terms that
+    regularizers add to the loss, and the states that layers renew, each with its new value."""
 
     inputs: tuple[Tensor, ...]
     training: tuple[Tensor, ...]
     inference: tuple[Tensor, ...]
     penalties: tuple[Tensor, ...] = ()
+    renewed: tuple[tuple[Tensor, Tensor], ...] = ()
 
     @classmethod
     def of(cls, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Heads:
         """The heads of what layers made: their calls are played again for both uses."""
         penalties = dict.fromkeys(p for layer in layers_of(outputs) for p in layer.penalties)
         training, inference = with_training(outputs, True), with_training(outputs, False)
-        heads = cls(tuple(inputs), tuple(training), tuple(inference), tuple(penalties))
+        heads = cls(
+            tuple(inputs), tuple(training), tuple(inference), tuple(penalties),
+            tuple(updates_of(training).items()),
+        )  # fmt: skip
         for x in heads.inputs:
             if not x.shape or isinstance(x.shape[0], int):
                 raise GraphnetError(
@@ -213,7 +217,7 @@ def compile_step(
     return training_step(
         [*heads.inputs, *targets], loss, recipe.optimizer, outputs=prediction,
         parameters=parameters, seed=recipe.seed, dtype=recipe.dtype, style=recipe.style,
-        stabilize=recipe.stabilize,
+        stabilize=recipe.stabilize, updates=dict(heads.renewed),
     )  # fmt: skip
 
 
