@@ -13,7 +13,8 @@ lint:
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 golden:
 	.venv/bin/python -m pytest tests --update-golden
-benchmark:
+benchmark: .venv/bin/python
+	.venv/bin/pip install -q -e '.[bench]' && .venv/bin/python -m tests.benchmarks --out docs --readme
 	.venv/bin/python tests/benchmarks/start.py
 docs: # runs every page in full and writes its outputs; PAGES="docs/a.md" for some
 	.venv/bin/python docs/make.py $(PAGES)

@@ -1,0 +1,193 @@
+"""Results as text, as a Markdown page and as the table of the README; no number is typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.workloads import WORKLOADS, Workload
+
+__all__ = ["floor", "goals", "machine_line", "page", "renew_readme", "table", "text"]
+
+OURS = "graphnet fast"
+# What a goal is measured against: the best of these rows.
+AGAINST = {
+    "torch eager": ("torch eager",),
+    "torch": ("torch eager", "torch.compile"),
+    "jax": ("jax", "jax flat"),
+    "naive": ("naive",),
+}
+LABELS = {"torch": "best torch", "jax": "best jax", "naive": "naive NumPy"}
+PEERS = ("torch eager", "torch.compile", "jax", "jax flat", "pytensor", "autograd")
+CACHE = 2**20  # bytes a step that stays in cache may touch
+START, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+
+Result = dict[str, Any]
+
+
+def floor(workload: Workload, peaks: dict[str, float]) -> float:
+    """Seconds of the arithmetic at this machine's sgemm peak, plus those of moving the data."""
+    width = peaks["cache"] if workload.bytes < CACHE else peaks["memory"]
+    return workload.flops / peaks["flops"] + workload.bytes / width
+
+
+def seconds(result: Result, row: str) -> float | None:
+    return result["rows"].get(row, {}).get("seconds")
+
+
+def best(result: Result, rows: tuple[str, ...]) -> float | None:
+    """The fastest of some rows; None if none was timed."""
+    return min((s for r in rows if (s := seconds(result, r))), default=None)
+
+
+def goals(name: str, result: Result) -> Iterator[tuple[str, float, float, bool]]:
+    """What against, our ratio, the goal, whether it is met; only what was timed."""
+    ours = seconds(result, OURS)
+    for against, goal in WORKLOADS[name].goals.items():
+        other = best(result, AGAINST[against])
+        if ours and other:
+            yield LABELS.get(against, against), ours / other, goal, ours / other <= goal
+
+
+def short(s: float | None) -> str:
+    """Microseconds with three figures."""
+    if s is None:
+        return "-"
+    us = s * 1e6
+    return f"{us:.3g}" if us < 100 else f"{us:,.0f}"
+
+
+def status(row: Result) -> str:
+    """Why a row has no time."""
+    if row["void"]:
+        return f"VOID, off by {row['difference']:.1e}: {row['void']}"
+    return row["skip"] or "-"
+
+
+def text(name: str, result: Result) -> str:
+    """One workload for the terminal."""
+    ours = seconds(result, OURS)
+    lines = [
+        f"\n{name}  {result['title']}",
+        f"{'':26}{'us/step':>10} {'ours/it':>8}  {'loss off':>8}",
+    ]
+    for row_name, row in result["rows"].items():
+        if row["seconds"] is None:
+            lines.append(f"  {row_name:24}  {status(row)}")
+            continue
+        ratio = f"{ours / row['seconds']:8.3f}" if ours else f"{'-':>8}"
+        lines.append(
+            f"  {row_name:24}{short(row['seconds']):>10} {ratio}  {row['difference']:8.0e}"
+            + (f"  ({row['note']})" if row["note"] else "")
+        )
+    lines.append(f"  {'floor':24}{short(result['floor']):>10}")
+    lines += [
+        f"  goal: {against:14} {ratio:6.3f} <= {goal:4.2f}  {'PASS' if met else 'FAIL'}"
+        for against, ratio, goal, met in goals(name, result)
+    ]
+    lines += [f"  gap: {gap}" for gap in gaps(result)]
+    return "\n".join(lines)
+
+
+def gaps(result: Result) -> Iterator[str]:
+    """Who is ahead of us, and by how much."""
+    ours = seconds(result, OURS)
+    for row in ("by hand", *PEERS):
+        other = seconds(result, row)
+        if ours and other and other < ours:
+            yield f"{row} is {ours / other:.2f} times as fast"
+
+
+def machine_line(machine: Result) -> str:
+    versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
+    peaks = machine["peaks"]
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, one thread each; "
+        f"{versions}; BLAS {machine['blas']}; graphnet {machine['commit']}; {machine['date']}, "
+        f"load {machine['load']}; sgemm {peaks['flops'] / 1e9:.0f} GFLOP/s, "
+        f"{peaks['cache'] / 1e9:.0f} GB/s in cache, {peaks['memory'] / 1e9:.0f} GB/s from memory."
+        + (f" {machine['note']}" if machine["note"] else "")
+    )
+
+
+def table(results: Result) -> str:
+    """One line a workload: microseconds of each, and how the goals stand."""
+    columns = [
+        ("graphnet fast", ("graphnet fast",)), ("by hand", ("by hand",)),
+        ("torch eager", ("torch eager",)), ("torch.compile", ("torch.compile",)),
+        ("best jax", ("jax", "jax flat")), ("PyTensor", ("pytensor",)),
+        ("autograd", ("autograd",)), ("naive NumPy", ("naive",)),
+    ]  # fmt: skip
+    head = ["us a step", *(label for label, _ in columns), "floor", "goals met"]
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    for name, result in sorted(results["workloads"].items()):
+        found = list(goals(name, result))
+        cells = [short(best(result, rows)) for _, rows in columns]
+        met = f"{sum(m for *_, m in found)} of {len(found)}" if found else "-"
+        lines.append("| " + " | ".join([name, *cells, short(result["floor"]), met]) + " |")
+    return "\n".join(lines)
+
+
+def page(results: Result) -> str:
+    """docs/benchmarks.md."""
+    parts = [
+        "# How fast a training step is",
+        "Written by `python -m tests.benchmarks --out docs`; no number here was typed by hand.",
+        machine_line(results["machine"]),
+        "Microseconds a step (forward, loss, backward, update), float32: medians over interleaved "
+        "rounds, one process and one thread each on one core. Every row starts from the same raw "
+        "batches, integer labels and plain inputs, and its losses over 20 steps were compared "
+        "with a float64 reference before it was timed. The floor is the arithmetic at this "
+        "machine's sgemm speed plus each array moved once; nothing written in NumPy reaches it.",
+        table(results),
+        "![Time of a step relative to graphnet](benchmarks.svg)",
+        "*graphnet fast* is the emitted step called as a user calls it, its checks included; "
+        "*prepared* had its batches checked and cast once, as `fit` does; *plain* is the style to "
+        "read. *by hand* is the best plain NumPy we could write (tests/benchmarks/steps/by_hand.py"
+        "), *naive* what a tutorial writes.",
+    ]
+    for name, result in sorted(results["workloads"].items()):
+        parts += [f"## {name}: {result['title']}", _rows(result), _goals(name, result)]
+        parts += ["Ahead of us: " + "; ".join(found) + "."] if (found := list(gaps(result))) else []
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _rows(result: Result) -> str:
+    ours = seconds(result, OURS)
+    lines = ["| | us a step | graphnet fast / it | loss off by |", "|---|---:|---:|---:|"]
+    for name, row in result["rows"].items():
+        if row["seconds"] is None:
+            lines.append(f"| {name} | {status(row).replace('|', '/')} | | |")
+            continue
+        ratio = f"{ours / row['seconds']:.3f}" if ours else "-"
+        note = f" ({row['note']})" if row["note"] else ""
+        lines.append(
+            f"| {name}{note} | {short(row['seconds'])} | {ratio} | {row['difference']:.0e} |"
+        )
+    lines.append(f"| floor | {short(result['floor'])} | | |")
+    return "\n".join(lines)
+
+
+def _goals(name: str, result: Result) -> str:
+    found = list(goals(name, result))
+    if not found:
+        return ""
+    lines = ["| goal against | ratio | at most | |", "|---|---:|---:|---|"]
+    lines += [
+        f"| {against} | {ratio:.3f} | {goal:.2f} | {'met' if met else '**missed**'} |"
+        for against, ratio, goal, met in found
+    ]
+    return "\n".join(lines)
+
+
+def renew_readme(readme: Path, out: Path) -> None:
+    """The table between the README's markers, from the last results."""
+    results = json.loads((out / "benchmarks.json").read_text(encoding="utf-8"))
+    before, start, rest = readme.read_text(encoding="utf-8").partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise SystemExit(f"{readme} has no {START} ... {END}")
+    inside = f"\n{table(results)}\n\n{machine_line(results['machine'])}\n"
+    readme.write_text(before + start + inside + end + after, encoding="utf-8")

@@ -1,0 +1,177 @@
+"""The parent's side: one child a row, losses compared first, then interleaved rounds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import statistics
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.workloads import STEPS
+
+__all__ = ["ROOT", "TOLERANCE", "Row", "environment", "exclusive", "measure", "on_one_core"]
+
+ROOT = Path(__file__).parents[2]
+TOLERANCE = 1e-4  # largest relative difference of a loss from the reference; float32 gives 1e-6
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "JAX_PLATFORMS": "cpu",
+}
+
+
+@dataclass
+class Row:
+    """What was found for one implementation of one workload; `skip` and `void` say why not."""
+
+    name: str
+    times: list[float] = field(default_factory=list)
+    difference: float | None = None
+    skip: str = ""
+    void: str = ""
+    note: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """The median over rounds, each the median of its burst; None if nothing stands."""
+        return statistics.median(self.times) if self.times and not self.void else None
+
+
+def environment() -> dict[str, str]:
+    """This environment, with one thread for everyone."""
+    return os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+
+
+def on_one_core() -> Callable[[], None] | None:
+    """What pins a new process to the last core we may use, where the system can."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    core = max(os.sched_getaffinity(0))
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+class Child:
+    """A process on one core that answers commands."""
+
+    def __init__(self, row: str, workload: str, verbose: bool) -> None:
+        self.row = Row(row)
+        self._answers: queue.Queue[str] = queue.Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.child", row, workload],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=None if verbose else subprocess.DEVNULL,
+            text=True, cwd=ROOT, env=environment(),
+            preexec_fn=on_one_core(),
+        )  # fmt: skip
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._answers.put(line)
+        self._answers.put("")
+
+    def answer(self, seconds: float) -> dict[str, Any]:
+        """Its next answer; {"skip": why} if none came."""
+        try:
+            line = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            self.process.kill()
+            return {"skip": f"no answer in {seconds:.0f} s"}
+        return json.loads(line) if line else {"skip": "it ended"}
+
+    def ask(self, seconds: float = 120, **command: Any) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        return self.answer(seconds)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def exclusive(lock: str | None) -> Iterator[None]:
+    """Holds a lock file, so that benchmarks of several people do not overlap."""
+    if lock is None:
+        yield
+        return
+    import fcntl  # not on Windows
+
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def measure(
+    workload: str, rows: Sequence[str], *, rounds: int, seconds: float, patience: float,
+    lock: str | None = None, verbose: bool = False,
+) -> list[Row]:  # fmt: skip
+    """The rows of one workload. A row whose losses are not the reference's is void, untimed."""
+    children: list[Child] = []
+    found: list[Row] = []
+    try:
+        reference = _start("reference", workload, patience, verbose, found, children)
+        if reference is None:
+            raise RuntimeError(f"{workload} has no reference: {found[-1].skip}")
+        expected = reference.ask(patience, losses=STEPS)["losses"]
+        reference.end()
+        children.clear(), found.clear()
+        for name in rows:
+            child = _start(name, workload, patience, verbose, found, children)
+            if child is not None:
+                _compare(child, expected, patience)
+        for _ in range(rounds):
+            for child in children:
+                if child.row.void or child.row.skip:
+                    continue
+                with exclusive(lock):
+                    answer = child.ask(patience, burst=seconds)
+                child.row.skip = answer.get("skip", "")
+                child.row.times += [statistics.median(answer["times"])] if "times" in answer else []
+        return found
+    finally:
+        for child in children:
+            child.end()
+
+
+def _start(
+    name: str, workload: str, patience: float, verbose: bool, found: list[Row],
+    children: list[Child],
+) -> Child | None:  # fmt: skip
+    child = Child(name, workload, verbose)
+    found.append(child.row)
+    answer = child.answer(patience)
+    child.row.skip, child.row.note = answer.get("skip", ""), answer.get("note", "")
+    if child.row.skip:
+        child.end()
+        return None
+    children.append(child)
+    return child
+
+
+def _compare(child: Child, expected: list[float], patience: float) -> None:
+    answer = child.ask(patience, losses=STEPS)
+    if "skip" in answer:
+        child.row.skip = answer["skip"]
+        return
+    off = [abs(a - b) / max(abs(b), 1e-3) for a, b in zip(answer["losses"], expected, strict=True)]
+    # nan compares false with everything: it must not pass
+    worst = max(range(len(off)), key=lambda k: off[k] if off[k] == off[k] else float("inf"))
+    child.row.difference = off[worst]
+    if not off[worst] <= TOLERANCE:
+        child.row.void = (
+            f"loss {worst + 1} is {answer['losses'][worst]:.6g}, not {expected[worst]:.6g}"
+        )

@@ -1,0 +1,127 @@
+"""The workloads in PyTensor: shared parameters, one compiled function, its default (Numba) mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.steps import Step, Unsupported
+from tests.benchmarks.workloads import Case, Workload
+
+__all__ = ["make"]
+
+
+def cross_entropy(z: Any, t: Any, rows: int) -> Any:
+    import pytensor.tensor as pt
+
+    picked = pt.special.log_softmax(z, axis=-1)[np.arange(rows), t]
+    return -picked.sum() * np.float32(1 / rows)
+
+
+def xor(p: Any, x: Any, t: Any, rows: int) -> Any:
+    import pytensor.tensor as pt
+
+    h = pt.tanh(x @ p["W1"] + p["b1"])
+    error = pt.sigmoid(h @ p["W2"] + p["b2"]) - t
+    return (error * error).sum() * np.float32(1 / rows)
+
+
+def digits(p: Any, x: Any, t: Any, rows: int) -> Any:
+    import pytensor.tensor as pt
+
+    h = pt.maximum(x @ p["W1"] + p["b1"], np.float32(0))
+    return cross_entropy(h @ p["W2"] + p["b2"], t, rows)
+
+
+def mlp(relu: bool) -> Callable[..., Any]:
+    def loss(p: Any, x: Any, t: Any, rows: int) -> Any:
+        import pytensor.tensor as pt
+
+        def gelu(z: Any) -> Any:
+            c, a = np.float32((2 / np.pi) ** 0.5), np.float32(0.044715)
+            return np.float32(0.5) * z * (np.float32(1) + pt.tanh(c * (z + a * z * z * z)))
+
+        z1 = x @ p["W1"] + p["b1"]
+        h1 = pt.maximum(z1, np.float32(0)) if relu else gelu(z1)
+        z2 = h1 @ p["W2"] + p["b2"]
+        h2 = pt.maximum(z2, np.float32(0)) if relu else pt.tanh(z2)
+        return cross_entropy(h2 @ p["W3"] + p["b3"], t, rows)
+
+    return loss
+
+
+TABLE: dict[str, tuple[Callable[..., Any], str]] = {
+    "W1": (xor, "sgd"),
+    "W2": (digits, "sgd"),
+    "W3": (mlp(relu=True), "adam"),
+    "W4": (mlp(relu=False), "adam"),
+}
+
+
+def make(workload: Workload, case: Case, variant: str) -> Step:
+    import pytensor
+    import pytensor.tensor as pt
+
+    if workload.name not in TABLE:
+        raise Unsupported(workload.name)
+    pytensor.config.floatX = "float32"
+    build, optimizer = TABLE[workload.name]
+    p = {k: pytensor.shared(a.copy(), name=k) for k, a in case.parameters.items()}
+    x0, t0 = case.batches[0]
+    x = pt.tensor("x", dtype="float32", shape=x0.shape)
+    t = pt.tensor("t", dtype=str(t0.dtype), shape=t0.shape)
+    loss = build(p, x, t, t0.size)
+    several = list(p.values())
+    gradients = pytensor.grad(loss, several)
+    updates, states = _updates(optimizer, workload.options, several, gradients)
+    run = pytensor.function([x, t], loss, updates=updates)
+    run.trust_input = True
+
+    def reset() -> None:
+        for k, a in case.parameters.items():
+            p[k].set_value(a)
+        for s in states:
+            s.set_value(np.zeros_like(s.get_value()))
+
+    reset()
+    return Step(run, reset)
+
+
+def _updates(
+    optimizer: str, o: dict[str, float], several: list[Any], gradients: list[Any]
+) -> tuple[list[tuple[Any, Any]], list[Any]]:
+    import pytensor
+    import pytensor.tensor as pt
+
+    f = np.float32
+    lr, mu, decay = f(o["lr"]), o.get("momentum", 0.0), o.get("decay", 0.0)
+    b1, b2 = o.get("beta1", 0.9), o.get("beta2", 0.999)
+    updates: list[tuple[Any, Any]] = []
+    states: list[Any] = []
+
+    def state(like: Any) -> Any:
+        states.append(pytensor.shared(np.zeros_like(like.get_value())))
+        return states[-1]
+
+    if optimizer == "adam":
+        count = pytensor.shared(f(0))
+        states.append(count)
+        t = count + f(1)
+        c1, c2 = -pt.expm1(t * f(np.log(b1))), -pt.expm1(t * f(np.log(b2)))
+        updates.append((count, t))
+    for w, g in zip(several, gradients, strict=True):
+        if optimizer == "adam":
+            m, v = state(w), state(w)
+            m1, v1 = f(b1) * m + f(1 - b1) * g, f(b2) * v + f(1 - b2) * g * g
+            kept = f(1 - o["lr"] * decay) * w if decay else w
+            updates += [(m, m1), (v, v1)]
+            updates.append((w, kept - lr * (m1 / c1) / (pt.sqrt(v1 / c2) + f(1e-8))))
+        elif mu:
+            v = state(w)
+            v1 = f(mu) * v + g
+            updates += [(v, v1), (w, w - lr * v1)]
+        else:
+            updates.append((w, w - lr * g))
+    return updates, states
