@@ -11,6 +11,7 @@ _MODULES: dict[str, str] = {
     # The catalogue comes first, for a later module's function of the same name wins.
     "graphnet.ops.pointwise": " ".join([*(n for n in FORMULAS if n not in FORMS), "clip", "equal"]),
     "graphnet.errors": "GraphnetError GraphnetTypeError GraphnetFileError",
+    "graphnet.ops.scan": "scan",
     "graphnet.ops.define": "constant formula input op parameter state",
     "graphnet.ops.tensor": "Tensor",
     "graphnet.ops.products": "einsum matmul",
@@ -34,6 +35,7 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.norm_layers": "BatchNorm GroupNorm LayerNorm RMSNorm",
     "graphnet.ops.attention_layers": "MultiHeadAttention",
     "graphnet.ops.positions": "PositionalEncoding sinusoidal",
+    "graphnet.ops.recurrent": "GRU LSTM RNN",
     "graphnet.ops.regularizers": "L1 L2",
     "graphnet.compiler.build": "function training_step",
     "graphnet.compiler.check_gradients": "check_gradients",

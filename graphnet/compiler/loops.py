@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from graphnet.compiler.lower import lower
@@ -30,8 +31,8 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
     bound = {s: f"{text}[{step}]" for s, text in zip(loop.sequences, given[n : n + m], strict=True)}
     bound |= dict(zip(loop.constants, given[n + m :], strict=True))
     inner = Writer(
-        body, lower(body), outer.dtype, variable, outer.size_names, outer.namer, bound,
-        outer.width - 4, outer.used_sizes,
+        body, lower(body, counter=loop.step), outer.dtype, variable, outer.size_names, outer.namer,
+        bound, outer.width - 4, outer.used_sizes,
     )  # fmt: skip
     inner.printer.helpers = printer.helpers
     results = outer.results[value]
@@ -55,7 +56,7 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
     emitted = [k for k, _ in enumerate(loop.emits) if ("emit", k) in wanted]
     roots = [*loop.carried, *(loop.emits[k] for k in emitted)]
     for s in inner.statements(list(dict.fromkeys(roots))):
-        inside += [f"# {s.comment}", *s.code.split("\n")]
+        inside += [*_told(s.comment, outer.width), *s.code.split("\n")]
     inside += [f"{wanted['emit', k]}[{step}] = {inner.reference(loop.emits[k])}" for k in emitted]
     if loop.states:
         left = ", ".join(variable[s] for s in loop.states)
@@ -69,3 +70,12 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
     nodes = tuple(name for r in results for name in outer.owners.get(r, ()))
     comment = "; ".join(outer.network.show(name) for name in nodes)
     return Statement(stage, "", "\n".join(lines), comment, nodes)
+
+
+def _told(comment: str, width: int) -> list[str]:
+    """The formula of a statement above it; nothing above one that is a part of another."""
+    lines = textwrap.wrap(
+        comment, width + 16, subsequent_indent="    ", break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+    return [f"# {line}" for line in lines]

@@ -31,8 +31,11 @@ class Lowered:
     held: dict[str, Held]
 
 
-def lower(network: Network, values: Values | None = None) -> Lowered:
-    """The values of every node of a network, in its order. No recursion over nodes."""
+def lower(network: Network, values: Values | None = None, counter: str | None = None) -> Lowered:
+    """The values of every node of a network, in its order. No recursion over nodes.
+
+    `counter` is an input that is a Python int when it runs: the step of a loop whose body it is.
+    """
     values = values or Values()
     held: dict[str, Held] = {}
     loops: dict[object, Value] = {}
@@ -50,7 +53,7 @@ def lower(network: Network, values: Values | None = None) -> Lowered:
                 made_ = values.make(node.op, arg, node.shape, "int", node.axis)
                 held[name] = Held(made_, tuple(range(len(node.shape))))
             case _:
-                leaf = values.make("leaf", (), node.shape, node.dtype, name)
+                leaf = values.make("leaf", (), node.shape, node.dtype, name, host=name == counter)
                 held[name] = Held(leaf, tuple(range(len(node.shape))))
     return Lowered(values, held)
 

@@ -41,6 +41,7 @@ class Call:
 
     layer: Layer
     inputs: tuple[Node, ...]
+    place: int = 0  # which of the layer's outputs, where it has several
 
 
 _CALLS: WeakKeyDictionary[Node, Call] = WeakKeyDictionary()  # by output; the outermost call wins
@@ -164,16 +165,27 @@ class Layer:
     # What a caller uses.
 
     def __call__(self, *tensors: Tensor, training: bool = False) -> Tensor:
-        """The layer's output; in training its random parts are drawn."""
-        output = self.apply(*tensors, training=training)
+        """The layer's output; in training its random parts are drawn.
+
+        A layer whose `call` gives a tuple of tensors gives a tuple.
+        """
+        outputs = list(self._run(*tensors, training=training))
         inputs = tuple(t.node for t in tensors)
-        if output.node in inputs:  # the identity: the call needs a node to be remembered by
-            output = _copy(output)
-        self._remember(inputs, output.node)
-        return output
+        for place, output in enumerate(outputs):
+            if output.node in inputs:  # the identity: the call needs a node to be remembered by
+                outputs[place] = output = _copy(output)
+            self._remember(inputs, output.node, place)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)  # type: ignore[return-value]
 
     def apply(self, *tensors: Tensor, training: bool = False) -> Tensor:
-        """The same without remembering the call; the parameters are made if they are not yet."""
+        """The one output, without remembering the call; parameters are made if they are not yet."""
+        outputs = self._run(*tensors, training=training)
+        if len(outputs) > 1:
+            raise GraphnetError(f"{self} gives {len(outputs)} tensors, expected one")
+        return outputs[0]
+
+    def _run(self, *tensors: Tensor, training: bool = False) -> tuple[Tensor, ...]:
+        """All that comes out, without remembering the call."""
         for t in tensors:
             if not isinstance(t, Tensor):
                 raise GraphnetTypeError(
@@ -192,21 +204,25 @@ class Layer:
                 f"{type(self).__name__}.call is given what the layer is called on ({len(tensors)}) "
                 f"and, last, `training`: {error}"
             ) from None
-        output = self.call(*tensors, training)
-        if not isinstance(output, Tensor):
-            raise GraphnetTypeError(f"{self}.call gave {type(output).__name__}, not a tensor")
-        if self._pending:
-            output = _copy(output) if output.node in [t.node for t in tensors] else output
-            _RENEWALS[output.node] = (*_RENEWALS.get(output.node, ()), *self._pending)
-            self._pending.clear()
-        _label(output.node, tuple(t.node for t in tensors), self.label)
-        # A layer of layers counts those in it, so that the next one has a number of its own.
-        _NUMBERS.setdefault(output.node, max(_number(output.node), before, self.number or 0))
-        return output
+        output: Any = self.call(*tensors, training)
+        several = isinstance(output, tuple) and len(output) > 0
+        outputs: tuple[Any, ...] = output if several else (output,)
+        for place, given in enumerate(outputs):
+            if not isinstance(given, Tensor):
+                raise GraphnetTypeError(f"{self}.call gave {type(given).__name__}, not a tensor")
+            if self._pending:
+                given = _copy(given) if given.node in [t.node for t in tensors] else given
+                outputs = (*outputs[:place], given, *outputs[place + 1 :])
+                _RENEWALS[given.node] = (*_RENEWALS.get(given.node, ()), *self._pending)
+                self._pending.clear()
+            _label(given.node, tuple(t.node for t in tensors), self.label)
+            # A layer of layers counts those in it, so that the next one has a number of its own.
+            _NUMBERS.setdefault(given.node, max(_number(given.node), before, self.number or 0))
+        return outputs
 
-    def _remember(self, inputs: tuple[Node, ...], output: Node) -> None:
+    def _remember(self, inputs: tuple[Node, ...], output: Node, place: int) -> None:
         _NUMBERS.setdefault(output, self.number or 0)
-        _CALLS[output] = Call(self, inputs)
+        _CALLS[output] = Call(self, inputs, place)
 
     @property
     def label(self) -> str:
@@ -285,11 +301,14 @@ def with_training(outputs: Sequence[Tensor], training: bool) -> list[Tensor]:
     Inputs, parameters and states are the same nodes; layers keep their parameters.
     """
     new: dict[Node, Node] = {}
+    played: dict[int, tuple[Tensor, ...]] = {}  # by the call: its outputs name one tuple of inputs
     for node in _outer_order([t.node for t in outputs]):
         call = _CALLS.get(node)
         if call is not None:
-            given = [Tensor(new[o]) for o in call.inputs]
-            new[node] = call.layer.apply(*given, training=training).node
+            if id(call.inputs) not in played:
+                given = [Tensor(new[o]) for o in call.inputs]
+                played[id(call.inputs)] = call.layer._run(*given, training=training)
+            new[node] = played[id(call.inputs)][call.place].node
             continue
         operands = tuple(new[o] for o in node.operands)
         moved = any(a is not b for a, b in zip(operands, node.operands, strict=True))

@@ -1,0 +1,167 @@
+"""RNN, LSTM and GRU: equal to torch's in value and gradients, and as layers of a model."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphnet as gn
+from graphnet.errors import GraphnetError
+
+ORACLE = runpy.run_path(str(Path(__file__).parents[1] / "oracles" / "make_recurrent.py"))
+CASES, arrays, brief = (ORACLE[k] for k in ("CASES", "arrays", "brief"))
+with np.load(ORACLE["TABLE"]) as table:
+    RECORDED = dict(
+        zip(table["names"].tolist(), np.split(table["values"], table["ends"][:-1]), strict=True)
+    )
+KINDS = ("RNN", "LSTM", "GRU")
+
+
+def results(name: str, style: str = "plain") -> np.ndarray:
+    """What the table records of a case, by a compiled program; the number of rows is a name."""
+    kind, _, _, _, units, _, back = CASES[name]
+    given = arrays(name)
+    layer = getattr(gn, kind)(
+        units, return_sequences=True, return_state=True, go_backwards=back, name="l"
+    )
+    weights = {f"l_{k}": v for k, v in given.items() if k in ("W", "U", "b", "c")}
+    inputs = {
+        k: gn.input(k, ("batch", *v.shape[1:])) for k, v in given.items() if f"l_{k}" not in weights
+    }
+    x, states = inputs["x"], [inputs[k] for k in ("h", "c0") if k in inputs]
+    outs = list(layer(x, *states))
+    total = sum(gn.sum(r * inputs[k]) for k, r in zip(("Routs", "Rh", "Rc"), outs, strict=False))
+    parameters = sorted(layer.parameters, key=lambda p: "WUbc".index(p.name[2:]))
+    first = gn.grad(total, [x, *states, *parameters])
+    more = gn.grad(gn.sum(first[0] * inputs["V"]), [x, layer.U])
+    program = gn.function(
+        list(inputs.values()), [*outs, *first, *more], parameters=weights, dtype="float64",
+        style=style,
+    )  # fmt: skip
+    return brief(program(*(given[k] for k in inputs)))
+
+
+def test_the_table_is_of_these_cases():
+    assert list(RECORDED) == list(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value_and_gradients_are_those_that_torch_recorded(name):
+    np.testing.assert_allclose(results(name), RECORDED[name], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.oracle
+def test_the_recorded_table_is_what_torch_gives():
+    pytest.importorskip("torch")
+    for name in CASES:
+        live = ORACLE["torch_results"](name)
+        np.testing.assert_allclose(live, RECORDED[name], rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("back", [False, True])
+def test_a_row_that_is_over_stands_still(kind, back):
+    """With lengths every row is as it is alone, cut to its length."""
+    layer = getattr(gn, kind)(3, return_sequences=True, return_state=True, go_backwards=back)
+    x, n = gn.input("x", ("batch", "time", 2)), gn.input("n", ("batch",), dtype="int")
+    ragged = layer(x, n)
+    f = gn.function([x, n], [*ragged, gn.grad(gn.sum(ragged[0] ** 2), x)], dtype="float64")
+    whole = layer(x)
+    g = gn.function(
+        x, [*whole, gn.grad(gn.sum(whole[0] ** 2), x)], parameters=f.parameters, dtype="float64"
+    )
+    lengths = np.array([4, 0, 1, 3])
+    values = np.random.default_rng(0).normal(size=(4, 4, 2))
+    outs, *last, slope = f(values, lengths)
+    for row, length in enumerate(lengths):
+        cut = slice(4 - length, 4) if back else slice(0, length)
+        outs_alone, *last_alone, slope_alone = g(values[row : row + 1, :length])
+        np.testing.assert_allclose(outs[row, cut], outs_alone[0], atol=1e-15)
+        assert not np.delete(outs[row], np.r_[cut], axis=0).any()
+        for a, b in zip(last, last_alone, strict=True):
+            np.testing.assert_allclose(a[row], b[0], atol=1e-15)
+        np.testing.assert_allclose(slope[row, :length], slope_alone[0], atol=1e-15)
+        assert not slope[row, length:].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("back", [False, True])
+def test_go_backwards_gives_the_outputs_in_the_order_of_the_steps(kind, back):
+    layer = getattr(gn, kind)(3, return_sequences=True, return_state=True, go_backwards=back)
+    outs, h = layer(x := gn.input("x", ("batch", 5, 2)))[:2]
+    seq, last = gn.function(x, [outs, h])(np.random.default_rng(0).normal(size=(4, 5, 2)))
+    np.testing.assert_array_equal(seq[:, -1], last)
+
+
+@pytest.mark.parametrize(
+    ("layer", "parameters"),
+    [
+        (gn.RNN(4), {"W1": (3, 4), "U1": (4, 4), "b1": (4,)}),
+        (gn.LSTM(4, use_bias=False, name="l"), {"l_W": (3, 16), "l_U": (4, 16)}),
+        (gn.GRU(2, trainable=False), {"W1": (3, 6), "U1": (2, 6), "b1": (6,), "c1": (2,)}),
+    ],
+)
+def test_parameters(layer, parameters):
+    assert layer(gn.input("x", ("batch", "time", 3))).shape == ("batch", layer.units)
+    assert {p.name: p.shape for p in layer.parameters} == parameters
+
+
+def test_the_forget_gate_starts_open():
+    for unit, expected in ((True, [0, 0, 1, 1, 0, 0, 0, 0]), (False, [0] * 8)):
+        layer = gn.LSTM(2, unit_forget_bias=unit)
+        f = gn.function(x := gn.input("x", ("batch", 3, 1)), layer(x))
+        np.testing.assert_array_equal(f.parameters["b1"], expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: gn.RNN(0), "units is a whole number from 1 on"),
+        (lambda: gn.RNN(2)(gn.input("x", ("batch", 3))), "takes .batch, time, features."),
+        (lambda: gn.RNN(2)(gn.input("x", ("batch", 3, "n"))), "known features"),
+        (lambda: gn.LSTM(2)(gn.input("x", ("batch", 3, 1)), gn.input("h", ("batch", 2))),
+         r"starts from h and c \(batch, 2\), not from \(batch, 2\)"),
+        (lambda: gn.GRU(2)(gn.input("x", ("batch", 3, 1)), gn.input("h", ("batch", 3))),
+         r"starts from h \(batch, 2\), not from \(batch, 3\)"),
+        (lambda: gn.GRU(2)(gn.input("x", ("batch", 3, 1)), gn.input("n", (3,), dtype="int")),
+         r"lengths of the rows \(batch,\), not \(3,\)"),
+    ],
+)  # fmt: skip
+def test_refused(make, words):
+    with pytest.raises(GraphnetError, match=words):
+        make()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_it_trains_and_is_read_back(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(96, 6, 2))
+    t = (x[:, :, 0].sum(axis=1) > 0).astype(int)
+    first = getattr(gn, kind)(6, return_sequences=True)
+    model = gn.Sequential([gn.Input((6, 2)), first, getattr(gn, kind)(6), gn.Dense(2)])
+    model.compile(gn.Adam(lr=0.03), loss="cross_entropy", metrics=["accuracy"])
+    model.fit(x, t, epochs=15, batch_size=16, verbose=0)
+    assert model.evaluate(x, t)["accuracy"] > 0.9
+    assert set(model.values(x[:2])) >= {"H1", "H2", "Z3"}
+    model.save(tmp_path / "model.npz")
+    again = gn.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+
+
+def test_truncated_backpropagation_is_a_state_handed_on():
+    """Pieces of a sequence, each from the state the last one left: the forward of the whole."""
+    layer = gn.GRU(3, return_sequences=True, return_state=True)
+    x, h = gn.input("x", ("batch", "time", 2)), gn.input("h", ("batch", 3))
+    outs, last = layer(x, h)
+    f = gn.function([x, h], [outs, last])
+    values = np.random.default_rng(0).normal(size=(4, 9, 2))
+    whole, end = f(values, np.zeros((4, 3)))
+    state, parts = np.zeros((4, 3)), []
+    for start in (0, 4, 8):
+        part, state = f(values[:, start : start + 4], state)
+        parts.append(part)
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-6)
+    np.testing.assert_allclose(state, end, rtol=1e-6)
