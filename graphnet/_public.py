@@ -27,6 +27,7 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.windows": "avg_pool2d conv1d conv2d conv2d_transpose max_pool2d",
     "graphnet.ops.norms": "batch_norm group_norm layer_norm rms_norm",
     "graphnet.ops.attention": "attention",
+    "graphnet.ops.equivalence": "equivalent",
     "graphnet.ops.gradients": "grad hessian jacobian jvp",
     "graphnet.ops.initializers": "initializers",
     "graphnet.ops.layer": "Layer",
@@ -50,6 +51,8 @@ _MODULES: dict[str, str] = {
     "graphnet.training.sequential": "Sequential",
     "graphnet.view.draw": "draw",
     "graphnet.view.plot": "plot",
+    "graphnet.view.unfold": "unfold",
+    "graphnet.view.work": "work",
 }
 
 PUBLIC: dict[str, str] = {

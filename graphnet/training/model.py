@@ -269,6 +269,23 @@ class Model:
         program = self.compiled.judge(target)
         return program, Data.prepare(program, arrays, weight is not None)
 
+    def work(self, X: Any, y: Any, *, most: int = 6, style: str = "text") -> Any:
+        """One training step on (X, y) as symbol = numbers = value, by stage; see `gn.work`.
+
+        Nothing is trained: the numbers are computed by literal loops from parameters and states
+        as they are. Of each tensor the first `most` elements are shown.
+        """
+        from graphnet.view.work import work
+
+        self._meet(X)
+        arrays, target = self.compiled.given(X, y, None)
+        if target != self.compiled.target:
+            self._compile(target, keep_states=True)
+        values = dict(zip(self.step.inputs, arrays, strict=False))
+        return work(
+            self.step, {**values, **self.parameters, **self.states}, most=most, style=style
+        )  # fmt: skip
+
     # -- keeping ---------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -22,7 +22,7 @@ from graphnet.view.folding import fold as fold_diagram
 from graphnet.view.layers import layer_diagram
 from graphnet.view.tensors import LEVELS, PICTURES, tensor_diagram
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "draw", "network_of"]
 
 _FORMATS = ("svg", "png", "gv", "dot")
 
@@ -50,7 +50,7 @@ def draw(
     """
     _one_of("stage", stage, PICTURES)
     _one_of("level", level, LEVELS)
-    network = _network(what, stage)
+    network = network_of(what, stage)
     make = layer_diagram if level == "layers" else tensor_diagram
     diagram = make(network, stage)
     return Drawing(fold_diagram(diagram) if fold else diagram, diagram, engine)
@@ -142,7 +142,7 @@ class Drawing(graphviz.Source):
         return {"image/svg+xml": self.svg}
 
 
-def _network(what: Any, stage: str) -> Network:
+def network_of(what: Any, stage: str) -> Network:
     """The Network of anything that has one: itself, tensors, or a model's compiled step."""
     if isinstance(what, Network):
         return what

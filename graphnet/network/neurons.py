@@ -1,0 +1,262 @@
+"""Network -> neurons: every element of every tensor by its own formula, without an index left.
+
+`Z[n,o] = Sum(x[n,i]*W[i,o], i)` over 2 inputs and 3 outputs is three formulas such as
+`Z[0,2] = x[0,0]*W[0,2] + x[0,1]*W[1,2]`. A body is a sympy expression over numbered holes, as in a
+Formula; a hole stands for an element here, numbered in order of appearance in the whole network.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+import sympy
+from sympy import Expr, Integer, Symbol
+
+from graphnet.errors import GraphnetError
+from graphnet.formula import functions as fn
+from graphnet.formula.extent import Extent, evaluate, names
+from graphnet.formula.formula import dim_symbol, hole, index_symbol, size_symbol, symbol_kind
+from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
+from graphnet.network.graph import Computed, Network, Node, Scan
+
+__all__ = ["Element", "Unfolding", "places", "unfold"]
+
+MOST = 50_000  # terms that are written out
+DEEPEST = 4_000  # operations of one formula with everything put in
+
+Place = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Element:
+    """One number of a tensor."""
+
+    tensor: str
+    place: Place = ()
+
+    def __str__(self) -> str:
+        return f"{self.tensor}[{','.join(map(str, self.place))}]" if self.place else self.tensor
+
+
+@dataclass
+class Unfolding:
+    """The formulas of the elements of a network; what is given has none.
+
+    `elements[k]` is what hole k stands for.
+    """
+
+    network: Network
+    sizes: Mapping[str, int]
+    bodies: dict[Element, Expr] = field(default_factory=dict)
+    elements: list[Element] = field(default_factory=list)
+    _number: dict[Element, int] = field(default_factory=dict)
+
+    def hole(self, element: Element) -> Symbol:
+        """The symbol that stands for an element."""
+        if element not in self._number:
+            self._number[element] = len(self.elements)
+            self.elements.append(element)
+        return hole(self._number[element])
+
+    def element(self, symbol: Symbol) -> Element:
+        return self.elements[symbol_kind(symbol)[1]]
+
+    def reads(self, element: Element) -> list[Element]:
+        """The elements that an element's formula reads, in order of appearance."""
+        found = sorted(symbol_kind(s)[1] for s in self.bodies[element].free_symbols)
+        return [self.elements[k] for k in found]
+
+    def shape(self, tensor: str) -> Place:
+        return tuple(evaluate(e, self.sizes) for e in self.network.node(tensor).shape)
+
+    def inlined(
+        self,
+        element: Element,
+        keep: frozenset[str] = frozenset(),
+        shorter: Mapping[Element, Expr] | None = None,
+    ) -> Expr:
+        """The formula of an element with those of all it reads put in, but for kept tensors.
+
+        `shorter` holds bodies to take instead of an element's own.
+        Raises GraphnetError where it grows past what can be read.
+        """
+        bodies = self.bodies | dict(shorter or {})
+        full: dict[Element, Expr] = {}
+        stack = [element]
+        while stack:
+            here = stack[-1]
+            if here in full:
+                stack.pop()
+                continue
+            parts = [
+                e for e in self.reads(here) if e in self.bodies and e.tensor not in keep
+            ]  # fmt: skip
+            missing = [e for e in parts if e not in full]
+            if missing:
+                stack += missing
+                continue
+            body = bodies[here].xreplace({self.hole(e): full[e] for e in parts})
+            if body.count_ops() > DEEPEST:
+                raise GraphnetError(
+                    f"with everything put in, the formula of {here} has more than {DEEPEST:,} "
+                    "operations; take smaller sizes, or keep some tensors"
+                )
+            full[here] = body
+            stack.pop()
+        return full[element]
+
+
+def unfold(
+    network: Network,
+    sizes: Mapping[str, int] | None = None,
+    whole: Callable[[Element], int] | None = None,
+    first: int | None = None,
+) -> Unfolding:
+    """Every element of every computed tensor by its formula.
+
+    `sizes` gives named sizes their numbers; those it lacks are 1. `whole` gives the elements of
+    int tensors that stand in subscripts. With `first` only so many elements of each tensor are
+    unfolded, and loops and tensors with too many terms are passed over.
+    Raises GraphnetError otherwise for a loop (a scan) and for more terms than can be written out,
+    and where a subscript needs an element that is not given.
+    """
+    found = _sizes(network, sizes or {})
+    result = Unfolding(network, found)
+    total = 0
+    for name, node in network.items():
+        if isinstance(node, Scan) and first is None:
+            raise GraphnetError("a loop is not unfolded into neurons", where=name)
+        if not isinstance(node, Computed):
+            continue
+        shape = result.shape(name)
+        wanted = list(itertools.islice(places(shape), first))
+        loops = [evaluate(e, found) for e in node.extents]
+        target = node.formula.plain_target
+        runs = prod(loops)
+        if target is not None and not node.formula.accumulate:
+            runs = len(wanted) * prod(loops[p] for p in node.formula.over)
+        total = runs if first is not None else total + runs
+        if total <= MOST:
+            _unfold_node(result, name, node, wanted, whole)
+        elif first is None:
+            raise GraphnetError(
+                f"unfolded, this network has more than {MOST:,} terms", where=name
+            )  # fmt: skip
+    return result
+
+
+def _sizes(network: Network, given: Mapping[str, int]) -> dict[str, int]:
+    known = {n for _, node in network.items() for e in node.shape for n in names(e)}
+    for name, size in given.items():
+        if name not in known:
+            told = ", ".join(sorted(known)) or "none"
+            raise GraphnetError(f"this network has no size {name!r}; its named sizes: {told}")
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise GraphnetError(f"the size {name!r} is a whole number of at least 0, not {size!r}")
+    return dict.fromkeys(sorted(known), 1) | dict(given)
+
+
+def places(shape: Place) -> Iterator[Place]:
+    """The places of a tensor, the last axis fastest."""
+    return itertools.product(*map(range, shape))
+
+
+@dataclass
+class _Point:
+    """One point of the loops of a formula."""
+
+    unfolding: Unfolding
+    operands: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    index: Place
+    whole: Callable[[Element], int] | None
+
+    def size(self, extent: Extent) -> int:
+        return evaluate(extent, self.unfolding.sizes)
+
+    def subscript(self, s: Affine) -> int:
+        return self.size(s.const) + sum(self.size(c) * self.atom(a) for a, c in s.terms)
+
+    def atom(self, atom: Index | FloorDiv | Mod | Gather) -> int:
+        match atom:
+            case Index(position):
+                return self.index[position]
+            case FloorDiv(inner, divisor):
+                return self.subscript(inner) // self.size(divisor)
+            case Mod(inner, divisor):
+                return self.subscript(inner) % self.size(divisor)
+            case Gather(slot, subs):
+                element = self.read(slot, subs)
+                if element is None:
+                    return 0
+                if self.whole is None:
+                    raise GraphnetError(
+                        f"{element} chooses what is read: give its value to unfold this network"
+                    )
+                return self.whole(element)
+
+    def read(self, slot: int, subs: tuple[Affine, ...]) -> Element | None:
+        """The element that is read; None outside of the tensor, where it counts as 0."""
+        place = tuple(self.subscript(s) for s in subs)
+        shape = tuple(map(self.size, self.nodes[slot].shape))
+        inside = all(0 <= p < n for p, n in zip(place, shape, strict=True))
+        return Element(self.operands[slot], place) if inside else None
+
+
+def _unfold_node(
+    result: Unfolding,
+    name: str,
+    node: Computed,
+    wanted: list[Place],
+    whole: Callable[[Element], int] | None,
+) -> None:
+    f = node.formula
+    operands = result.network.operands(name)
+    extents = [evaluate(e, result.sizes) for e in node.extents]
+    fixed = {size_symbol(p): Integer(e) for p, e in enumerate(extents)}
+    fixed |= {dim_symbol(k): Integer(evaluate(e, result.sizes)) for k, e in enumerate(f.dims)}
+    terms: dict[Place, list[Expr]] = {place: [] for place in wanted}
+    for index in _points(node, extents, wanted):
+        point = _Point(result, operands, node.operands, index, whole)
+        target = tuple(point.subscript(s) for s in f.target)
+        if target not in terms:
+            continue  # not asked for, or outside: such a write is dropped
+        body = f.body.xreplace(fixed | {index_symbol(p): Integer(i) for p, i in enumerate(index)})
+        reads = {}
+        for k in f.holes(body):
+            element = point.read(f.reads[k].slot, f.reads[k].subs)
+            reads[hole(k)] = result.hole(element) if element else Integer(0)
+        terms[target].append(body.xreplace(reads))
+    reduce = "Sum" if f.accumulate or not f.reduce else f.reduce
+    for place in wanted:
+        result.bodies[Element(name, place)] = _reduced(reduce, terms[place])
+
+
+def _points(node: Computed, extents: list[int], wanted: list[Place]) -> Iterator[Place]:
+    """The points of the loops; of a plain target only those that land on a wanted place."""
+    f = node.formula
+    target = f.plain_target
+    if target is None or f.accumulate:
+        yield from places(tuple(extents))
+        return
+    for place in wanted:
+        index = [0] * f.indices
+        for p, i in zip(target, place, strict=True):
+            index[p] = i
+        for rest in places(tuple(extents[p] for p in f.over)):
+            for p, i in zip(f.over, rest, strict=True):
+                index[p] = i
+            yield tuple(index)
+
+
+def _reduced(reduce: str, terms: list[Expr]) -> Expr:
+    if reduce == "Sum":
+        return sympy.Add(*terms)
+    if reduce == "LogSumExp":
+        return sympy.log(sympy.Add(*map(sympy.exp, terms))) if terms else -sympy.oo
+    if not terms:
+        return -sympy.oo if reduce == "Max" else sympy.oo
+    return terms[0] if len(terms) == 1 else (fn.Max if reduce == "Max" else fn.Min)(*terms)
