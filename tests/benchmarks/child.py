@@ -40,9 +40,11 @@ def main() -> None:
         step = steps.make(row, workload, case)
         batches = [step.native(*batch) for batch in case.batches]
         losses = first_losses(step, batches, 1)  # compiles
-    except (ImportError, steps.Unsupported) as error:
-        answer(skip=f"not installed: {error.name}" if isinstance(error, ImportError)
-               else "not written")  # fmt: skip
+    except ImportError as error:
+        answer(skip=f"not installed ({error.name})")
+        return
+    except steps.Unsupported as error:
+        answer(skip=str(error))
         return
     except Exception as error:  # a tool that fails is a row that says so, not an end of the run
         traceback.print_exc()

@@ -104,6 +104,51 @@ def mlp(batch: int) -> Callable[[np.random.Generator], Case]:
     return make
 
 
+def cnn(rng: np.random.Generator) -> Case:
+    parameters = dense(
+        rng, W1=(3, 3, 1, 16), b1=(16,), W2=(3, 3, 16, 32), b2=(32,), W3=(7 * 7 * 32, 10), b3=(10,)
+    )
+    return Case(parameters, classes(rng, (64, 28, 28, 1), (64,), 10))
+
+
+def rnn(rng: np.random.Generator) -> Case:
+    parameters = dense(rng, Wx=(16, 64), Wh=(64, 64), b=(64,), Wo=(64, 10), bo=(10,))
+    return Case(parameters, classes(rng, (32, 32, 16), (32,), 10))
+
+
+def transformer(rng: np.random.Generator) -> Case:
+    square = (64, 64)
+    parameters = dense(
+        rng, g1=(64,), s1=(64,), Wq=square, Wk=square, Wv=square, Wo=square, g2=(64,), s2=(64,),
+        W1=(64, 256), b1=(256,), W2=(256, 64), b2=(64,), W3=(64, 32), b3=(32,),
+    )  # fmt: skip
+    return Case(parameters, classes(rng, (16, 64, 64), (16, 64), 32))
+
+
+def gpt(rng: np.random.Generator) -> Case:
+    """Embeddings E and P, three blocks (heads, width of a head as axes), a last norm, a head.
+
+    A sequence is six symbols and the first five of them sorted; the six last outputs are the
+    sorted ones, so t has six columns: targets before them are ignored.
+    """
+    d, heads = 48, 3
+    shapes: dict[str, tuple[int, ...]] = {"E": (3, d), "P": (11, d)}
+    for i in range(3):
+        block: dict[str, tuple[int, ...]] = {"g1": (d,), "s1": (d,)}
+        for k in "qkv":
+            block |= {f"W{k}": (d, heads, d // heads), f"b{k}": (heads, d // heads)}
+        block |= {"Wo": (heads, d // heads, d), "bo": (d,), "g2": (d,), "s2": (d,)}
+        block |= {"W1": (d, 4 * d), "b1": (4 * d,), "W2": (4 * d, d), "b2": (d,)}
+        shapes |= {f"{name}_{i}": shape for name, shape in block.items()}
+    parameters = dense(rng, **shapes, g3=(d,), s3=(d,), W3=(d, 3))
+    batches = []
+    for _ in range(4):
+        drawn = rng.integers(0, 3, (64, 6))
+        whole = np.concatenate([drawn, np.sort(drawn, axis=1)], axis=1)
+        batches.append((whole[:, :-1].copy(), whole[:, 6:].copy()))
+    return Case(parameters, batches)
+
+
 def mlp_flops(batch: int) -> float:
     first, rest = 784 * 512, 512 * 256 + 256 * 10
     return 2.0 * batch * (2 * first + 3 * rest)  # the input needs no gradient
@@ -144,6 +189,38 @@ WORKLOADS = {
             {"torch eager": 0.90, "torch": 0.95, "jax": 0.95, "naive": 0.74}, 0.3,
             flops=mlp_flops(512), bytes=traffic(535818, 2, 512 * 778, 512 * 785),
             options={"lr": 1e-3},
+        ),
+        Workload(
+            "W5", "CNN 28x28x1: two conv 3x3 (16, 32), each ReLU and pool 2, dense 10, batch 64, SGD",
+            cnn,
+            {"torch eager": 0.95, "torch": 0.95, "jax": 0.80, "naive": 0.27}, 1.5,
+            flops=2.0 * 64 * (2 * 784 * 9 * 16 + 3 * 196 * 144 * 32 + 3 * 15680),
+            bytes=traffic(20490, 0, 64 * (784 * 16 + 196 * 48 + 49 * 32 + 10), 64 * 784),
+            options={"lr": 0.01},  # at 0.05 one rounding at a kink grows to 1e-4 in 20 steps
+        ),
+        Workload(
+            "W6", "tanh RNN, 32 steps, hidden 64, input 16, dense 10 on the last state, batch 32, "
+            "SGD", rnn,
+            {"torch eager": 0.30, "torch": 0.38, "jax": 0.75, "naive": 0.62}, 1.5,
+            flops=2.0 * 32 * (32 * (2 * 16 * 64 + 3 * 64 * 64) + 3 * 640),
+            bytes=traffic(5834, 0, 32 * 32 * 64, 32 * 32 * 16),
+            options={"lr": 0.05},
+        ),
+        Workload(
+            "W7", "pre-LN transformer layer, sequence 64, width 64, one head, GELU MLP 256, "
+            "32 classes a position, batch 16, Adam", transformer,
+            {"torch eager": 0.70, "torch": 0.80, "jax": 0.80, "naive": 0.35}, 1.5,
+            flops=2.0 * 1024 * 3 * (4 * 64**2 + 2 * 64 * 64 + 2 * 64 * 256 + 64 * 32),
+            bytes=traffic(51808, 2, 1024 * (64 * 8 + 64 * 2 + 256 * 2 + 32), 1024 * 64),
+            options={"lr": 1e-3},
+        ),
+        Workload(
+            "W8", "GPT that sorts 6 symbols of 3: 3 pre-LN blocks, width 48, 3 heads, length 11, "
+            "batch 64, AdamW", gpt,
+            {"torch eager": 0.75}, 1.5,
+            flops=2.0 * 704 * 3 * 3 * (4 * 48**2 + 2 * 11 * 48 + 2 * 48 * 192),
+            bytes=traffic(85680, 2, 3 * 704 * (48 * 8 + 11 * 3 + 192 * 2), 64 * 17),
+            options={"lr": 1e-3, "beta1": 0.9, "beta2": 0.95, "decay": 0.1},
         ),
     )
 }  # fmt: skip

@@ -325,7 +325,7 @@ TABLE: dict[str, Callable[[Case, dict[str, float]], Pair]] = {
 
 def make(workload: Workload, case: Case, variant: str) -> Step:
     if workload.name not in TABLE:
-        raise Unsupported(workload.name)
+        raise Unsupported("not written")
     run, reset = TABLE[workload.name](case, workload.options)
     reset()
     return Step(run, reset)

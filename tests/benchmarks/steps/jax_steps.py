@@ -51,11 +51,95 @@ def mlp(relu: bool) -> Callable[..., Any]:
     return loss
 
 
+def cnn(p: Any, x: Any, t: Any) -> Any:
+    import jax
+    from jax import lax
+
+    a, order = x, ("NHWC", "HWIO", "NHWC")
+    for k in "12":
+        z = lax.conv_general_dilated(a, p[f"W{k}"], (1, 1), "SAME", dimension_numbers=order)
+        h = jax.nn.relu(z + p[f"b{k}"])
+        n, y, _, c = h.shape
+        a = h.reshape(n, y // 2, 2, y // 2, 2, c).max(axis=(2, 4))
+    return cross_entropy(a.reshape(len(x), -1) @ p["W3"] + p["b3"], t)
+
+
+def rnn(p: Any, x: Any, t: Any) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    def step(h: Any, a: Any) -> tuple[Any, None]:
+        return jnp.tanh(a + h @ p["Wh"]), None
+
+    start = jnp.zeros((x.shape[1], p["Wh"].shape[0]), x.dtype)
+    h, _ = jax.lax.scan(step, start, x @ p["Wx"] + p["b"])
+    return cross_entropy(h @ p["Wo"] + p["bo"], t)
+
+
+def block(p: Any, end: str, x: Any, heads: int, causal: bool) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    def normalize(x: Any, k: str) -> Any:
+        centered = x - x.mean(-1, keepdims=True)
+        variance = (centered * centered).mean(-1, keepdims=True)
+        return centered * jax.lax.rsqrt(variance + 1e-5) * p[f"g{k}{end}"] + p[f"s{k}{end}"]
+
+    n, length, d = x.shape
+    y = normalize(x, "1") @ p[f"Wqkv{end}"]
+    if f"bqkv{end}" in p:
+        y = y + p[f"bqkv{end}"]
+    q, k, v = jnp.moveaxis(y.reshape(n, length, 3, heads, d // heads), (2, 3), (0, 2))
+    scores = q @ k.swapaxes(-1, -2) * (d // heads) ** -0.5
+    if causal:
+        scores = jnp.where(jnp.tril(jnp.ones((length, length), bool)), scores, -jnp.inf)
+    a = jax.nn.softmax(scores) @ v
+    y = x + a.swapaxes(1, 2).reshape(n, length, d) @ p[f"Wo{end}"]
+    if f"bo{end}" in p:
+        y = y + p[f"bo{end}"]
+    h = jax.nn.gelu(normalize(y, "2") @ p[f"W1{end}"] + p[f"b1{end}"], approximate=True)
+    return y + h @ p[f"W2{end}"] + p[f"b2{end}"]
+
+
+def transformer(p: Any, x: Any, t: Any) -> Any:
+    return cross_entropy(block(p, "", x, 1, False) @ p["W3"] + p["b3"], t)
+
+
+def gpt(p: Any, x: Any, t: Any) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    z = p["E"][x] + p["P"]
+    for i in range(3):
+        z = block(p, f"_{i}", z, 3, True)
+    c = z - z.mean(-1, keepdims=True)
+    w = c * jax.lax.rsqrt(jnp.mean(c * c, -1, keepdims=True) + 1e-5) * p["g3"] + p["s3"]
+    return cross_entropy(w[:, 5:] @ p["W3"], t)
+
+
+def own_layout(first: dict[str, Any]) -> dict[str, Any]:
+    """Queries, keys and values in one weight, as the fastest step wants them."""
+    import numpy as np
+
+    p = dict(first)
+    for end in [k[2:] for k in first if k.startswith("Wq")]:
+        d = p[f"Wq{end}"].shape[0]
+        p[f"Wqkv{end}"] = np.concatenate([p.pop(f"W{k}{end}").reshape(d, d) for k in "qkv"], 1)
+        p[f"Wo{end}"] = p[f"Wo{end}"].reshape(d, d)
+        if f"bq{end}" in p:
+            p[f"bqkv{end}"] = np.concatenate([p.pop(f"b{k}{end}").reshape(d) for k in "qkv"])
+    return p
+
+
 TABLE: dict[str, tuple[Callable[..., Any], str]] = {
     "W1": (xor, "sgd"),
     "W2": (digits, "sgd"),
     "W3": (mlp(relu=True), "adam"),
     "W4": (mlp(relu=False), "adam"),
+    "W5": (cnn, "sgd"),
+    "W6": (rnn, "sgd"),
+    "W7": (transformer, "adam"),
+    "W8": (gpt, "adam"),
 }
 
 
@@ -90,10 +174,10 @@ def make(workload: Workload, case: Case, variant: str) -> Step:
     from jax.flatten_util import ravel_pytree
 
     if workload.name not in TABLE:
-        raise Unsupported(workload.name)
+        raise Unsupported("not written")
     loss, optimizer = TABLE[workload.name]
     o = workload.options
-    first: Any = {k: jnp.asarray(a) for k, a in case.parameters.items()}
+    first: Any = {k: jnp.asarray(a) for k, a in own_layout(case.parameters).items()}
     objective = loss
     if variant == "flat":
         first, unravel = ravel_pytree(first)

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.steps import Step, Unsupported
+from tests.benchmarks.steps import Step, Unsupported, naive_large
+from tests.benchmarks.steps.naive_large import cross_entropy, gelu
 from tests.benchmarks.workloads import Case, Workload
 
 __all__ = ["make"]
 
 Arrays = dict[str, Any]
 Gradients = Callable[[Arrays, Any, Any], tuple[Any, Arrays]]
-GELU = (2 / np.pi) ** 0.5
 
 
 def xor(p: Arrays, x: Any, t: Any) -> tuple[Any, Arrays]:
@@ -30,17 +30,6 @@ def xor(p: Arrays, x: Any, t: Any) -> tuple[Any, Arrays]:
     }  # fmt: skip
 
 
-def cross_entropy(z: Any, t: Any) -> tuple[Any, Any]:
-    """The mean loss of logits (rows, classes), and its gradient."""
-    rows = np.arange(len(t))
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    probability = e / e.sum(axis=1, keepdims=True)
-    loss = -np.mean(np.log(probability[rows, t]))
-    d_z = probability
-    d_z[rows, t] -= 1
-    return loss, d_z / len(t)
-
-
 def digits(p: Arrays, x: Any, t: Any) -> tuple[Any, Arrays]:
     z1 = x @ p["W1"] + p["b1"]
     h = np.maximum(z1, 0)
@@ -49,12 +38,6 @@ def digits(p: Arrays, x: Any, t: Any) -> tuple[Any, Arrays]:
     return loss, {
         "W1": x.T @ d_z1, "b1": d_z1.sum(axis=0), "W2": h.T @ d_z2, "b2": d_z2.sum(axis=0),
     }  # fmt: skip
-
-
-def gelu(z: Any) -> tuple[Any, Any]:
-    """The tanh form, and its slope."""
-    s = np.tanh(GELU * (z + 0.044715 * z**3))
-    return 0.5 * z * (1 + s), 0.5 * (1 + s) + 0.5 * z * (1 - s**2) * GELU * (1 + 0.134145 * z**2)
 
 
 def mlp(relu: bool) -> Gradients:
@@ -119,12 +102,16 @@ TABLE: dict[str, tuple[Gradients, Any]] = {
     "W2": (digits, momentum),
     "W3": (mlp(relu=True), adam),
     "W4": (mlp(relu=False), adam),
+    "W5": (naive_large.cnn, sgd),
+    "W6": (naive_large.rnn, sgd),
+    "W7": (naive_large.transformer, adam),
+    "W8": (naive_large.gpt, adam),
 }
 
 
 def make(workload: Workload, case: Case, variant: str) -> Step:
     if workload.name not in TABLE:
-        raise Unsupported(workload.name)
+        raise Unsupported("not written")
     gradients, optimizer = TABLE[workload.name]
     dtype = np.float64 if variant == "float64" else np.float32
     p: Arrays = {}
@@ -144,8 +131,8 @@ def make(workload: Workload, case: Case, variant: str) -> Step:
         update(g)
         return loss
 
-    def native(x: Any, t: Any) -> tuple[Any, Any]:
-        return x.astype(dtype), t if t.dtype.kind == "i" else t.astype(dtype)
+    def native(*batch: Any) -> tuple[Any, ...]:
+        return tuple(a if a.dtype.kind == "i" else a.astype(dtype) for a in batch)
 
     reset()
     return Step(run, reset, native)
