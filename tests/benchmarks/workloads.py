@@ -191,7 +191,8 @@ WORKLOADS = {
             options={"lr": 1e-3},
         ),
         Workload(
-            "W5", "CNN 28x28x1: two conv 3x3 (16, 32), each ReLU and pool 2, dense 10, batch 64, SGD",
+            "W5", "CNN 28x28x1: conv 3x3x16, ReLU, pool 2, conv 3x3x32, ReLU, pool 2, dense 10, "
+            "batch 64, SGD",
             cnn,
             {"torch eager": 0.95, "torch": 0.95, "jax": 0.80, "naive": 0.27}, 1.5,
             flops=2.0 * 64 * (2 * 784 * 9 * 16 + 3 * 196 * 144 * 32 + 3 * 15680),
