@@ -16,12 +16,14 @@ from sympy import Expr
 from sympy.logic.boolalg import And, BooleanFalse, BooleanTrue, Not, Or
 
 from graphnet.compiler.contraction import sum_of_product
+from graphnet.compiler.inside import asks
 from graphnet.compiler.values import Local, Values
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, ordered, terms
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula, symbol_kind
+from graphnet.formula.subscript import Affine
 
 __all__ = ["Context"]
 
@@ -48,6 +50,8 @@ class Context:
     extents: Sequence[Extent]
     read: Callable[[int], Local]
     order: tuple[int, ...] = ()  # the wished order of the loops that remain
+    read_in: Callable[[int, Expr, frozenset[Affine]], Local | None] = lambda *_: None
+    given: frozenset[Affine] = frozenset()  # what is >= 0 wherever the result matters
     _memo: dict[tuple[sympy.Basic, str], Local] = field(default_factory=dict)
 
     def local(self, expr: sympy.Basic, dtype: str) -> Local:
@@ -196,6 +200,13 @@ class Context:
             return self.values.pointwise(
                 "maximum", [self.local(a, dtype), self.local(b, dtype)], dtype
             )
+        tests = asks(condition, self.extents, self.formula.dims)
+        if tests and b.is_number and isinstance(a, sympy.Symbol) and symbol_kind(a)[0] == "h":
+            framed = self.read_in(symbol_kind(a)[1], b, tests)
+            if framed is not None:
+                return self.values.cast(framed, dtype)
+        if tests is not None and tests <= self.given:
+            return self.local(a, dtype)
         if (a, b) == (1, 0):
             return self.values.cast(self.condition(condition), dtype)
         args = [self.condition(condition), self.local(a, dtype), self.local(b, dtype)]

@@ -16,6 +16,7 @@ class Code:
 
     text: str
     level: int = ATOM
+    turned: tuple[str, tuple[int, ...]] | None = None  # the variable of which this is a transpose
 
     def at(self, level: int) -> str:
         """The text, in parentheses where it binds less tightly than the place needs."""

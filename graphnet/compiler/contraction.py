@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphnet.compiler.unfold import product_of_matrices
 from graphnet.compiler.values import Local, Values
+from graphnet.compiler.windows import is_window
 
 __all__ = ["sum_of_product"]
 
@@ -93,6 +95,9 @@ def _contract(
     if own_a and own_b and min(map(rank, own_b)) < min(map(rank, own_a)):
         # The factor that holds the first wanted loop stands first: Y[n,o] is x @ W, not W.T @ x.T
         a, b, own_a, own_b = b, a, own_b, own_a
+    crowded = shared and max(map(len, (shared, own_a, own_b, contracted))) > 1
+    if is_window(a.value) or is_window(b.value) or (crowded and own_a and own_b):
+        return product_of_matrices(values, a, b, shared, own_a, own_b, contracted)
     extents = dict(zip(a.labels, a.value.extents, strict=True))
     extents |= dict(zip(b.labels, b.value.extents, strict=True))
     kept = [*shared, *own_a, *own_b]

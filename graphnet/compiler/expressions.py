@@ -6,8 +6,8 @@ its name, the rest written out in place. Precedence decides the parentheses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy
@@ -48,12 +48,16 @@ class Printer:
     leaf: Callable[[str], str]
     size: Callable[[str], str]
     variables: dict[Value, str] = field(default_factory=dict)
+    turned: dict[Value, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     helpers: set[str] = field(default_factory=set)
 
     def code(self, value: Value) -> Code:
         """The text of a value: its variable, or its expression."""
         if value in self.variables:
             return Code(self.variables[value])
+        if value in self.turned:
+            name, order = self.turned[value]
+            return replace(self.transposed(Code(name), order), turned=(name, order))
         return self.expression(value)
 
     def expression(self, value: Value) -> Code:
@@ -86,6 +90,9 @@ class Printer:
 
     def transposed(self, code: Code, order: Sequence[int]) -> Code:
         """Axes in a new order."""
+        if code.turned:
+            name, before = code.turned
+            return self.transposed(Code(name), [before[k] for k in order])
         if list(order) == list(range(len(order))):
             return code
         if len(order) == 2:
@@ -265,13 +272,26 @@ class Printer:
         return Code(f"{self.code(source).at(ATOM)}[{', '.join(entries)}]")
 
     def _pad(self, value: Value) -> Code:
-        ((arg, _),) = value.args
+        (arg, _), *filling = value.args
         frame: Any = value.extra
         text = str(frame) if len(set(frame)) > 1 or len(frame) == 1 else str(frame[0])
         if len(set(frame)) == 1:
             before, after = frame[0]
             text = str(before) if before == after else str(frame[0])
+        if filling:
+            text += f", constant_values={self.code(filling[0][0]).text}"
         return Code(f"np.pad({self.code(arg).text}, {text})")
+
+    def _window(self, value: Value) -> Code:
+        ((arg, _),) = value.args
+        windows: Any = value.extra
+        axes, lengths = [k for k, _ in windows], [self.extent(e) for _, e in windows]
+        size, axis = (
+            (lengths[0], str(axes[0])) if len(axes) == 1
+            else (f"({', '.join(lengths)})", f"({', '.join(map(str, axes))})")
+        )  # fmt: skip
+        name = self.helper("sliding_window_view")
+        return Code(f"{name}({self.code(arg).text}, {size}, axis={axis})")
 
     def _reshape(self, value: Value) -> Code:
         ((arg, _),) = value.args
@@ -319,6 +339,20 @@ class Printer:
         zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
         return Code(f"{name}({zeros}, {index}, {self.code(source).text})")
 
+    def _fold(self, value: Value) -> Code:
+        ((arg, _),) = value.args
+        extra: Any = value.extra
+        starts, steps, within = extra
+        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
+        options = [f"axis={_tuple(k for k, _ in within)}"]
+        for name, numbers, usual in (
+            ("dilation", [d for _, d in within], 1), ("stride", steps, 1), ("start", starts, 0)
+        ):  # fmt: skip
+            if any(n != usual for n in numbers):
+                options.append(f"{name}={_tuple(map(self.extent, numbers))}")
+        name = self.helper("overlap_add")
+        return Code(f"{name}({zeros}, {self.code(arg).text}, {', '.join(options)})")
+
     def _order(self, value: Value) -> Code:
         ((arg, _),) = value.args
         stable = ', kind="stable"' if value.op == "argsort" else ""
@@ -326,6 +360,11 @@ class Printer:
 
     def _result(self, value: Value) -> Code:
         raise GraphnetError(f"{value!r} must have a variable: a loop assigns it")
+
+
+def _tuple(items: Iterable[object]) -> str:
+    texts = [str(item) for item in items]
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 def _is_zero(value: Value) -> bool:
@@ -341,5 +380,6 @@ WRITERS: Mapping[str, Callable[[Printer, Value], Code]] = {
     "reshape": Printer._reshape, "transpose": Printer._transpose,
     "broadcast": Printer._broadcast, "place": Printer._place, "scatter": Printer._scatter,
     "argmax": Printer._order, "argsort": Printer._order, "contract": contracted,
-    "result": Printer._result,
+    "result": Printer._result, "window": Printer._window,
+    "fold": Printer._fold,
 }  # fmt: skip

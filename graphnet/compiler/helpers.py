@@ -55,6 +55,21 @@ ERF_TAIL = (
      6.05183413124413191e-2, 2.33520497626869185e-3),
 )
 ''',
+    "sliding_window_view": """\
+sliding_window_view = np.lib.stride_tricks.sliding_window_view
+""",
+    "overlap_add": '''\
+def overlap_add(out, value, axis, dilation=None, stride=None, start=None):
+    """out with windows of value added, its last axes running inside a window along `axis`."""
+    dilation, stride = dilation or (1,) * len(axis), stride or (1,) * out.ndim
+    for inner in np.ndindex(value.shape[out.ndim:]):
+        at = list(start or (0,) * out.ndim)
+        for k, d, i in zip(axis, dilation, inner):
+            at[k] += d * i
+        n = zip(at, stride, value.shape)
+        out[tuple(slice(i, i + s * size, s) for i, s, size in n)] += value[(..., *inner)]
+    return out
+''',
     "place": '''\
 def place(out, where, value):
     """out with value at one slice of it."""

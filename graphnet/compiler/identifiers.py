@@ -19,7 +19,7 @@ __all__ = ["BUILTINS", "RESERVED", "python_names"]
 # The builtins that emitted code calls: all that it gets when it is run here.
 BUILTINS = (
     "bool", "bytes", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min",
-    "print", "range", "reversed", "str", "sum", "tuple", "zip",
+    "print", "range", "reversed", "slice", "str", "sum", "tuple", "zip",
 )  # fmt: skip
 
 _TABLES = re.findall(r"^(\w+) = ", "".join(HELPERS.values()), re.MULTILINE)

@@ -26,7 +26,7 @@ __all__ = ["Listing", "Statement", "listing"]
 
 WIDTH = 75  # columns of code, so that it stands indented in a function within 79
 WEIGHT = 14  # calls in one expression
-VIEWS = ("leaf", "slice", "transpose", "range", "number", "size", "broadcast", "cast")
+VIEWS = ("leaf", "slice", "transpose", "range", "number", "size", "broadcast", "cast", "window")
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ class Writer:
         self.wanted: set[Value] = set()  # values that get a variable
         self.owners: dict[Value, list[str]] = {}  # the nodes that hold a value
         self.results: dict[Value, list[Value]] = {}  # the results of every loop
+        self.shown: dict[Value, Value] = {}  # a value whose transpose has the variable
         self._done: set[Value] = set()
         self._taken: set[str] = set()
 
@@ -125,6 +126,7 @@ class Writer:
         values = {name: self.value(name) for name in roots}
         live, uses = _live(values.values())
         held = {name: self.lowered.held[name].value for name in self.network.nodes} | values
+        self._show(held, live, uses)
         for name, value in held.items():
             if value in uses and not value.host and value.op != "leaf":
                 self.owners.setdefault(value, []).append(name)
@@ -147,6 +149,23 @@ class Writer:
         """What a node holds, in the layout of the node."""
         return full(self.lowered.values, self.lowered.held[name], self.network.node(name).shape)
 
+    def _show(self, held: Mapping[str, Value], live: list[Value], uses: dict[Value, int]) -> None:
+        """A node that only its transpose is read of still gets a variable in its own layout."""
+        readers: dict[Value, int] = {}
+        for v in live:
+            for a, _ in v.args:
+                readers[a] = min(v.number, readers.get(a, v.number))
+        for name, value in held.items():
+            if value in uses or value.op != "transpose" or self.network.node(name).name is None:
+                continue
+            ((source, _),) = value.args
+            first = readers.get(source, -1)
+            if source not in self.shown and source.op != "leaf" and value.number < first:
+                self.shown[source] = value
+                uses[value] = 0
+                live.append(value)
+        live.sort(key=lambda v: v.number)
+
     def _choose(self, live: Sequence[Value], uses: Mapping[Value, int], roots: set[Value]) -> None:
         """Which values get a variable; an argument always has a smaller number than its reader."""
         weight: dict[Value, int] = {}
@@ -156,9 +175,11 @@ class Writer:
                 weight[value] = 0
                 continue
             weight[value] = 1 + sum(weight[a] for a, _ in value.args)
+            if value in self.shown:
+                continue
             often = uses[value] > 1 and (value.op not in VIEWS or weight[value] > 2)
             named = any(self.network.node(n).name is not None for n in self.owners.get(value, ()))
-            special = value.op in ("scan", "result") or value in roots or value in looped
+            special = value.op in ("scan", "result", "window") or value in roots or value in looped
             if often or named or special or weight[value] > WEIGHT:
                 self.wanted.add(value)
                 weight[value] = 0
@@ -174,6 +195,9 @@ class Writer:
             seen.add(v)
             if v in self.wanted:
                 pending.append(v)
+            elif v in self.shown and self.shown[v] not in seen:
+                stack.append(self.shown[v])
+                continue
             stack.extend(a for a, _ in v.args)
         result = []
         for v in sorted(pending, key=lambda v: v.number):
@@ -201,17 +225,20 @@ class Writer:
         nodes = self.nodes(value)
         target = self.name(value, context)
         self.printer.variables[value] = target
+        if value.op == "transpose" and self.shown.get(value.args[0][0]) is value:
+            source, axes = value.args[0]
+            self.printer.turned[source] = (target, axes)
         comment = "; ".join(self.network.show(n) for n in nodes)
         return Statement(stage, target, wrap(f"{target} = ", text, self.width), comment, nodes)
 
     def nodes(self, value: Value) -> tuple[str, ...]:
         """The nodes a statement computes: those of its value, then those written in place."""
         found: dict[str, None] = {}
-        stack = [value]
+        stack, known = [value], self.printer.variables.keys() | self.printer.turned.keys()
         while stack:
             v = stack.pop()
             found |= dict.fromkeys(self.owners.get(v, ()))
-            stack.extend(a for a, _ in v.args if a not in self.printer.variables)
+            stack.extend(a for a, _ in v.args if a not in known)
         return tuple(found)
 
 

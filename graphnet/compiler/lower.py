@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sympy import S
+from sympy import Expr, S
 
 from graphnet.compiler.body import Context
+from graphnet.compiler.inside import tests_inside
+from graphnet.compiler.pull import pulled
 from graphnet.compiler.reads import Held, Reader
 from graphnet.compiler.values import Local, Value, Values
 from graphnet.compiler.writes import write
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula
+from graphnet.formula.subscript import Affine
 from graphnet.network.graph import Computed, Network, Node, Order, Scan
 
 __all__ = ["Lowered", "full", "lower"]
@@ -62,7 +65,9 @@ def full(values: Values, held: Held, shape: Sequence[Extent]) -> Value:
     """The value with exactly the axes of the node, in order."""
     if held.axes == tuple(range(len(shape))) and not held.value.host:
         return held.value
-    return values.make("broadcast", [(held.value, held.axes)], shape, held.value.dtype)
+    moved = len(held.axes) == len(shape) > 0 and not held.value.host
+    op = "transpose" if moved else "broadcast"
+    return values.make(op, [(held.value, held.axes)], shape, held.value.dtype)
 
 
 def _in_order(values: Values, held: Held, node: Node) -> Held:
@@ -84,9 +89,10 @@ def _computed(values: Values, node: Computed, operands: Sequence[Held]) -> Held:
     if 0 in (*node.extents, *node.shape):  # no loop runs, what stands is a reduction of nothing
         nothing = _OF_NOTHING.get(f.reduce or "Sum", S.Zero)
         return Held(values.number(nothing, node.dtype).value, ())
-    reader = Reader(
-        values, node.extents, operands.__getitem__, lambda slot: node.operands[slot].shape
-    )
+    extents, shapes = node.extents, [o.shape for o in node.operands]
+    if f.accumulate:
+        f, extents = pulled(f, extents, node.shape, shapes) or (f, extents)
+    reader = Reader(values, extents, operands.__getitem__, shapes.__getitem__)
     cache: dict[int, Local] = {}
 
     def read(k: int) -> Local:
@@ -94,9 +100,15 @@ def _computed(values: Values, node: Computed, operands: Sequence[Held]) -> Held:
             cache[k] = reader.read(f.reads[k].slot, f.reads[k].subs)
         return cache[k]
 
+    def read_in(k: int, outside: Expr, tests: frozenset[Affine]) -> Local | None:
+        r = f.reads[k]
+        needed = tests_inside(r.subs, shapes[r.slot], extents)
+        return reader.read(r.slot, r.subs, outside) if tests == needed else None
+
+    given = tests_inside(f.target, node.shape, extents) if f.accumulate else frozenset()
     target = f.plain_target
     order = target if target is not None else _loops_of_target(f)
-    context = Context(values, f, node.extents, read, order)
+    context = Context(values, f, extents, read, order, read_in, given)
     if f.accumulate:
         body = context.sum(f.body, f.over, node.dtype)
         return write(values, reader, body, f.target, node.shape)

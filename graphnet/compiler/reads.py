@@ -1,6 +1,6 @@
 """Reading: a tensor under subscripts -> a local over the formula's loops.
 
-Every subscript is legal here. Slices, single elements, windows of zeros around an array and
+Every subscript is legal here. Slices, single elements, zeros around an array, windows and
 reshapes are recognised; everything else is an index array (`take`), clipped and masked with 0
 where it may leave the tensor.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sympy
 
 from graphnet.compiler.values import Axes, Local, Value, Values
+from graphnet.compiler.windows import Opened, channels_last, frame_of, opened
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, at_least
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
@@ -32,6 +33,15 @@ class Held:
     axes: Axes
 
 
+def as_it_lies(held: Held) -> Held:
+    """The value behind a transposition, which is how the elements lie in memory."""
+    value, axes = held.value, held.axes
+    while value.op == "transpose":
+        ((value, moves),) = value.args
+        axes = tuple(axes[k] for k in moves)
+    return Held(value, axes)
+
+
 @dataclass
 class Reader:
     """Makes locals of reads for one formula."""
@@ -41,11 +51,11 @@ class Reader:
     held: Callable[[int], Held]  # by operand slot
     shape: Callable[[int], Sequence[Extent]]
 
-    def read(self, slot: int, subs: Sequence[Affine]) -> Local:
-        """The local of `operand[subs]`; elements outside the operand are 0."""
-        held, shape = self.held(slot), self.shape(slot)
+    def read(self, slot: int, subs: Sequence[Affine], outside: sympy.Expr = sympy.S.Zero) -> Local:
+        """The local of `operand[subs]`; elements outside the operand are 0, or another number."""
+        held, shape = as_it_lies(self.held(slot)), self.shape(slot)
         if any(self._outside(s, size) for s, size in zip(subs, shape, strict=True)):
-            return self.values.number(sympy.Integer(0), held.value.dtype)
+            return self.values.number(outside, held.value.dtype)
         own = [subs[axis] for axis in held.axes]
         sizes = [shape[axis] for axis in held.axes]
         unsafe = [k for k, s in enumerate(own) if not self._inside(s, sizes[k])]
@@ -54,11 +64,11 @@ class Reader:
             (s, shape[axis]) for axis, s in enumerate(subs)
             if axis not in held.axes and not self._inside(s, shape[axis])
         ]  # fmt: skip
-        result = self._padded(held.value, own, sizes) if unsafe else None
+        result = self._padded(Opened(held.value, tuple(own), tuple(sizes)), outside)
         if result is None:
             result = self._elements(held.value, own, sizes, unsafe)
             absent += [(own[k], sizes[k]) for k in unsafe]
-        return self._masked(result, absent) if absent else result
+        return self._masked(result, absent, outside) if absent else result
 
     def index(self, s: Affine) -> Local:
         """A subscript as an int local."""
@@ -126,43 +136,66 @@ class Reader:
                     return (s.const, step, atom.position)
         return None
 
-    def _padded(
-        self, value: Value, subs: Sequence[Affine], sizes: Sequence[Extent]
-    ) -> Local | None:
-        """Reads that step over the edge, as a slice of the array in a frame of zeros."""
-        frame = []
-        for s, size in zip(subs, sizes, strict=True):
-            interval = s.interval(self.extents)
-            if self._inside(s, size):
-                frame.append((0, 0))
-                continue
-            basic = self._basic(s, size)
-            if interval is None or basic is None or basic[2] < 0:
-                return None
-            before, after = ext.neg(interval[0]), ext.sub(interval[1], ext.sub(size, 1))
-            if not isinstance(before, int) or not isinstance(after, int):
-                return None
-            frame.append((max(before, 0), max(after, 0)))
-        if not frame or any(
-            isinstance(e, int) and b + a > 4 * e + 16
-            for (b, a), e in zip(frame, sizes, strict=True)
-        ):
+    def _padded(self, read: Opened, outside: sympy.Expr) -> Local | None:
+        """Reads that step over the edge, in the array with a frame of zeros (or `outside`)."""
+        if all(map(self._inside, read.subs, read.sizes)):
             return None
-        extents = [ext.add(e, b + a) for e, (b, a) in zip(sizes, frame, strict=True)]
-        axes = tuple(range(value.rank))
-        framed = self.values.make("pad", [(value, axes)], extents, value.dtype, tuple(frame))
+        read = self._narrowed(read)
+        read = channels_last(self.values, read, self.extents)
+        frame: list[tuple[int, int]] = []
+        for s, size in zip(read.subs, read.sizes, strict=True):
+            around = (0, 0) if self._inside(s, size) else self._frame(s, size)
+            if around is None or (isinstance(size, int) and sum(around) > 4 * size + 16):
+                return None
+            frame.append(around)
+        value, extents = self._framed(read.value, frame, outside)
         moved = [
-            Affine(ext.add(s.const, b), s.terms) for s, (b, _) in zip(subs, frame, strict=True)
+            Affine(ext.add(s.const, b), s.terms) for s, (b, _) in zip(read.subs, frame, strict=True)
         ]
-        return self._elements(framed, moved, extents, [])
+        return self._elements(value, moved, extents, [])
+
+    def _narrowed(self, read: Opened) -> Opened:
+        """Without the axes of which one fixed place is read."""
+        basics = [
+            self._basic(s, size) if not s.terms and self._inside(s, size) else None
+            for s, size in zip(read.subs, read.sizes, strict=True)
+        ]
+        if not any(basics):
+            return read
+        kept = [k for k, basic in enumerate(basics) if basic is None]
+        value = self._slice(read.value, read.subs, read.sizes, basics, set(kept))
+        return Opened(value, tuple(read.subs[k] for k in kept), tuple(read.sizes[k] for k in kept))
+
+    def _framed(
+        self, value: Value, frame: Sequence[tuple[int, int]], outside: sympy.Expr
+    ) -> tuple[Value, list[Extent]]:
+        extents = [ext.add(e, b + a) for e, (b, a) in zip(value.extents, frame, strict=True)]
+        args: list[tuple[Value, Axes]] = [(value, tuple(range(value.rank)))]
+        if outside != 0:
+            args.append((self.values.number(outside).value, ()))
+        return self.values.make("pad", args, extents, value.dtype, tuple(frame)), extents
+
+    def _frame(self, s: Affine, size: Extent) -> tuple[int, int] | None:
+        """How far a subscript steps over both edges, where a frame can catch it."""
+        basic, interval = self._basic(s, size), s.interval(self.extents)
+        if len(s.terms) > 1:
+            return frame_of(s, size, self.extents)
+        if basic is None or basic[2] < 0 or interval is None:
+            return None
+        before, after = ext.neg(interval[0]), ext.sub(interval[1], ext.sub(size, 1))
+        if not isinstance(before, int) or not isinstance(after, int):
+            return None
+        return max(before, 0), max(after, 0)
 
     def _elements(
         self, value: Value, subs: Sequence[Affine], sizes: Sequence[Extent], unsafe: Sequence[int]
     ) -> Local:
-        """Elements by slices where all axes allow it, else by index arrays (clipped if unsafe)."""
-        split = self._split_axis(value, subs, sizes)
-        if split is not None:
-            return split
+        """Elements by views where all axes allow it, else by index arrays (clipped if unsafe)."""
+        read = Opened(value, tuple(subs), tuple(sizes))
+        if any(len(s.terms) > 1 for s in subs) and not unsafe:
+            read = self._narrowed(read)
+        read = opened(self.values, read, self.extents, unsafe)
+        value, subs, sizes = read.value, read.subs, read.sizes
         basics = [None if k in unsafe else self._basic(s, sizes[k]) for k, s in enumerate(subs)]
         labels = [b[2] if b else None for b in basics]
         advanced = {k for k, b in enumerate(basics) if b is None}
@@ -259,47 +292,12 @@ class Reader:
         made = self.values.make("take", args, extents, value.dtype, (first, len(inner), empty))
         return Local(made, tuple(result))
 
-    def _masked(self, a: Local, tests: Sequence[tuple[Affine, Extent]]) -> Local:
+    def _masked(
+        self, a: Local, tests: Sequence[tuple[Affine, Extent]], outside: sympy.Expr
+    ) -> Local:
         make = self.values.pointwise
         ok, *rest = [self.valid(s, size) for s, size in tests]
         for other in rest:
             ok = make("logical_and", [ok, other], "bool")
-        zero = self.values.number(sympy.Integer(0), a.value.dtype)
-        return make("where", [ok, a, zero], a.value.dtype)
-
-    def _split_axis(
-        self, value: Value, subs: Sequence[Affine], sizes: Sequence[Extent]
-    ) -> Local | None:
-        """`A[4*i + j]` with j < 4 and as many elements as loops: a reshape."""
-        labels: list[int] = []
-        extents: list[Extent] = []
-        split = False
-        for s, size in zip(subs, sizes, strict=True):
-            radix = mixed_radix(s, self.extents, size)
-            if radix is None:
-                return None
-            split |= len(radix) > 1
-            labels += radix
-            extents += [self.extents[p] for p in radix]
-        if not split or len(set(labels)) != len(labels):
-            return None
-        axes = tuple(range(value.rank))
-        made = self.values.make("reshape", [(value, axes)], extents, value.dtype)
-        return Local(made, tuple(labels))
-
-
-def mixed_radix(s: Affine, extents: Sequence[Extent], size: Extent) -> list[int] | None:
-    """The loops, slowest first, of a subscript that counts 0 .. size-1 once: 4*i + j with j < 4."""
-    if s.const != 0 or not s.affine_in_indices or not s.terms:
-        return None
-    rest = {a.position: c for a, c in s.terms if isinstance(a, Index)}
-    order: list[int] = []
-    stride: Extent = 1
-    while rest:
-        p = next((q for q, c in rest.items() if c == stride), None)
-        if p is None:
-            return None
-        del rest[p]
-        order.insert(0, p)
-        stride = ext.mul(stride, extents[p])
-    return order if stride == size else None
+        other = self.values.number(outside, a.value.dtype)
+        return make("where", [ok, a, other], a.value.dtype)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphnet.compiler.reads import Held, Reader, mixed_radix
+from graphnet.compiler.folds import folded, repeated
+from graphnet.compiler.reads import Held, Reader
 from graphnet.compiler.values import Axes, Local, Value, Values
+from graphnet.compiler.windows import mixed_radix
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, at_least
 from graphnet.formula.subscript import Affine, FloorDiv, Index, Mod
@@ -25,35 +27,31 @@ def write(
     held = _merged(values, reader, a, target, shape)
     held = held or _unmerged(values, reader, a, target, shape)
     held = held or _placed(values, reader, a, target, shape)
+    held = held or folded(values, reader, a, target, shape)
     return held or _scattered(values, reader, a, target, shape)
-
-
-def _broadcast(values: Values, a: Local, labels: Sequence[int], extents: Sequence[Extent]) -> Value:
-    """The local with exactly these axes, repeated along those it lacks."""
-    axes = tuple(labels.index(p) for p in a.labels)
-    if axes == tuple(range(len(labels))):
-        return a.value
-    return values.make("broadcast", [(a.value, axes)], [extents[p] for p in labels], a.value.dtype)
 
 
 def _merged(
     values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
 ) -> Held | None:
     """`F[4*i + j] += A[i,j]` with j < 4: a reshape."""
-    labels: list[int] = []
+    digits: list[list[int]] = []
     for s, size in zip(target, shape, strict=True):
         radix = mixed_radix(s, reader.extents, size)
         if radix is None:
             return None
-        labels += radix
-    if len(set(labels)) != len(labels):
+        digits.append(radix)
+    loops = [p for radix in digits for p in radix]
+    if len(set(loops)) != len(loops):
         return None
-    full = _broadcast(values, a, labels, reader.extents)
-    rank = tuple(range(len(shape)))
-    if len(labels) == len(shape):
-        return Held(full, rank)
-    made = values.make("reshape", [(full, tuple(range(full.rank)))], shape, full.dtype)
-    return Held(made, rank)
+    # The axes stay in the order in which the local lies, so that nothing has to be moved.
+    place = {p: k for k, p in enumerate(a.labels)}
+    order = sorted(range(len(digits)), key=lambda k: place.get(digits[k][0], len(place)))
+    full = repeated(values, a, [p for k in order for p in digits[k]], reader.extents)
+    if len(loops) > len(shape):
+        axes, sizes = tuple(range(full.rank)), [shape[k] for k in order]
+        full = values.make("reshape", [(full, axes)], sizes, full.dtype)
+    return Held(full, tuple(order))
 
 
 def _unmerged(
@@ -132,7 +130,7 @@ def _placed(
         cuts.append(cut)
         labels.append(p)
         pattern.append((start, step, count))
-    full = _broadcast(values, a, labels, reader.extents)
+    full = repeated(values, a, labels, reader.extents)
     if any(cuts):
         window = tuple(None if c is None else (c[0], 1, c[1] - c[0]) for c in cuts)
         extents = [full.extents[k] if c is None else c[1] - c[0] for k, c in enumerate(cuts)]
@@ -151,7 +149,7 @@ def _scattered(
     labels = list(a.labels)
     for at in indices:
         labels += sorted(set(at.labels) - set(labels))
-    full = _broadcast(values, a, labels, reader.extents)
+    full = repeated(values, a, labels, reader.extents)
     rank = len(shape)
     args: list[tuple[Value, Axes]] = [(full, tuple(rank + d for d in range(full.rank)))]
     args += [(at.value, tuple(rank + labels.index(p) for p in at.labels)) for at in indices]
