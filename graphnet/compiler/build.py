@@ -11,6 +11,7 @@ from graphnet.compiler.stages import ancestors, in_order, predictions, staged
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.network.backward import backward
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
+from graphnet.network.tighten import tighten
 from graphnet.numerics.stabilize import stabilize as stabilized
 from graphnet.ops.layer import layer_labels, updates_of
 from graphnet.ops.tensor import Tensor, as_tensor
@@ -59,6 +60,7 @@ def function(
     wanted, restore = _structure(outputs)
     network = _collected({f"out{k}": t.node for k, t in enumerate(wanted)}, updates or {}, given)
     network, names = _named(network, given, stabilize)
+    network = _tightened(network)
     return Program(
         network, names, list(network.outputs.values()), restore=restore, parameters=parameters,
         states=states, seed=seed, dtype=dtype, check=check, copy=copy,
@@ -111,7 +113,7 @@ def training_step(
     renewed |= {_tensor(t, "what is updated").node: (t, new) for t, new in (updates or {}).items()}
     network = _collected(keys, dict(renewed.values()), given)
     network, names = _named(network, given, stabilize)
-    network = _trained(network, optimizer)
+    network = _tightened(_trained(network, optimizer))
     shown = list(network.outputs.values())
     several = not (isinstance(outputs, Sequence) and not wanted)
 
@@ -139,6 +141,14 @@ def _trained(network: Network, optimizer: Optimizer) -> Network:
     network = in_order(network, {node: network.stage(name) for name, node in network.items()})
     network.graph["rewrites"] = rewrites
     return network
+
+
+def _tightened(network: Network) -> Network:
+    """The network with what can be done outside of loops done there, in order of stages."""
+    new = tighten(network)
+    if new is network:
+        return network
+    return in_order(new, {node: new.stage(name) for name, node in new.items()})
 
 
 def _collected(

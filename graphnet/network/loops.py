@@ -12,39 +12,18 @@ results "before" of the forward loop, which stays as it is), and the upstreams o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sympy import Integer
 
 from graphnet.network.contributions import Uniform, Upstream, filled, merge, placed
 from graphnet.network.graph import Input, Loop, Network, Node, Scan
 from graphnet.network.liveness import live_states
+from graphnet.network.runs import Run
 
-__all__ = ["Run", "run_adjoint"]
+__all__ = ["run_adjoint"]
 
 Derive = Callable[[Network, Sequence[tuple[Node, Upstream]], Sequence[Node]], Mapping[Node, Node]]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A loop with its operands: what Scan nodes that are results of one run have in common."""
-
-    loop: Loop
-    operands: tuple[Node, ...]
-
-    @classmethod
-    def of(cls, node: Scan) -> Run:
-        return cls(node.loop, node.operands)
-
-    def before(self, i: int, known: Mapping[tuple[str, int], Scan]) -> Node:
-        """The states i as the steps found them: the node there is, or a new one."""
-        found = known.get(("before", i))
-        start = self.operands[i]
-        return found or Scan(
-            shape=(self.loop.length, *start.shape), dtype=start.dtype, operands=self.operands,
-            loop=self.loop, result=("before", i), label="before", made=True,
-            name=f"{self.loop.states[i]}_before",
-        )  # fmt: skip
 
 
 def run_adjoint(

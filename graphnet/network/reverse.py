@@ -29,7 +29,8 @@ from graphnet.network.contributions import (
 )
 from graphnet.network.graph import Computed, Network, Node, Scan
 from graphnet.network.liveness import live
-from graphnet.network.loops import Run, run_adjoint
+from graphnet.network.loops import run_adjoint
+from graphnet.network.runs import Run
 
 __all__ = ["Reverse", "isolate_extremum"]
 

@@ -60,16 +60,16 @@ def step(parameters, y):
     # -- backward
     # d_p = 2*p - 2*y
     d_p = 2 * loss_subtract
-    # d_w = scan(d_p, w, s_before): every d_x, backward over 5 steps
+    # d_s_new_before = scan(d_p, w): every d_s_new before its step, backward over 5 steps
     d_s_new = d_p
-    d_w = np.empty((5,), np.float64)
+    d_s_new_before = np.empty((5,), np.float64)
     for k_2 in reversed(range(5)):
+        d_s_new_before[k_2] = d_s_new
         # d_s = x*d_s_new
         d_s = w[k_2] * d_s_new
-        # d_x = s*d_s_new
-        d_x = s_before[k_2] * d_s_new
-        d_w[k_2] = d_x
         d_s_new = d_s
+    # d_w[t] = s_before[t]*d_s_new_before[t]
+    d_w = s_before * d_s_new_before
 
     # -- update
     w_new = w - 0.1 * d_w  # w_new[i] = w[i] - 0.1*d_w[i]

@@ -1,0 +1,162 @@
+"""Runs: a loop and what it is given, told apart from its results; passes over loops rest on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphnet.network.graph import Computed, Loop, Network, Node, Scan, topological
+
+__all__ = ["Body", "Result", "Run", "bodies", "is_move", "rewrite_runs", "runs_of"]
+
+Result = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A loop with its operands: what Scan nodes that are results of one run have in common."""
+
+    loop: Loop
+    operands: tuple[Node, ...]
+
+    @classmethod
+    def of(cls, node: Scan) -> Run:
+        return cls(node.loop, node.operands)
+
+    def result(self, result: Result, label: str, name: str | None = None) -> Scan:
+        """The node of a result."""
+        kind, k = result
+        loop = self.loop
+        inner = loop.body.node(loop.emits[k] if kind == "emit" else loop.states[k])
+        shape = inner.shape if kind == "last" else (loop.length, *inner.shape)
+        return Scan(
+            shape=shape, dtype=inner.dtype, operands=self.operands, loop=loop, result=result,
+            label=label, made=True, name=name,
+        )  # fmt: skip
+
+    def before(self, i: int, known: Mapping[Result, Node]) -> Node:
+        """The states i as the steps found them: the node there is, or a new one."""
+        name = f"{self.loop.states[i]}_before"
+        return known.get(("before", i)) or self.result(("before", i), "before", name)
+
+
+@dataclass
+class Body:
+    """A run taken apart: the nodes that its body is made of, by their part in it."""
+
+    run: Run
+    states: list[Node]
+    sequences: list[Node]
+    constants: list[Node]
+    step: Node | None
+    carried: list[Node]
+    emits: list[Node]
+
+    @classmethod
+    def of(cls, run: Run) -> Body:
+        loop, node = run.loop, run.loop.body.node
+        return cls(
+            run, [*map(node, loop.states)], [*map(node, loop.sequences)],
+            [*map(node, loop.constants)], None if loop.step is None else node(loop.step),
+            [*map(node, loop.carried)], [*map(node, loop.emits)],
+        )  # fmt: skip
+
+    @property
+    def outer(self) -> dict[Node, Node]:
+        """What every state (as it starts), sequence and constant is outside."""
+        inputs = [*self.states, *self.sequences, *self.constants]
+        return dict(zip(inputs, self.run.operands, strict=True))
+
+    def order(self) -> list[Node]:
+        """The nodes of the body, inputs that are not read included."""
+        return [node for _, node in self.run.loop.body.items()]
+
+
+def built(
+    body: Body,
+    outer: Mapping[Node, Node],
+    names: Mapping[Node, str],
+) -> Run:
+    """The run of a body; sequences and constants that are not read are not brought along."""
+    results = [*body.carried, *body.emits]
+    read = set(topological([*results, *body.states]))
+    sequences = [node for node in body.sequences if node in read]
+    constants = [node for node in body.constants if node in read]
+    step = body.step if body.step in read else None
+    inputs = [*body.states, *sequences, *constants, *([] if step is None else [step])]
+    known, taken = dict[Node, str](), set[str]()
+    for node in topological([*inputs, *results]):
+        name = names.get(node)
+        if name is not None and name not in taken:
+            known[node] = name
+            taken.add(name)
+    network = Network.collect(
+        {f"out{k}": node for k, node in enumerate(results)}, names=known, extra=inputs
+    )
+    name_of = network.name_of
+    loop = Loop(
+        body=network, states=tuple(map(name_of, body.states)),
+        carried=tuple(map(name_of, body.carried)), sequences=tuple(map(name_of, sequences)),
+        constants=tuple(map(name_of, constants)), emits=tuple(map(name_of, body.emits)),
+        step=None if step is None else name_of(step), length=body.run.loop.length,
+        reverse=body.run.loop.reverse,
+    )  # fmt: skip
+    return Run(loop, tuple(outer[node] for node in (*body.states, *sequences, *constants)))
+
+
+def runs_of(network: Network) -> dict[Run, list[Result]]:
+    """The runs of a network, in its order, with the results that it has nodes of."""
+    found: dict[Run, list[Result]] = {}
+    for _, node in network.of(Scan):
+        results = found.setdefault(Run.of(node), [])
+        if node.result not in results:
+            results.append(node.result)
+    return found
+
+
+Change = Callable[[Run, Run, Sequence[Result]], Mapping[Result, Node]]
+
+
+def rewrite_runs(network: Network, change: Change) -> Network:
+    """The network with other nodes in place of the results of its runs.
+
+    `change(old, run, results)` is told a run as the network has it and with its operands already
+    replaced, and gives a node for every result.
+    """
+    asked, done = runs_of(network), dict[Run, Mapping[Result, Node]]()
+
+    def replaced(name: str, node: Node) -> Node | None:
+        if not isinstance(node, Scan):
+            return None
+        old = network.node(name)
+        assert isinstance(old, Scan)
+        run = Run.of(old)
+        if run not in done:
+            done[run] = change(run, Run.of(node), asked[run])
+        return done[run][node.result]
+
+    result = network.rebuild(replaced)
+    for key, value in network.graph.items():
+        if not key.startswith("_"):
+            result.graph.setdefault(key, value)
+    return result
+
+
+def bodies(network: Network, change: Callable[[Network], Network]) -> Network:
+    """The network with the bodies of its loops changed; what a body's nodes are called stays."""
+    done: dict[int, Loop] = {}
+
+    def one(old: Run, run: Run, results: Sequence[Result]) -> Mapping[Result, Node]:
+        if id(old.loop) not in done:
+            done[id(old.loop)] = replace(old.loop, body=change(old.loop.body))
+        new = Run(done[id(old.loop)], run.operands)
+        return {result: new.result(result, "scan") for result in results}
+
+    return rewrite_runs(network, one)
+
+
+def is_move(node: Node) -> bool:
+    """Whether a node is elements of its one operand, elsewhere: a slice or a transpose."""
+    if not isinstance(node, Computed) or node.formula.over:
+        return False
+    return node.formula.body.is_Symbol and len(node.formula.reads) == 1
