@@ -14,7 +14,7 @@ lint:
 golden:
 	.venv/bin/python -m pytest tests --update-golden
 benchmark: .venv/bin/python
-	.venv/bin/pip install -q -e '.[bench]' && .venv/bin/python -m tests.benchmarks --out docs --readme
+	.venv/bin/pip install -q -e '.[bench]' && .venv/bin/python -m tests.benchmarks --first-step 3 --out docs --readme
 	.venv/bin/python tests/benchmarks/start.py
 docs: # runs every page in full and writes its outputs; PAGES="docs/a.md" for some
 	.venv/bin/python docs/make.py $(PAGES)

@@ -13,12 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import machine, report
+from tests.benchmarks import first_step, machine, report
 from tests.benchmarks.rounds import ROOT, measure
 from tests.benchmarks.steps import ROWS
 from tests.benchmarks.workloads import WORKLOADS
 
 OWN = ("graphnet fast", "graphnet fast, prepared", "graphnet plain", "by hand", "naive")
+FIRST_STEP = (
+    "graphnet fast", "torch eager", "torch.compile", "jax", "pytensor", "autograd",
+)  # fmt: skip
 PEERS = {
     "torch": ("torch eager", "torch.compile"),
     "jax": ("jax", "jax flat"),
@@ -39,6 +42,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder for benchmarks.json, .md, .svg and .png")
     parser.add_argument("--merge", action="store_true", help="keep other workloads of --out")
     parser.add_argument("--readme", action="store_true", help="renew the README's table from --out")
+    parser.add_argument(
+        "--first-step",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also time model to first step, and memory, N fresh processes each",
+    )
+    parser.add_argument("--priority", type=int, default=0, help="nice of what is measured")
     parser.add_argument("--lock", help="a lock file to hold during each burst")
     parser.add_argument("--note", default="", help="about the machine, printed with the results")
     parser.add_argument("--verbose", action="store_true", help="what the tools print")
@@ -62,12 +73,13 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     results: dict[str, Any] = {"machine": machine.describe(given.note), "workloads": {}}
-    results["machine"]["peaks"] = machine.peaks(given.lock)
+    results["machine"]["peaks"] = machine.peaks(given.lock, given.priority)
     print(report.machine_line(results["machine"]), flush=True)
     for name in given.workloads:
         rows = measure(
             name, given.rows, rounds=given.rounds, seconds=given.seconds,
-            patience=given.patience, lock=given.lock, verbose=given.verbose,
+            patience=given.patience, priority=given.priority, lock=given.lock,
+            verbose=given.verbose,
         )  # fmt: skip
         results["workloads"][name] = {
             "title": WORKLOADS[name].title,
@@ -75,6 +87,11 @@ def main() -> None:
             "rounds": given.rounds,
             "rows": {row.name: asdict(row) | {"seconds": row.seconds} for row in rows},
         }
+        if given.first_step:
+            results["workloads"][name]["start"] = first_step.measure(
+                name, [row for row in given.rows if row in FIRST_STEP], rounds=given.first_step,
+                patience=given.patience, priority=given.priority, lock=given.lock,
+            )  # fmt: skip
         print(report.text(name, results["workloads"][name]), flush=True)
     if given.out:
         save(given.out, results, given.merge)

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.rounds import ROOT, environment, exclusive, on_one_core
+from tests.benchmarks.rounds import ROOT, environment, exclusive, preferred
 
 __all__ = ["describe", "peaks"]
 
@@ -60,13 +60,13 @@ def _blas() -> str:
     return f"{found['name']} {found['version']}"
 
 
-def peaks(lock: str | None = None) -> dict[str, float]:
+def peaks(lock: str | None = None, priority: int = 0) -> dict[str, float]:
     """Single-thread sgemm in flop/s and bandwidth in byte/s (cache: 1 MB, memory: 96 MB)."""
     with exclusive(lock):
         code = "from tests.benchmarks.machine import _peaks; print(*_peaks())"
         result = subprocess.run(
             [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT,
-            env=environment(), preexec_fn=on_one_core(),
+            env=environment(), preexec_fn=preferred(priority),
         )  # fmt: skip
     flops, cache, memory = map(float, result.stdout.split())
     return {"flops": flops, "cache": cache, "memory": memory}

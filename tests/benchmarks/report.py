@@ -21,6 +21,7 @@ AGAINST = {
 }
 LABELS = {"torch": "best torch", "jax": "best jax", "naive": "naive NumPy"}
 PEERS = ("torch eager", "torch.compile", "jax", "jax flat", "pytensor", "autograd")
+MEMORY = 40e6  # bytes the emitted file may add
 CACHE = 2**20  # bytes a step that stays in cache may touch
 START, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
@@ -88,7 +89,22 @@ def text(name: str, result: Result) -> str:
         for against, ratio, goal, met in goals(name, result)
     ]
     lines += [f"  gap: {gap}" for gap in gaps(result)]
+    for row, start in result.get("start", {}).items():
+        told = start.get("skip") or f"{start['seconds']:.2f} s, {start['bytes'] / 1e6:.0f} MB"
+        lines.append(f"  first step: {row:14} {told}{_start_goal(name, row, start)}")
     return "\n".join(lines)
+
+
+def _start_goal(name: str, row: str, start: Result) -> str:
+    """PASS or FAIL of our own model to first step, and of the memory of the emitted file."""
+    if row != OURS or "skip" in start:
+        return ""
+    bar = WORKLOADS[name].start
+    quick, small = start["seconds"] <= bar, start["bytes"] <= MEMORY
+    return (
+        f"  {bar} s {'PASS' if quick else 'FAIL'}, "
+        f"{MEMORY / 1e6:.0f} MB {'PASS' if small else 'FAIL'}"
+    )
 
 
 def gaps(result: Result) -> Iterator[str]:
@@ -150,6 +166,7 @@ def page(results: Result) -> str:
     ]
     for name, result in sorted(results["workloads"].items()):
         parts += [f"## {name}: {result['title']}", _rows(result), _goals(name, result)]
+        parts.append(_first_step(name, result))
         parts += ["Ahead of us: " + "; ".join(found) + "."] if (found := list(gaps(result))) else []
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -179,6 +196,19 @@ def _goals(name: str, result: Result) -> str:
         f"| {against} | {ratio:.3f} | {goal:.2f} | {'met' if met else '**missed**'} |"
         for against, ratio, goal, met in found
     ]
+    return "\n".join(lines)
+
+
+def _first_step(name: str, result: Result) -> str:
+    if not result.get("start"):
+        return ""
+    lines = ["| model to first step | s | memory added, MB | |", "|---|---:|---:|---|"]
+    for row, start in result["start"].items():
+        if "skip" in start:
+            lines.append(f"| {row} | {start['skip'].replace('|', '/')} | | |")
+            continue
+        goal = _start_goal(name, row, start).strip()
+        lines.append(f"| {row} | {start['seconds']:.2f} | {start['bytes'] / 1e6:.0f} | {goal} |")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.benchmarks.steps import Step, Unsupported
+from tests.benchmarks.steps.layouts import packed
 from tests.benchmarks.workloads import Case, Workload
 
 __all__ = ["make"]
@@ -117,20 +118,6 @@ def gpt(p: Any, x: Any, t: Any) -> Any:
     return cross_entropy(w[:, 5:] @ p["W3"], t)
 
 
-def own_layout(first: dict[str, Any]) -> dict[str, Any]:
-    """Queries, keys and values in one weight, as the fastest step wants them."""
-    import numpy as np
-
-    p = dict(first)
-    for end in [k[2:] for k in first if k.startswith("Wq")]:
-        d = p[f"Wq{end}"].shape[0]
-        p[f"Wqkv{end}"] = np.concatenate([p.pop(f"W{k}{end}").reshape(d, d) for k in "qkv"], 1)
-        p[f"Wo{end}"] = p[f"Wo{end}"].reshape(d, d)
-        if f"bq{end}" in p:
-            p[f"bqkv{end}"] = np.concatenate([p.pop(f"b{k}{end}").reshape(d) for k in "qkv"])
-    return p
-
-
 TABLE: dict[str, tuple[Callable[..., Any], str]] = {
     "W1": (xor, "sgd"),
     "W2": (digits, "sgd"),
@@ -177,7 +164,7 @@ def make(workload: Workload, case: Case, variant: str) -> Step:
         raise Unsupported("not written")
     loss, optimizer = TABLE[workload.name]
     o = workload.options
-    first: Any = {k: jnp.asarray(a) for k, a in own_layout(case.parameters).items()}
+    first: Any = {k: jnp.asarray(a) for k, a in packed(case.parameters).items()}
     objective = loss
     if variant == "flat":
         first, unravel = ravel_pytree(first)
