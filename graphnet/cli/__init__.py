@@ -107,7 +107,7 @@ def _draw(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="NAME|FILE.py", help=_MODEL)
     stages = ("forward", "loss", "backward", "update", "all")
     command.add_argument("--stage", choices=stages, default="forward", help="(default: forward)")
-    levels = ("layers", "tensors")
+    levels = ("layers", "tensors", "neurons")
     command.add_argument("--level", choices=levels, default="tensors", help="(default: tensors)")
     command.add_argument(
         "--out", metavar="FILE", help="a .svg, .png or .gv file (default: NAME_STAGE.svg)"

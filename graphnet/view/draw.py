@@ -8,21 +8,23 @@ drawing.source               # DOT
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import graphviz
 
-from graphnet.errors import GraphnetError, GraphnetFileError, GraphnetTypeError, did_you_mean
-from graphnet.network.graph import Network, Node, topological
+from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean
 from graphnet.view import engine as engines
 from graphnet.view.dot import Diagram
 from graphnet.view.folding import fold as fold_diagram
 from graphnet.view.layers import layer_diagram
+from graphnet.view.neurons import NeuronDiagram, neuron_diagram
+from graphnet.view.subject import network_of
 from graphnet.view.tensors import LEVELS, PICTURES, tensor_diagram
 
-__all__ = ["Drawing", "draw", "network_of"]
+__all__ = ["Drawing", "draw"]
 
 _FORMATS = ("svg", "png", "gv", "dot")
 
@@ -32,12 +34,14 @@ def draw(
     stage: str = "all",
     level: str = "tensors",
     *,
+    values: Mapping[str, Any] | None = None,
     fold: bool = True,
     engine: str = "graphviz-pure",
 ) -> Drawing:
     """The picture of a Tensor, a list of Tensors, a Network or a Model.
 
-    `stage` is "forward", "loss", "backward", "update" or "all"; `level` is "layers" or "tensors".
+    `stage` is "forward", "loss", "backward", "update" or "all"; `level` is "layers", "tensors" or
+    "neurons": circles and weights for one sample, with `values` (arrays by tensor) in them.
     Forward is black, backward red, update blue. Long runs of nodes are folded unless `fold` is
     False; `drawing.source_full` is the DOT text of everything. `engine="dot"` uses an installed
     Graphviz. Raises GraphnetError for a stage that the network does not have.
@@ -51,6 +55,9 @@ def draw(
     _one_of("stage", stage, PICTURES)
     _one_of("level", level, LEVELS)
     network = network_of(what, stage)
+    if level == "neurons":
+        neurons = neuron_diagram(network, stage, values)
+        return Drawing(neurons, neurons, engine)
     make = layer_diagram if level == "layers" else tensor_diagram
     diagram = make(network, stage)
     return Drawing(fold_diagram(diagram) if fold else diagram, diagram, engine)
@@ -59,7 +66,12 @@ def draw(
 class Drawing(graphviz.Source):
     """DOT text that draws itself; `pipe` and `render` make svg, png, gv (any format with dot)."""
 
-    def __init__(self, diagram: Diagram, full: Diagram, engine: str = "graphviz-pure") -> None:
+    def __init__(
+        self,
+        diagram: Diagram | NeuronDiagram,
+        full: Diagram | NeuronDiagram,
+        engine: str = "graphviz-pure",
+    ) -> None:
         if engine not in engines.ENGINES:
             _one_of("engine", engine, engines.ENGINES)
         super().__init__(diagram.dot(), filename="network.gv", format="svg", engine="dot")
@@ -140,68 +152,6 @@ class Drawing(graphviz.Source):
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
         return {"image/svg+xml": self.svg}
-
-
-def network_of(what: Any, stage: str) -> Network:
-    """The Network of anything that has one: itself, tensors, or a model's compiled step."""
-    if isinstance(what, Network):
-        return what
-    if isinstance(what, list | tuple) and what:
-        return _of_tensors([_node(item) for item in what])
-    if callable(getattr(what, "network", None)):
-        return _of_model(what, stage)
-    inner = getattr(what, "network", None)
-    if isinstance(inner, Network):
-        return inner
-    return _of_tensors([_node(what)])
-
-
-def _of_tensors(nodes: list[Node]) -> Network:
-    """The network of some tensors; what `grad` made and what reads it is the backward pass."""
-    late: set[Node] = set()
-    for node in topological(nodes):
-        adjoint = node.made and (node.name or "").startswith("d_")
-        if adjoint or not late.isdisjoint(node.operands):
-            late.add(node)
-    return Network.collect(nodes, stages=dict.fromkeys(late, "backward"))
-
-
-def _of_model(model: Any, stage: str) -> Network:
-    """The network of a model's compiled step, its tensors in the model's layers."""
-    forward: Network = model.network()
-    step = getattr(model, "step", None)
-    if step is None:
-        if stage in ("loss", "backward", "update"):
-            raise GraphnetError(
-                f"this model has no {stage} stage before model.compile(optimizer, loss)"
-            )
-        return forward
-    layer_of = {name: layer for name in forward if (layer := forward.layer(name)) is not None}
-    network: Network = step.network
-    layers: dict[Node, str] = {}
-    for name, node in network.items():
-        layer = network.layer(name) or layer_of.get(name)
-        if layer is None and network.stage(name) == "backward":
-            layer = layer_of.get(name.removeprefix("d_"))
-        if layer is not None:
-            layers[node] = layer
-    return Network.collect(
-        {key: network.node(name) for key, name in network.outputs.items()},
-        {network.node(old): network.node(new) for old, new in network.updates.items()},
-        names={node: name for name, node in network.items()},
-        stages={node: network.stage(name) for name, node in network.items()},
-        layers=layers,
-        extra=[node for _, node in network.items()],
-    )
-
-
-def _node(what: Any) -> Node:
-    node = what if isinstance(what, Node) else getattr(what, "node", None)
-    if not isinstance(node, Node):
-        raise GraphnetTypeError(
-            f"expected a tensor, a network or a model to draw, got {type(what).__name__}"
-        )
-    return node
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

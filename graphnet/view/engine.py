@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from graphnet.errors import GraphnetError, GraphnetFileError
-from graphnet.view.style import FAMILY, FONT, font_files, has_glyphs
+from graphnet.view.style import FAMILY, FONT, PAPER, font_files, has_glyphs, text_width
 
 __all__ = ["ENGINES", "layout", "polish", "rasterize"]
 
@@ -83,6 +83,9 @@ def polish(svg: bytes, alt: str) -> str:
             _align_title(group)
         elif group.get("class") == "graph":
             _title(group).text = alt
+    graphs = [g for g in root.iter(f"{{{_SVG}}}g") if g.get("class") == "graph"]
+    for graph in graphs:
+        _label_lines(graph)
     return ET.tostring(root, encoding="unicode") + "\n"
 
 
@@ -110,6 +113,33 @@ def _emphasize(group: ET.Element) -> None:
         texts[0].set("font-weight", "bold")
         if re.match(r"\(|[\d,]+ parameter", texts[-1].text or ""):  # a shape or a count
             texts[-1].set("fill-opacity", "0.75")
+
+
+_ALONG = (0.33, 0.5, 0.24, 0.42, 0.6, 0.68)  # where on its arrow a label may stand
+
+
+def _label_lines(graph: ET.Element) -> None:
+    """Puts the label of each arrow on its line, above everything else, clear of other labels."""
+    placed: list[tuple[float, float, float]] = []  # x, y and half the width of a label
+    for edge in [g for g in graph.iter(f"{{{_SVG}}}g") if g.get("class") == "edge"]:
+        text, path = edge.find(f"{{{_SVG}}}text"), edge.find(f"{{{_SVG}}}path")
+        points = re.findall(r"(-?[\d.]+),(-?[\d.]+)", "" if path is None else path.get("d", ""))
+        if text is None or len(points) < 2:
+            continue
+        (x0, y0), (x1, y1) = (map(float, points[k]) for k in (0, -1))
+        half = text_width(text.text or "") * 0.4
+        spots = [(x0 + (x1 - x0) * t, y0 + (y1 - y0) * t) for t in _ALONG]
+        clear = [
+            (x, y) for x, y in spots
+            if all(abs(x - a) > half + w or abs(y - b) > 11 for a, b, w in placed)
+        ]  # fmt: skip
+        x, y = (clear or spots)[0]
+        placed.append((x, y, half))
+        halo = {"stroke": PAPER, "stroke-width": "3", "paint-order": "stroke"}
+        for key, value in {"x": f"{x:.2f}", "y": f"{y + 3:.2f}", **halo}.items():
+            text.set(key, value)
+        edge.remove(text)
+        graph.append(text)
 
 
 def _align_title(group: ET.Element) -> None:

@@ -10,7 +10,7 @@ from graphnet.view.style import shorten, wrap
 __all__ = ["LEVELS", "PICTURES", "homes", "shown", "tensor_diagram"]
 
 PICTURES = (*STAGES, "all")
-LEVELS = ("layers", "tensors")
+LEVELS = ("layers", "tensors", "neurons")
 _WIDE = 46  # characters in a line of a box; the whole of a formula is in the hover title
 _LONGEST = 2000  # characters of a hover title
 

@@ -23,8 +23,8 @@ from graphnet.errors import GraphnetError, did_you_mean
 from graphnet.network.graph import Computed, Input, Network
 from graphnet.network.neurons import Element, places
 from graphnet.network.neurons import unfold as unfold_network
-from graphnet.view.draw import network_of
 from graphnet.view.spell import element_text, write
+from graphnet.view.subject import network_of
 
 __all__ = ["Unfolded", "unfold"]
 
@@ -74,7 +74,7 @@ class Unfolded:
         else:
             names = [self._computed(tensor)]
         elements = [Element(n, p) for n in names for p in places(self.unfolding.shape(n))]
-        return [self._line(e, self.unfolding.bodies[e], style) for e in elements]
+        return [self.line(e, self.unfolding.bodies[e], style) for e in elements]
 
     def formula(
         self, tensor: str | None = None, place: Sequence[int] | int = (), *,
@@ -99,7 +99,7 @@ class Unfolded:
         element = Element(name, at)
         shorter = self.named() if named else {}
         body = self.unfolding.inlined(element, frozenset(map(self._known, keep)), shorter)
-        return self._line(element, body, style)
+        return self.line(element, body, style)
 
     def text(self, element: Element, style: str = "text") -> str:
         """How an element is written: in unicode and LaTeX neurons stand above, inputs below."""
@@ -122,7 +122,8 @@ class Unfolded:
                     found[element] = sympy.Function(node.label)(self.unfolding.hole(read))
         return found
 
-    def _line(self, element: Element, body: Any, style: str) -> str:
+    def line(self, element: Element, body: Any, style: str = "text") -> str:
+        """element = body."""
         elements = self.unfolding.elements
         told = write(body, lambda k: self.text(elements[k], style), style)
         return f"{self.text(element, style)} = {told}"

@@ -24,8 +24,8 @@ from graphnet.formula.arrange import ordered
 from graphnet.formula.extent import evaluate
 from graphnet.network.graph import STAGES, Computed, Input, Network, Parameter, State
 from graphnet.network.neurons import Element, places
-from graphnet.view.draw import network_of
 from graphnet.view.spell import write
+from graphnet.view.subject import network_of
 from graphnet.view.unfold import Unfolded
 
 __all__ = ["Line", "Work", "work"]

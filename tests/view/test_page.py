@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import graphnet as gn
+from graphnet.view import plot
 from graphnet.view.page import Run, page
-from graphnet.view.plots import confusion_matrix, learning_curves
 
 from .nets import small_model
 
@@ -119,8 +119,8 @@ f.onload = () => { const d = f.contentDocument;
 @pytest.mark.parametrize("width", [1280, 390])
 def test_in_a_browser(html: str, tmp_path: Path, width: int) -> None:
     (tmp_path / "index.html").write_text(html, encoding="utf-8")
-    (tmp_path / "curves.png").write_bytes(learning_curves({"loss": [1.0, 0.5]}))
-    (tmp_path / "confusion.png").write_bytes(confusion_matrix([[3, 1], [0, 2]]))
+    (tmp_path / "curves.png").write_bytes(plot.history({"loss": [1.0, 0.5]}))
+    (tmp_path / "confusion.png").write_bytes(plot.confusion([0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1]))
     (tmp_path / "probe.html").write_text(PROBE % width, encoding="utf-8")
     ran = subprocess.run(
         [

@@ -1,0 +1,92 @@
+"""Pictures of neurons: which circles and arrows there are, and that they can be read."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+import graphnet as gn
+from graphnet.errors import GraphnetError
+
+
+def model(*widths: int) -> gn.Sequential:
+    layers = [gn.Dense(w, activation="relu") for w in widths[1:-1]]
+    net = gn.Sequential([gn.Input(widths[0]), *layers, gn.Dense(widths[-1])])
+    net.compile(gn.SGD(lr=0.1), "mse")
+    return net
+
+
+def circles(source: str) -> list[str]:
+    return re.findall(r'^  "([^"]+\])" \[label', source, re.M)
+
+
+def arrows(source: str) -> list[tuple[str, str]]:
+    found = re.findall(r'^  "([^"]+)" -> "([^"]+)" \[(?!style=invis)', source, re.M)
+    return [pair for pair in found if not pair[0].startswith("one ")]
+
+
+@pytest.mark.parametrize("widths", [(2, 3, 1), (1, 1), (3, 2, 2, 2)])
+def test_every_neuron_and_every_weight(widths: tuple[int, ...]) -> None:
+    source = gn.draw(model(*widths), "forward", "neurons").source
+    assert len(circles(source)) == sum(widths)
+    assert len(arrows(source)) == sum(a * b for a, b in itertools.pairwise(widths))
+    assert source.count('"one ') >= len(widths) - 1
+
+
+def test_an_arrow_is_named_after_its_weight() -> None:
+    source = gn.draw(model(2, 3, 1), "forward", "neurons").source
+    assert '"x[0,1]" -> "A1[0,2]" [tooltip="W1₂⁽³⁾", label="W1₂⁽³⁾"]' in source
+    backward = gn.draw(model(2, 3, 1), "backward", "neurons").source
+    assert 'label="d_W1₂⁽³⁾"' in backward
+    assert "d_Z1⁽³⁾" in backward
+
+
+def test_values_stand_in_the_circles() -> None:
+    net = model(2, 2, 1)
+    net.parameters["W1"] = np.array([[1.0, -1.0], [2.0, 0.5]])
+    x = np.array([[1.0, 3.0]])
+    source = gn.draw(net, "forward", "neurons", values={"x": x, **net.values(x)}).source
+    assert r'label="A1⁽¹⁾\nrelu\n7"' in source
+
+
+def test_large_layers_are_cut_and_say_so() -> None:
+    source = gn.draw(model(64, 300, 10), "forward", "neurons").source
+    for text in ("59 more", "295 more", "5 more"):
+        assert text in source
+    assert len(circles(source)) == 15
+
+
+def test_labels_do_not_lie_on_each_other() -> None:
+    svg = gn.draw(model(2, 3, 1), "forward", "neurons").svg
+    labels = re.findall(r'x="([-\d.]+)" y="([-\d.]+)"[^>]*paint-order="stroke"', svg)
+    spots = [(float(x), float(y)) for x, y in labels]
+    assert len(spots) == 2 * 3 + 3 + 3 + 1
+    for k, (x, y) in enumerate(spots):
+        assert all(abs(x - a) > 20 or abs(y - b) > 10 for a, b in spots[:k])
+
+
+def test_the_picture_is_the_same_each_time() -> None:
+    net = model(3, 4, 2)
+    assert gn.draw(net, "forward", "neurons").svg == gn.draw(net, "forward", "neurons").svg
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: gn.draw(model(2, 1), "update", "neurons"), "forward or backward"),
+        (lambda: gn.draw(gn.parameter("w", (2,)) * 2, level="neurons"), "nothing from its inputs"),
+        (lambda: gn.draw(model(2, 1), "forward", "neuron"), "did you mean 'neurons'"),
+    ],
+)
+def test_errors(call, told: str) -> None:
+    with pytest.raises(GraphnetError, match=told):
+        call()
+
+
+def test_a_convolution_is_drawn_too() -> None:
+    x, w = gn.input("x", ("batch", 1, 4, 4)), gn.parameter("w", (1, 1, 3, 3))
+    source = gn.draw(gn.relu(gn.conv2d(x, w)), "forward", "neurons").source
+    assert len(arrows(source)) > 0
