@@ -195,6 +195,12 @@ class Printer:
         text = self.extent(extent)
         return Code(text, ATOM if text.isidentifier() else SUM)
 
+    def _one_hot(self, value: Value) -> Code:
+        ((labels, _),) = value.args
+        return Code(
+            f"np.eye({value.extents[-1]}, dtype={self.kind(value)})[{self.code(labels).text}]"
+        )
+
     def _range(self, value: Value) -> Code:
         length = self.extent(value.extents[0])
         dtype = f", dtype={self.kind(value)}" if value.dtype == "float" else ""
@@ -381,5 +387,5 @@ WRITERS: Mapping[str, Callable[[Printer, Value], Code]] = {
     "broadcast": Printer._broadcast, "place": Printer._place, "scatter": Printer._scatter,
     "argmax": Printer._order, "argsort": Printer._order, "contract": contracted,
     "result": Printer._result, "window": Printer._window,
-    "fold": Printer._fold,
+    "fold": Printer._fold, "one_hot": Printer._one_hot,
 }  # fmt: skip

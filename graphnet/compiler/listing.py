@@ -125,7 +125,8 @@ class Writer:
         """The statements for the values of some nodes, dependencies first, by stage."""
         values = {name: self.value(name) for name in roots}
         live, uses = _live(values.values())
-        held = {name: self.lowered.held[name].value for name in self.network.nodes} | values
+        known = self.lowered.held  # what algebra did away with is not there
+        held = {name: known[name].value for name in self.network.nodes if name in known} | values
         self._show(held, live, uses)
         for name, value in held.items():
             if value in uses and not value.host and value.op != "leaf":

@@ -7,7 +7,7 @@ themselves: equal values are one object, and a value that nothing needs is never
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sympy import Expr, S
 
@@ -32,6 +32,7 @@ class Lowered:
 
     values: Values
     held: dict[str, Held]
+    notes: dict[Value, str] = field(default_factory=dict)  # the node a value was first made for
 
 
 def lower(network: Network, values: Values | None = None, counter: str | None = None) -> Lowered:
@@ -42,8 +43,9 @@ def lower(network: Network, values: Values | None = None, counter: str | None = 
     values = values or Values()
     held: dict[str, Held] = {}
     loops: dict[object, Value] = {}
+    notes: dict[Value, str] = {}
     for name, node in network.items():
-        operands = network.operands(name)
+        operands, count = network.operands(name), len(values)
         match node:
             case Computed():
                 made = _computed(values, node, [held[o] for o in operands])
@@ -58,7 +60,8 @@ def lower(network: Network, values: Values | None = None, counter: str | None = 
             case _:
                 leaf = values.make("leaf", (), node.shape, node.dtype, name, host=name == counter)
                 held[name] = Held(leaf, tuple(range(len(node.shape))))
-    return Lowered(values, held)
+        notes.update(dict.fromkeys(values.since(count), name))
+    return Lowered(values, held, notes)
 
 
 def full(values: Values, held: Held, shape: Sequence[Extent]) -> Value:

@@ -46,14 +46,15 @@ def emit(
     dtype: str = "float32",
     seed: int = 0,
     predictions: Sequence[str] = (),
+    lowered: Lowered | None = None,
 ) -> Module:
     """The module of a network whose Inputs in `inputs` are arguments; the others are drawn.
 
     Where the network updates something, `step` does it all and `forward` returns `predictions`
-    (the outputs, where none are named).
+    (the outputs, where none are named). `lowered` may be given, simplified for one.
     """
     functions = []
-    lowered = lower(network)
+    lowered = lowered or lower(network)
     if network.updates:
         shown = list(dict.fromkeys(predictions or outputs))
         ahead = part(network, shown)

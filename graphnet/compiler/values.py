@@ -55,6 +55,7 @@ class Values:
     """The table in which equal values are one object, numbered in order of creation."""
 
     _known: dict[Hashable, Value] = field(default_factory=dict)
+    _made: list[Value] = field(default_factory=list)
 
     def make(
         self,
@@ -70,7 +71,21 @@ class Values:
         if key not in self._known:
             number = len(self._known)
             self._known[key] = Value(number, op, args, extents, dtype, extra, host)
+            self._made.append(self._known[key])
         return self._known[key]
+
+    def find(self, op: str, args: Sequence[tuple[Value, Axes]], extents: Sequence[Extent],
+             dtype: str = "float", extra: Hashable = None) -> Value | None:  # fmt: skip
+        """The value of a call if there is one already."""
+        key = (op, tuple((v.number, axes) for v, axes in args), tuple(extents), dtype, extra)
+        return self._known.get(key)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def since(self, count: int) -> list[Value]:
+        """The values made after the first `count`, in order."""
+        return self._made[count:]
 
     def number(self, value: Hashable, dtype: str = "float") -> Local:
         """A number (a sympy number) as a scalar of the host language."""

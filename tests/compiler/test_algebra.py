@@ -1,0 +1,197 @@
+"""Simplified values = literal loops; each rule does what it says and can be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphnet as gn
+from graphnet.compiler.algebra.improve import improved, live_values
+from graphnet.compiler.algebra.simplify import RULES
+from graphnet.compiler.interpret import interpret
+from graphnet.compiler.listing import listing
+from graphnet.compiler.lower import lower
+from graphnet.compiler.values import Value
+from graphnet.network.graph import Constant, Input, Network, Parameter, State
+from graphnet.ops.tensor import Tensor
+
+N = 4  # the size of "batch"
+P = gn.parameter
+
+
+def x(*shape: Any, name: str = "x") -> Tensor:
+    return gn.input(name, shape)
+
+
+def labels(*shape: Any) -> Tensor:
+    return gn.input("t", shape, dtype="int")
+
+
+def dense(h: Tensor, a: int, b: int, k: int = 1) -> Tensor:
+    return h @ P(f"W{k}", (a, b), init="normal") + P(f"b{k}", (b,), init="normal")
+
+
+def mlp(act: Callable[[Tensor], Tensor]) -> Tensor:
+    h = act(dense(x("batch", 3), 3, 5))
+    return gn.cross_entropy(dense(h, 5, 4, 2), labels("batch"))
+
+
+def textbook(h: Tensor, y: Tensor) -> Tensor:
+    p = gn.exp(h) / gn.sum(gn.exp(h), axis=1, keepdims=True)
+    return -gn.mean(gn.sum(y * gn.log(p), axis=1))
+
+
+def normed(h: Tensor, n: int, k: int = 1) -> Tensor:
+    g, b = P(f"g{k}", (n,), init="normal"), P(f"o{k}", (n,), init="normal")
+    return gn.layer_norm(h, g, b)
+
+
+def attention(causal: bool, blocked: bool = False) -> Tensor:
+    h = normed(x("batch", 5, 4), 4)
+    q, k, v = (h @ P(name, (4, 4), init="normal") for name in "qkv")
+    if blocked:
+        mask = gn.input("mask", (5, 5), dtype="bool")
+        return gn.sum(gn.attention(q, k, v, mask=mask) ** 2)
+    return gn.mean(gn.attention(q, k, v, causal=causal) ** 2)
+
+
+def elementwise(f: Callable[[Tensor], Tensor]) -> Tensor:
+    return gn.mean(f(P("W", (3, 5), init="normal") * x(3, 1)))
+
+
+NETS: dict[str, Callable[[], Tensor]] = {
+    "relu": lambda: mlp(gn.relu),
+    "tanh": lambda: mlp(gn.tanh),
+    "gelu": lambda: mlp(lambda z: gn.gelu(z, approximate=True)),
+    "gelu erf": lambda: mlp(gn.gelu),
+    "elu": lambda: mlp(gn.elu),
+    "leaky": lambda: mlp(gn.leaky_relu),
+    "selu": lambda: mlp(gn.selu),
+    "silu": lambda: mlp(gn.silu),
+    "mish": lambda: mlp(gn.mish),
+    "softplus": lambda: mlp(gn.softplus),
+    "hard sigmoid": lambda: mlp(gn.hard_sigmoid),
+    "sigmoid, mse": lambda: gn.mse(gn.sigmoid(dense(x("batch", 3), 3, 1)), x("batch", 1, name="y")),
+    "bce": lambda: gn.binary_cross_entropy(
+        gn.sigmoid(dense(x("batch", 3), 3, 2)), gn.sigmoid(x("batch", 2, name="y"))
+    ),
+    "textbook": lambda: textbook(
+        dense(x("batch", 3), 3, 4), gn.softmax(x("batch", 4, name="y"), axis=1)
+    ),
+    "weighted": lambda: gn.cross_entropy(
+        dense(x("batch", 3), 3, 4), labels("batch"), weight=gn.exp(x("batch", name="w"))
+    ),
+    "labels in a row": lambda: gn.cross_entropy(dense(x("batch", 2, 3), 3, 4), labels("batch", 2)),
+    "any function of a chosen one": lambda: gn.mean(
+        gn.formula("Y[n] = z[n,T[n]]", z=dense(x("batch", 3), 3, 4), T=labels("batch")) ** 3
+    ),
+    "one-hot beyond its range": lambda: gn.mean(
+        dense(x("batch", 3), 3, 2) * gn.one_hot(labels("batch"), 2)
+    ),
+    "embedding": lambda: gn.mean(
+        gn.take(P("E", (4, 3), init="normal"), labels("batch"), axis=0) ** 2
+    ),
+    "layer norm": lambda: gn.mean(normed(dense(x("batch", 3), 3, 4), 4) ** 3),
+    "two norms": lambda: gn.mean(normed(gn.tanh(normed(dense(x("batch", 3), 3, 4), 4)), 4, 2) ** 3),
+    "attention": lambda: attention(False),
+    "causal": lambda: attention(True),
+    "masked rows": lambda: attention(False, blocked=True),
+    "residual": lambda: gn.mean(gn.tanh((h := dense(x("batch", 3), 3, 3)) + 2 * h @ h.T @ h) - h),
+    "tied": lambda: gn.mean(gn.tanh(gn.tanh(x("batch", 3) @ (w := P("W", (3, 3)))) @ w.T)),
+    "gain": lambda: gn.mean((dense(x("batch", 3), 3, 4) * P("g", (4,), init="normal")) ** 2),
+    "min, max, abs": lambda: elementwise(
+        lambda z: gn.maximum(z, 2 * z) - gn.minimum(z, 0.1) + abs(z) / 3
+    ),
+    "powers": lambda: elementwise(
+        lambda z: (z**2 + 1) ** 1.5 / (2 + z**4) - z**3 / gn.sqrt(1 + z * z)
+    ),
+    "logs": lambda: elementwise(lambda z: gn.log(1 + z * z) * gn.exp(-z) / 7),
+    "where of inf": lambda: elementwise(lambda z: gn.where(z > 0, gn.log(abs(z)), 0)),
+    "sums of numbers": lambda: elementwise(lambda z: 3 - (2 - z) * 4 - (z - z) + 0 * z),
+    "variance": lambda: gn.mean(gn.var(dense(x("batch", 3), 3, 4), axis=0)),
+    "max over an axis": lambda: gn.mean(gn.max(dense(x("batch", 3), 3, 4), axis=1)),
+    "conv": lambda: gn.mean(gn.conv1d(x("batch", 2, 6), P("W", (3, 2, 3), init="normal")) ** 2),
+    "cumsum": lambda: gn.mean(gn.cumsum(dense(x("batch", 3), 3, 4), axis=1) ** 2),
+    "regularized": lambda: gn.cross_entropy(
+        x("batch", 3) @ (w := P("W", (3, 4), init="normal")), labels("batch")
+    ) + 0.01 * gn.sum(w**2),
+}  # fmt: skip
+
+OPTIMIZER = gn.SGD(lr=0.1, momentum=0.9)
+
+
+def network_of(make: Callable[[], Tensor], optimizer: Any = OPTIMIZER) -> Network:
+    loss = make()
+    given = [n for _, n in Network.collect([loss.node]).of(type(x().node))]
+    return gn.training_step([Tensor(n) for n in given], loss, optimizer, style="plain").network
+
+
+def values_of(network: Network, seed: int = 0) -> dict[str, np.ndarray]:
+    """Numbers for every input, parameter and state; one row of a mask is all False."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, node in network.of(Input, Parameter, State):
+        sides = tuple(e if isinstance(e, int) else N for e in node.shape)
+        if node.dtype == "int":
+            found[name] = rng.integers(0, 4, sides)
+        elif node.dtype == "bool":
+            found[name] = rng.random(sides) < 0.6
+            found[name][1] = False
+        else:
+            found[name] = rng.normal(size=sides)
+    return found
+
+
+def computed(network: Network, given: Mapping[str, np.ndarray], **options: Any) -> dict[str, Any]:
+    """The outputs and new values by the statements of the simplified values, in float64."""
+    made = listing(network, "float64", improved(network, lower(network), **options))
+    space: dict[str, Any] = {"np": np}
+    space |= {made.variable[name]: value for name, value in given.items()}
+    space |= {
+        made.variable[name]: np.asarray(node.array.array)
+        for name, node in network.of(Constant)
+    }  # fmt: skip
+    source = "\n".join([*made.helpers, *(s.code for s in made.statements)])
+    with np.errstate(all="ignore"):
+        exec(compile(source, "<simplified>", "exec"), space)
+    wanted = [*network.outputs.values(), *network.updates.values()]
+    return {name: eval(made.variable[name], space) for name in wanted}
+
+
+def compare(network: Network, **options: Any) -> None:
+    given = values_of(network)
+    expected = interpret(network, given)
+    for name, found in computed(network, given, **options).items():
+        assert np.isfinite(expected[name]).all(), name
+        scale = np.max(np.abs(expected[name]), initial=1e-3)
+        np.testing.assert_allclose(found, expected[name], rtol=0, atol=1e-11 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_simplified_equals_loops(name):
+    compare(network_of(NETS[name]))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_can_be_left_out(rule):
+    for name in (
+        "relu",
+        "gelu",
+        "weighted",
+        "layer norm",
+        "masked rows",
+        "any function of a chosen one",
+    ):
+        compare(network_of(NETS[name]), off={rule})
+
+
+def calls(network: Network, **options: Any) -> list[Value]:
+    """The calls of a step on arrays and 0-d values."""
+    lowered = improved(network, lower(network), **options)
+    wanted = [*network.outputs.values(), *network.updates.values()]
+    live, _ = live_values([lowered.held[name].value for name in wanted])
+    free = ("leaf", "number", "size", "broadcast", "slice", "transpose", "reshape")
+    return [v for v in live if not v.host and v.op not in free]
