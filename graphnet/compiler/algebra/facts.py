@@ -16,9 +16,22 @@ from graphnet.compiler.values import Value
 
 __all__ = ["Facts"]
 
-MOVES = ("slice", "transpose", "reshape", "broadcast", "take", "cast", "pad", "place", "max", "min")
+MOVES = (
+    "window",
+    "slice",
+    "transpose",
+    "reshape",
+    "broadcast",
+    "take",
+    "cast",
+    "pad",
+    "place",
+    "max",
+    "min",
+)
 SMOOTH = (
-    "add", "subtract", "multiply", "negative", "square", "sum", "contract", "scatter", "maximum",
+    "add", "subtract", "multiply", "negative", "square", "sum", "contract", "scatter", "fold",
+    "maximum",
     "minimum", "where", "absolute", "tanh", "erf", "sin", "cos", "arctan", "sign", "floor",
     "heaviside", "one_hot", "range", "leaf", "size", "result", "clip",
 )  # fmt: skip

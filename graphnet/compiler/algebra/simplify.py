@@ -46,9 +46,6 @@ RULES: Mapping[str, str] = {
     "scaled ones": "Sum(c*x) is x times a vector of c",
 }
 
-# Pointwise calls of one array and more, which stay as they are.
-LINEAR_MOVES = ("slice", "reshape", "pad", "place", "scatter", "take")
-
 
 @dataclass
 class Simplifier:
@@ -369,8 +366,8 @@ class Simplifier:
         if label is not None:
             return label
         (source, axes), *rest = v.args
-        if source in self.moves:
-            return None
+        if source in self.moves or any(a not in self.moves for a, _ in rest):
+            return None  # nothing to be scaled, or a number around it
         unit = self._unit_axis(v)
         if unit is not None:
             return unit
@@ -445,6 +442,7 @@ READERS: Mapping[str, Callable[[Simplifier, Value], Sum | None]] = {
     "logsumexp": Simplifier._logsumexp, "expw": Simplifier._expw, "where": Simplifier._where,
     "slice": Simplifier._move, "reshape": Simplifier._move, "pad": Simplifier._move,
     "place": Simplifier._move, "scatter": Simplifier._move, "take": Simplifier._move,
+    "window": Simplifier._move, "fold": Simplifier._move,
     "contract": Simplifier._contract, "sum": Simplifier._reduced, "max": Simplifier._extremum,
     "min": Simplifier._extremum,
 }  # fmt: skip
