@@ -33,6 +33,8 @@ def derive(arguments: argparse.Namespace) -> int:
         print(f"{stage}:")
         for line in _lines(network, stage, arguments.style):
             print(f"  {line}")
+    for node, slope in network.graph.get("kinks", ("", ()))[1]:
+        print(f"kink of {node}: {slope}")
     return 0
 
 

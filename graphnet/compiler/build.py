@@ -9,6 +9,8 @@ from graphnet.compiler.pause import collector_paused
 from graphnet.compiler.program import Program, check_options
 from graphnet.compiler.stages import ancestors, in_order, predictions, staged
 from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.formula.kinks import Kinks
+from graphnet.formula.kinks import kinks as kinks_of
 from graphnet.network.backward import backward
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
 from graphnet.network.tighten import tighten
@@ -82,14 +84,15 @@ def training_step(
     copy: bool = True,
     states: Mapping[str, Any] | None = None,
     updates: Mapping[Tensor, Any] | None = None,
+    kinks: Any = "graphnet",
 ) -> Program:
     """A program that does one step of training: forward, loss, backward and update.
 
     The gradient is that of `loss` (0-d) with respect to every trainable parameter it depends on.
     A call returns the loss as it was before the update; with `outputs`, (loss, outputs) where
     outputs have the structure they were given in. States that layers renew on the way, running
-    statistics, are updated too; `updates` are further ones, or others for those. The other
-    arguments are those of `function`.
+    statistics, are updated too; `updates` are further ones, or others for those. `kinks` is that
+    of `gn.grad`; the other arguments are those of `function`.
 
     Raises GraphnetError where the loss is not 0-d or depends on no trainable parameter.
 
@@ -113,7 +116,7 @@ def training_step(
     renewed |= {_tensor(t, "what is updated").node: (t, new) for t, new in (updates or {}).items()}
     network = _collected(keys, dict(renewed.values()), given)
     network, names = _named(network, given, stabilize)
-    network = _tightened(_trained(network, optimizer))
+    network = _tightened(_trained(network, optimizer, kinks_of(kinks)))
     shown = list(network.outputs.values())
     several = not (isinstance(outputs, Sequence) and not wanted)
 
@@ -126,7 +129,7 @@ def training_step(
     )  # fmt: skip
 
 
-def _trained(network: Network, optimizer: Optimizer) -> Network:
+def _trained(network: Network, optimizer: Optimizer, kinks: Kinks) -> Network:
     """The network with gradients of its loss and the optimizer's updates, in order of stages."""
     loss = network.outputs["loss"]
     needed = ancestors(network, [loss])
@@ -135,11 +138,14 @@ def _trained(network: Network, optimizer: Optimizer) -> Network:
         raise GraphnetError(f"the loss {loss!r} depends on no trainable parameter")
     outputs, rewrites = dict(network.outputs), network.graph.get("rewrites", ())
     network = staged(network, predictions(network, list(outputs.values())[1:], loss), loss)
-    network = backward(network, loss, wrt)
+    network = backward(network, loss, wrt, kinks=kinks)
+    at_kinks = network.graph.get("kinks")
     network = optimizer.extend(network, {name: network.outputs[f"d_{name}"] for name in wrt})
     network.graph["outputs"] = outputs
     network = in_order(network, {node: network.stage(name) for name, node in network.items()})
     network.graph["rewrites"] = rewrites
+    if at_kinks:
+        network.graph["kinks"] = at_kinks
     return network
 
 

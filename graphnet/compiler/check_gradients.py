@@ -79,14 +79,16 @@ class GradientReport:
 
 
 def check_gradients(
-    loss: Tensor, values: Mapping[str, Any] | None = None, *, elements: int = 12, seed: int = 0
-) -> GradientReport:
+    loss: Tensor, values: Mapping[str, Any] | None = None, *, elements: int = 12, seed: int = 0,
+    kinks: Any = "graphnet",
+) -> GradientReport:  # fmt: skip
     """Compares the derived gradient of a loss with central differences, tensor by tensor.
 
     `loss` has shape (). `values` holds arrays by name; what it lacks is drawn: parameters from
     their initializers with some noise, floats from a normal distribution, ints within the range
     they index. Of every float input and parameter up to `elements` elements are moved singly and
     all of them in one random direction. Nothing is raised for a wrong gradient: ask `.ok`.
+    `kinks` is that of `gn.grad`; at a kink itself differences do not judge.
 
     >>> import graphnet as gn
     >>> x, w = gn.input("x", ("batch", 2)), gn.parameter("w", (2,))
@@ -104,7 +106,7 @@ def check_gradients(
            and not getattr(n, "distribution", None)]  # fmt: skip
     if not wrt:
         raise GraphnetError("the loss depends on no float input and no parameter")
-    gradients = grad(loss, [Tensor(n) for n in wrt])
+    gradients = grad(loss, [Tensor(n) for n in wrt], kinks=kinks)
     derived = _by_loops([loss, *gradients], held)
     compiled = _by_program([loss, *gradients], held)
     moved = _Moved(network, held)

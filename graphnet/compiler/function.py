@@ -145,6 +145,8 @@ class Function:
             if k + 1 == len(statements) or statements[k + 1].stage != statement.stage:
                 if several:
                     yield f"\n# -- {statement.stage}"
+                if statement.stage == "backward":
+                    yield from kinks_lines(self.network)
                 yield from commented(section)
                 section = []
 
@@ -177,6 +179,18 @@ class Function:
             text = f"(\n{inside}\n)"
         if results:
             yield f"return {text}"
+
+
+def kinks_lines(network: Network) -> Iterator[str]:
+    """Which slopes were taken where a slope jumps, as comments."""
+    name, told = network.graph.get("kinks", ("", ()))
+    text = "; ".join(f"{node}: {slope}" for node, slope in told if node in network)
+    if text:
+        lines = textwrap.wrap(
+            f"kinks ({name}): {text}", LINE - 8, subsequent_indent="    ", break_long_words=False,
+            break_on_hyphens=False,
+        )  # fmt: skip
+        yield from (f"# {line}" for line in lines)
 
 
 def scalar(node: Node, text: str) -> str:

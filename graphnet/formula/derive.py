@@ -6,10 +6,12 @@ under differentiation. G is the upstream, the adjoint of Y. The four laws:
 
     plain, Sum, +=   dA[e] += G[w] * s                                    s = d body / d A[e]
     Max, Min         dA[e] += where(body == Y[w], G[w]/N[w] * s, 0)       N[w] = Sum(body == Y[w])
+                 or  dA[e] += where(p == F[w], G[w] * s, 0)               F[w] the first place p
     LogSumExp        dA[e] += G[w] * expw(body, Y[w]) * s
 
 The slope s is sympy's, with every read a numbered hole; what branches is differentiated by
-selection, never by a product with a mask (0*inf is nan). Equal structures share one derivation.
+selection, never by a product with a mask (0*inf is nan). Which slope stands where it jumps is a
+`Choice` (kinks.py). Equal structures share one derivation.
 (Griewank, Walther: Evaluating Derivatives, 2008, for the reverse mode; the forms are DESIGN.md's.)
 """
 
@@ -22,10 +24,21 @@ import sympy
 from sympy import Add, Derivative, DiracDelta, Expr, Integer, Mul, Pow, Subs, Symbol
 
 from graphnet.errors import GraphnetError
-from graphnet.formula.formula import Formula, Read, hole, normalize, symbol_kind
+from graphnet.formula.formula import (
+    Formula,
+    Read,
+    hole,
+    index_symbol,
+    normalize,
+    size_symbol,
+    symbol_kind,
+)
 from graphnet.formula.functions import expw, where
+from graphnet.formula.kinks import AS_WRITTEN, Choice, chosen, restored
 
-__all__ = ["Adjoint", "adjoint", "is_selection", "operand_count", "slope", "tie_count"]
+__all__ = [
+    "Adjoint", "adjoint", "is_selection", "operand_count", "slope", "tie_count", "tie_place",
+]  # fmt: skip
 
 ZERO, ONE = Integer(0), Integer(1)
 
@@ -36,7 +49,7 @@ class Adjoint:
 
     `formula` is a "+=" over all loops of the forward formula; its `shape` is None, the caller
     knows that of the tensor. Its operand slots are those of the forward formula, and after them
-    `upstream` (G), `value` (Y) and `ties` (N), each read at the forward target if at all.
+    `upstream` (G), `value` (Y) and `ties` (N or F), each read at the forward target if at all.
     """
 
     formula: Formula
@@ -46,7 +59,7 @@ class Adjoint:
 
 
 @cache
-def adjoint(f: Formula, k: int) -> Adjoint | None:
+def adjoint(f: Formula, k: int, choice: Choice = AS_WRITTEN) -> Adjoint | None:
     """The adjoint of a formula for its read k; None where the slope is 0 everywhere.
 
     The body of a Max or Min must be a selection (`is_selection`), for its ties compare bits.
@@ -60,7 +73,7 @@ def adjoint(f: Formula, k: int) -> Adjoint | None:
     >>> found.formula.target == a.subs, found.formula.body, found.formula.reads[1].slot
     (True, _h0*_h1, 2)
     """
-    s = slope(f.body, hole(k))
+    s = slope(f.body, hole(k), choice)
     if s == 0:
         return None
     n = operand_count(f)
@@ -71,8 +84,12 @@ def adjoint(f: Formula, k: int) -> Adjoint | None:
         case "LogSumExp":
             body = times(Mul(upstream, expw(f.body, value)), s)
         case "Max" | "Min":
-            wins = sympy.Eq(f.body, value)
-            body = where(wins, times(upstream / ties, s), ZERO)
+            word = choice.max if f.reduce == "Max" else choice.min
+            wins = sympy.Eq(_place(f), ties) if word in ("first", "last") else (
+                sympy.Eq(f.body, value)
+            )  # fmt: skip
+            share = upstream / ties if word == "even" else upstream
+            body = where(wins, times(share, s), ZERO)
         case _:
             body = times(upstream, s)
     formula = replace(
@@ -90,6 +107,25 @@ def tie_count(f: Formula) -> Formula:
     return normalize(replace(f, body=where(wins, ONE, ZERO), reads=reads, reduce="Sum"))
 
 
+@cache
+def tie_place(f: Formula, last: bool = False) -> Formula:
+    """F[w] = Min(where(body == Y[w], p, oo)), where the first element that ties stands, counted
+    in the order of the indices; or the last one's. Y has the slot after the operands."""
+    wins = sympy.Eq(f.body, hole(len(f.reads)))
+    reads = (*f.reads, Read(operand_count(f), f.target))
+    none = -sympy.oo if last else sympy.oo
+    body = where(wins, _place(f), none)
+    return normalize(replace(f, body=body, reads=reads, reduce="Max" if last else "Min"))
+
+
+def _place(f: Formula) -> Expr:
+    """The place of an element among those a formula reduces: (i*size(j) + j)*size(k) + k."""
+    place: Expr = ZERO
+    for p in f.over:
+        place = place * size_symbol(p) + index_symbol(p)
+    return place
+
+
 def operand_count(f: Formula) -> int:
     """The number of operand slots, which is the first slot that is free."""
     return max(f.slots, default=-1) + 1
@@ -103,14 +139,15 @@ def is_selection(body: Expr) -> bool:
 
 
 @cache
-def slope(body: Expr, x: Symbol) -> Expr:
-    """d body / d x, written by selection.
+def slope(body: Expr, x: Symbol, choice: Choice = AS_WRITTEN) -> Expr:
+    """d body / d x, written by selection; where it jumps it is the chosen one.
 
     >>> x = hole(0)
     >>> slope(sympy.exp(where(x > 0, x, 0)), x)
     where(_h0 > 0, exp(_h0), 0)
     """
-    found = body.diff(x)
+    body, back = chosen(body, choice)
+    found = restored(body.diff(x), back)
     if found.has(Derivative, Subs, DiracDelta):
         raise GraphnetError(f"no slope is known of {body}")
     return given(by_selection(powers(found)))

@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.formula.kinks import Kinks
 from graphnet.network.contributions import Uniform
 from graphnet.network.graph import Network, Node, show_shape, topological
 from graphnet.network.reverse import Reverse
 
-__all__ = ["backward"]
+__all__ = ["AS_IN_GRAPHNET", "backward"]
+
+AS_IN_GRAPHNET = Kinks("graphnet")
 
 
 def backward(
-    network: Network, output: str, wrt: Sequence[str], upstream: Node | None = None
-) -> Network:
+    network: Network, output: str, wrt: Sequence[str], upstream: Node | None = None,
+    kinks: Kinks = AS_IN_GRAPHNET,
+) -> Network:  # fmt: skip
     """The network with the adjoints of the tensors `wrt`: outputs "d_<name>" of the same shapes.
 
     Without an upstream the output must be 0-d, and its adjoint is the number 1, which is written
@@ -27,7 +31,8 @@ def backward(
     those of sum(upstream*output). A tensor on which the output does not depend has the adjoint 0.
     New nodes are in stage "backward" and in the layer of their forward node; a node called d_W
     before stays, the new one is d_W_2, and the output "d_W" is the new one. A Computed labelled
-    "stop_gradient" passes nothing on. Of ties in Max and Min each takes an equal share.
+    "stop_gradient" passes nothing on. Slopes at kinks are as `kinks` says (formula/kinks.py);
+    graph["kinks"] has that table's name and, for every node with a kink, its slope there in words.
 
     Raises GraphnetError where a name is unknown, shapes do not fit, or a tensor is int or bool.
 
@@ -53,10 +58,14 @@ def backward(
             f"{upstream.dtype} {show_shape(upstream.shape)}"
         )
     names = {node: name for name, node in network.items()}
-    reverse = Reverse(topological([target]), names)
+    reverse = Reverse(topological([target]), names, kinks)
     found = reverse.run([(target, upstream or Uniform())], sources)
     outputs = {f"d_{name}": found[s] for name, s in zip(wrt, sources, strict=True)}
-    return _collected(network, outputs, reverse.made_from)
+    result = _collected(network, outputs, reverse.made_from)
+    if reverse.at_kinks:
+        before = dict(network.graph.get("kinks", ("", ()))[1])
+        result.graph["kinks"] = (kinks.name, tuple((before | reverse.at_kinks).items()))
+    return result
 
 
 def _float_node(network: Network, name: str) -> Node:

@@ -27,6 +27,7 @@ from graphnet.formula.formula import (
     symbol_kind,
 )
 from graphnet.formula.functions import where
+from graphnet.formula.kinks import AS_WRITTEN, Choice
 from graphnet.formula.subscript import Gather, bare
 from graphnet.network.graph import Computed, Input, Node
 from graphnet.network.shapes import computed
@@ -49,14 +50,15 @@ Upstream = Node | Uniform
 
 
 def contribution(
-    node: Computed, k: int, upstream: Upstream, value: Node, ties: Node | None
-) -> Upstream | None:
+    node: Computed, k: int, upstream: Upstream, value: Node, ties: Node | None,
+    choice: Choice = AS_WRITTEN,
+) -> Upstream | None:  # fmt: skip
     """What read k of a node adds to the adjoint of the tensor it reads; None where that is 0.
 
     A Computed that comes back has no name yet; the upstream itself comes back where the
     contribution is nothing but it.
     """
-    found = adjoint(node.formula, k)
+    found = adjoint(node.formula, k, choice)
     if found is None:
         return None
     operand = node.operands[node.formula.reads[k].slot]

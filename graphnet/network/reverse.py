@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sympy import Integer, preorder_traversal
 
-from graphnet.formula.derive import is_selection, operand_count, tie_count
+from graphnet.formula.derive import is_selection, operand_count, tie_count, tie_place
 from graphnet.formula.formula import Formula, Read, hole
+from graphnet.formula.jumps import told_jumps
+from graphnet.formula.kinks import Choice, Kinks
 from graphnet.formula.subscript import bare
 from graphnet.network.contributions import (
     Uniform,
@@ -43,7 +46,9 @@ class Reverse:
 
     order: Sequence[Node]
     names: dict[Node, str]
+    kinks: Kinks
     made_from: dict[Node, Node] = field(default_factory=dict)
+    at_kinks: dict[str, str] = field(default_factory=dict)  # node -> which slope it has there
     _parts: dict[Node, list[tuple[str, Upstream]]] = field(default_factory=dict)
 
     def run(self, seeds: Iterable[tuple[Node, Upstream]], wrt: Sequence[Node]) -> dict[Node, Node]:
@@ -156,35 +161,49 @@ class Reverse:
 
     # -- what a node hands to its operands --------------------------------------------------------
 
-    def _spread(self, node: Computed, total: Upstream, depends: Collection[Node]) -> None:
+    def _spread(
+        self, node: Computed, total: Upstream, depends: Collection[Node],
+        choice: Choice | None = None,
+    ) -> None:  # fmt: skip
         f, name = node.formula, self.names[node]
+        choice = choice or self.kinks.of(node.label)
         ties = None
         if f.reduce in ("Max", "Min"):
             if not is_selection(f.body):
-                self._spread_isolated(node, total, depends)
+                self._spread_isolated(node, total, depends, choice)
                 return
-            count = tie_count(f)
-            operands = (*node.operands[: operand_count(f)], node)
-            made = draft(count, operands, node.extents, node.shape, node.spelling)
-            ties = self._named(made, f"{name}_ties", node)
+            ties = self._ties(node, choice.max if f.reduce == "Max" else choice.min)
         for k, read in enumerate(f.reads):
             operand = node.operands[read.slot]
             if operand in depends:
-                part = contribution(node, k, total, node, ties)
+                part = contribution(node, k, total, node, ties, choice)
                 if part is not None:
                     self._add(operand, name, part)
+                    if told := told_jumps(f, k, choice):
+                        self.at_kinks.setdefault(name, told)
 
-    def _spread_isolated(self, node: Computed, total: Upstream, depends: Collection[Node]) -> None:
+    def _ties(self, node: Computed, word: object) -> Node:
+        """How many elements tie for an extremum, or where the one stands that has the slope."""
+        f = node.formula
+        one = word in ("first", "last")
+        made = tie_place(f, word == "last") if one else tie_count(f)
+        operands = (*node.operands[: operand_count(f)], node)
+        counted = draft(made, operands, node.extents, node.shape, node.spelling)
+        return self._named(counted, f"{self.names[node]}_{word if one else 'ties'}", node)
+
+    def _spread_isolated(
+        self, node: Computed, total: Upstream, depends: Collection[Node], choice: Choice
+    ) -> None:
         """Through a Max or Min of more than a read, whose body becomes a node of its own."""
         body, extremum = isolate_extremum(node)
         name = self.names[node]
         for made, label in ((body, "body"), (extremum, str(node.formula.reduce).lower())):
             object.__setattr__(made, "name", f"{name}_{label}")
             self.names[made], self.made_from[made] = f"{name}_{label}", node
-        self._spread(extremum, total, {body})
+        self._spread(extremum, total, {body}, choice)
         inner = self._total(body)
         if inner is not None:
-            self._spread(body, inner, depends)
+            self._spread(body, inner, depends, choice)
 
     def _spread_run(
         self,
@@ -197,17 +216,19 @@ class Reverse:
         if not upstreams or not slots:
             return
         first = next(iter(known.values()))
-        for k, part in run_adjoint(run, upstreams, known, slots, _derive_body).items():
+        derive = partial(_derive_body, kinks=self.kinks, told=self.at_kinks)
+        for k, part in run_adjoint(run, upstreams, known, slots, derive).items():
             for operand in part.operands:
                 self.made_from.setdefault(operand, first)
             self._add(run.operands[k], self.names[first], part)
 
 
 def _derive_body(
-    body: Network, seeds: Sequence[tuple[Node, Upstream]], wrt: Sequence[Node]
-) -> Mapping[Node, Node]:
+    body: Network, seeds: Sequence[tuple[Node, Upstream]], wrt: Sequence[Node], *, kinks: Kinks,
+    told: dict[str, str],
+) -> Mapping[Node, Node]:  # fmt: skip
     names = {node: name for name, node in body.items()}
-    return Reverse(list(names), names).run(seeds, wrt)
+    return Reverse(list(names), names, kinks, at_kinks=told).run(seeds, wrt)
 
 
 def _runs(order: Iterable[Node]) -> dict[Run, dict[tuple[str, int], Scan]]:

@@ -12,7 +12,7 @@ d_x (3,) = 3*x[i]**2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import sympy
@@ -20,6 +20,8 @@ import sympy
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.formula import index_symbol
 from graphnet.formula.functions import where
+from graphnet.formula.kinks import Kinks
+from graphnet.formula.kinks import kinks as kinks_of
 from graphnet.network.backward import backward
 from graphnet.network.graph import Constant, Input, Network, Node, show_shape
 from graphnet.numerics import stabilize as numerics
@@ -32,23 +34,28 @@ __all__ = ["grad", "hessian", "jacobian", "jvp"]
 
 @overload
 def grad(
-    y: Tensor, x: Tensor, upstream: TensorLike | None = None, stabilize: bool = True
-) -> Tensor: ...
+    y: Tensor, x: Tensor, upstream: TensorLike | None = None, stabilize: bool = True,
+    kinks: Any = "graphnet",
+) -> Tensor: ...  # fmt: skip
 @overload
 def grad(
-    y: Tensor, x: Sequence[Tensor], upstream: TensorLike | None = None, stabilize: bool = True
-) -> list[Tensor]: ...
+    y: Tensor, x: Sequence[Tensor], upstream: TensorLike | None = None, stabilize: bool = True,
+    kinks: Any = "graphnet",
+) -> list[Tensor]: ...  # fmt: skip
 def grad(
     y: Tensor,
     x: Tensor | Sequence[Tensor],
     upstream: TensorLike | None = None,
     stabilize: bool = True,
+    kinks: Any = "graphnet",
 ) -> Tensor | list[Tensor]:
     """The gradient of y with respect to x, of x's shape; a list for a list of tensors.
 
     y is 0-d unless an upstream of its shape is given: then it is that of sum(upstream*y). x may be
     any tensor y is computed from; where y does not depend on it the gradient is 0. `stabilize`
     first rewrites what lies between (`exp(z)/Sum(exp(z))` and the like), without touching x.
+    `kinks` says which slope stands where it jumps: "graphnet", "pytorch", "jax", "pytensor" or a
+    dict of choices on top of graphnet's, {"relu": 0.5, "max": "first"} (see formula/kinks.py).
 
     Raises GraphnetError where y is not 0-d or the upstream does not fit, GraphnetTypeError for
     int and bool tensors.
@@ -61,7 +68,8 @@ def grad(
     wrt = _tensors(x)
     node = _tensor(y, "y").node
     up = None if upstream is None else _upstream(upstream)
-    found = [Tensor(g) for g in _adjoints(node, [t.node for t in wrt], up, stabilize)]
+    chosen = kinks_of(kinks)
+    found = [Tensor(g) for g in _adjoints(node, [t.node for t in wrt], up, stabilize, chosen)]
     return found[0] if isinstance(x, Tensor) else found
 
 
@@ -84,13 +92,15 @@ def _upstream(value: TensorLike) -> Node:
     return node
 
 
-def _adjoints(y: Node, wrt: Sequence[Node], upstream: Node | None, stabilize: bool) -> list[Node]:
+def _adjoints(
+    y: Node, wrt: Sequence[Node], upstream: Node | None, stabilize: bool, kinks: Kinks
+) -> list[Node]:
     network = Network.collect({"y": y}, extra=wrt)
     names = [network.name_of(node) for node in wrt]
     (output,) = network.outputs.values()
     if stabilize:
         network = _stabilized(network, output, dict(zip(names, wrt, strict=True)))
-    made = backward(network, output, list(dict.fromkeys(names)), upstream)
+    made = backward(network, output, list(dict.fromkeys(names)), upstream, kinks)
     return [made.node(made.outputs[f"d_{name}"]) for name in names]
 
 

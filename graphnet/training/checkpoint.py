@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 import graphnet
 from graphnet.compiler.program import Program, check_options
 from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.formula.kinks import PRESETS, Kinks, kinks
 from graphnet.network.graph import Network, Parameter, State
 from graphnet.ops import losses
 from graphnet.ops.array import Array
@@ -192,6 +194,7 @@ def _write_recipe(recipe: Recipe, step: Network) -> dict[str, Any]:
         "dtype": recipe.dtype,
         "style": recipe.style,
         "stabilize": recipe.stabilize,
+        "kinks": _write_kinks(recipe.kinks),
     }
 
 
@@ -216,8 +219,19 @@ def _read_recipe(record: Mapping[str, Any]) -> Recipe:
     return Recipe(
         optimizer, _lost(record["loss_function"]) if loss is None else loss,
         metrics_by_name(known, loss), record["seed"], record["dtype"], record["style"],
-        bool(record["stabilize"]),
+        bool(record["stabilize"]), _read_kinks(record.get("kinks", "graphnet")),
     )  # fmt: skip
+
+
+def _write_kinks(given: Kinks) -> Any:
+    """The name of a preset, or the rows of a table of one's own, numbers as "1/2"."""
+    return given.name if given.name in PRESETS else {k: str(word) for k, word in given.table}
+
+
+def _read_kinks(record: Any) -> Kinks:
+    if isinstance(record, str):
+        return kinks(record)
+    return kinks({k: Fraction(w) if w[:1].isdigit() else w for k, w in record.items()})
 
 
 def _lost(name: str) -> Any:

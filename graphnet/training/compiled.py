@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from graphnet.compiler.build import function, training_step
 from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.formula.kinks import Kinks, kinks
+from graphnet.network.backward import AS_IN_GRAPHNET
 from graphnet.network.graph import Input, Network, show_shape
 from graphnet.ops import losses, optimizers
 from graphnet.ops.layer import layer_labels, layers_of, updates_of, with_training
@@ -91,6 +93,7 @@ class Recipe:
     dtype: str = "float32"
     style: str = "plain"
     stabilize: bool = True
+    kinks: Kinks = AS_IN_GRAPHNET
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ def compile_step(
     return training_step(
         [*heads.inputs, *targets], loss, recipe.optimizer, outputs=prediction,
         parameters=parameters, seed=recipe.seed, dtype=recipe.dtype, style=recipe.style,
-        stabilize=recipe.stabilize, updates=dict(heads.renewed),
+        stabilize=recipe.stabilize, updates=dict(heads.renewed), kinks=recipe.kinks,
     )  # fmt: skip
 
 
@@ -264,4 +267,5 @@ def optimizer_of(given: str | Optimizer) -> Optimizer:
 def recipe_of(optimizer: Any, loss: Any, metrics: Any, **rest: Any) -> Recipe:
     """The arguments of `compile`, checked."""
     losses.loss(loss)
+    rest["kinks"] = kinks(rest.get("kinks", "graphnet"))
     return Recipe(optimizer_of(optimizer), loss, metrics_by_name(metrics, loss), **rest)

@@ -129,19 +129,21 @@ class Model:
         dtype: str = "float32",
         style: str = "plain",
         stabilize: bool = True,
+        kinks: Any = "graphnet",
     ) -> None:
         """Derives and compiles the training step; parameters are drawn from `seed`.
 
         `optimizer` and `loss` are names or gn.SGD(...), a function of (prediction, target). A
         model that was compiled before keeps the values of its parameters (`reset` draws new ones)
-        and starts optimizer states, history and generators anew.
+        and starts optimizer states, history and generators anew. `kinks` is that of `gn.grad`.
 
         Raises GraphnetError for unknown names and where the loss does not fit the output.
         """
         check_options(dtype, style, seed)
         self._recipe = recipe_of(
-            optimizer, loss, metrics, seed=int(seed), dtype=dtype, style=style, stabilize=stabilize
-        )
+            optimizer, loss, metrics, seed=int(seed), dtype=dtype, style=style,
+            stabilize=stabilize, kinks=kinks,
+        )  # fmt: skip
         self.history, self.steps = History(), 0
         self.shuffler = np.random.default_rng([int(seed), 2])
         if self._heads is not None:

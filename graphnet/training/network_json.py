@@ -74,6 +74,7 @@ class NetworkWriter:
             "updates": network.updates,
             "loops": [self._loop(loop) for loop in loops],
             "rewrites": [asdict(rewrite) for rewrite in network.graph.get("rewrites", ())],
+            "kinks": network.graph.get("kinks"),
         }
 
     def _node(self, node: Node, loops: Mapping[Loop, int]) -> dict[str, Any]:
@@ -161,6 +162,9 @@ class NetworkReader:
         network.graph["rewrites"] = tuple(
             Rewrite(each["rule"], each["law"], tuple(each["nodes"])) for each in record["rewrites"]
         )
+        if record.get("kinks"):
+            name, told = record["kinks"]
+            network.graph["kinks"] = (str(name), tuple((str(n), str(t)) for n, t in told))
         return network
 
     def _node(
