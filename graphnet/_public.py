@@ -24,7 +24,8 @@ _MODULES: dict[str, str] = {
     "mish prelu relu selu sigmoid silu softmax softplus softsign tanh",
     "graphnet.ops.losses": "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy "
     "focal hinge huber kl_divergence mae mse",
-    "graphnet.ops.windows": "avg_pool2d conv1d conv2d conv2d_transpose max_pool2d",
+    "graphnet.ops.windows": "conv1d conv1d_transpose conv2d conv2d_transpose",
+    "graphnet.ops.pools": "avg_pool1d avg_pool2d max_pool1d max_pool2d",
     "graphnet.ops.norms": "batch_norm group_norm layer_norm rms_norm",
     "graphnet.ops.attention": "attention",
     "graphnet.ops.equivalence": "equivalent",
@@ -32,7 +33,9 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.initializers": "initializers",
     "graphnet.ops.layer": "Layer",
     "graphnet.ops.layers": "Activation Dense Dropout Embedding Flatten Input Residual",
-    "graphnet.ops.window_layers": "AveragePooling2D Conv1D Conv2D MaxPool2D",
+    "graphnet.ops.window_layers": "Conv1D Conv1DTranspose Conv2D Conv2DTranspose",
+    "graphnet.ops.pool_layers": "AveragePooling1D AveragePooling2D GlobalAveragePooling1D "
+    "GlobalAveragePooling2D GlobalMaxPool1D GlobalMaxPool2D MaxPool1D MaxPool2D",
     "graphnet.ops.norm_layers": "BatchNorm GroupNorm LayerNorm RMSNorm",
     "graphnet.ops.attention_layers": "MultiHeadAttention",
     "graphnet.ops.positions": "PositionalEncoding sinusoidal",

@@ -198,6 +198,10 @@ TABLE += cases(
     # windows, norms, attention
     ("conv1d", lambda x, w: gn.conv1d(x, w, stride=2, padding=4), "acA dcP", "n n"),
     ("conv1d dilated", lambda x, w, b: gn.conv1d(x, w, 1, 8, 2, b=b), "AcB dcP d", "n n n"),
+    ("conv1d NWC", lambda x, w: gn.conv1d(x, w, 2, 4, layout="NWC"), "aAc dcP", "n n"),
+    ("conv1d_transpose", lambda x, w: gn.conv1d_transpose(x, w, 2, 0, 1), "acA cdP", "n n"),
+    ("max_pool1d", lambda x: gn.max_pool1d(x, 2, 1, 1, layout="NWC"), "aAb", "d"),
+    ("avg_pool1d", lambda x: gn.avg_pool1d(x, 3, 1, 1), "abA", "n"),
     ("max_pool2d", lambda x: gn.max_pool2d(x, 2, 1, 1), "abAB", "d"),
     ("avg_pool2d", lambda x: gn.avg_pool2d(x, 3, 2, 1, False), "abAB", "n"),
     # of two elements the slope is 0 but for eps: float32 cannot tell

@@ -185,6 +185,26 @@ def test_what_does_not_fit_is_refused_with_sizes(ask, words):
 # -------------------------------------------------------------------------------------- live torch
 
 
+@pytest.mark.parametrize(
+    ("ask", "window"),
+    [
+        (lambda x, w: gn.conv2d(x, w, 2, (1, 0), dilation=(1, 2)), (4, 2, 3, 2)),
+        (lambda x, w: gn.conv2d(x, w, padding="same", groups=2), (4, 1, 2, 3)),
+        (lambda x, w: gn.conv2d_transpose(x, w, 2, 1, 1), (2, 3, 3, 3)),
+        (lambda x, w: gn.avg_pool2d(gn.conv2d(x, w)**2, 2, 1), (3, 2, 2, 2)),
+    ],
+)  # fmt: skip
+def test_second_order_equals_loops(ask, window):
+    x, w = gn.input("x", (2, 2, 5, 4)), gn.input("w", window)
+    y = ask(x, w)
+    up, v = gn.input("up", y.shape), gn.input("v", w.shape)
+    second = gn.grad(gn.sum(gn.grad(y, w, upstream=up) * v), [x, w, up])
+    arrays = {t.name: draw(t.name, *t.shape) for t in (x, w, up, v)}
+    program = gn.function([x, w, up, v], second, dtype="float64")
+    for mine, tensor in zip(program(*arrays.values()), second, strict=True):
+        np.testing.assert_allclose(mine, loops(tensor, **arrays), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 def test_the_recorded_table_is_what_torch_gives():

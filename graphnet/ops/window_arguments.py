@@ -13,8 +13,8 @@ from graphnet.network.graph import show_shape
 from graphnet.ops.tensor import Tensor, TensorLike, as_tensor
 
 __all__ = [
-    "Axis", "Padding", "Sizes", "check_channels", "each", "known", "letters", "paddings",
-    "positive", "ranked", "whole",
+    "Axis", "Layout", "Padding", "Sizes", "check_channels", "each", "known", "layout_of",
+    "letters", "paddings", "positive", "ranked", "whole",
 ]  # fmt: skip
 
 Sizes = int | Sequence[int]
@@ -43,6 +43,33 @@ class Axis:
         start = place if self.stride == 1 else f"{self.stride}*{place}"
         step = inner if self.dilation == 1 else f"{self.dilation}*{inner}"
         return f"{start} + {step}" + (f" - {self.before}" if self.before else "")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Whether channels stand second or last."""
+
+    last: bool
+
+    def order(self, batch: Extent, channels: Extent, places: Sequence[Extent]) -> list[Extent]:
+        return [batch, *places, channels] if self.last else [batch, channels, *places]
+
+    def text(self, batch: str, channels: str, places: Sequence[str]) -> str:
+        return ",".join([batch, *places, channels] if self.last else [batch, channels, *places])
+
+    def channels(self, shape: Sequence[Extent]) -> Extent:
+        return shape[-1] if self.last else shape[1]
+
+    def places(self, shape: Sequence[Extent]) -> Sequence[Extent]:
+        return shape[1:-1] if self.last else shape[2:]
+
+
+def layout_of(value: Any, rank: int, where: str) -> Layout:
+    first, last = ("NCW", "NWC") if rank == 1 else ("NCHW", "NHWC")
+    if value not in (first, last):
+        hint = did_you_mean(value, (first, last)) if isinstance(value, str) else ""
+        raise GraphnetError(f'layout is "{first}" or "{last}", not {value!r}{hint}', where=where)
+    return Layout(value == last)
 
 
 def letters(wish: str, *tensors: Tensor) -> list[str]:

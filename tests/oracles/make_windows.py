@@ -85,6 +85,16 @@ for shape, window, options in [
          lambda F, x, w, b, o=options: F.conv_transpose2d(x, w, b, **o), x=shape, w=window,
          b=(window[1] * options.get("groups", 1),))  # fmt: skip
 
+for shape, window, options in [
+    ((2, 3, 5), (3, 2, 3), {}), ((2, 3, 5), (3, 2, 3), {"stride": 2, "padding": 1}),
+    ((2, 4, 5), (4, 1, 2), {"groups": 2, "stride": 3, "output_padding": 2}),
+    ((2, 3, 4), (3, 2, 3), {"stride": 2, "dilation": 3, "padding": 2}),
+]:  # fmt: skip
+    case(f"conv1d_transpose {shape} {window} {options}",
+         lambda gn, x, w, b, o=options: gn.conv1d_transpose(x, w, b=b, **o),
+         lambda F, x, w, b, o=options: F.conv_transpose1d(x, w, b, **o), x=shape, w=window,
+         b=(window[1] * options.get("groups", 1),))  # fmt: skip
+
 # -- poolings ------------------------------------------------------------------------------------
 
 for shape, size, options in [
@@ -92,16 +102,44 @@ for shape, size, options in [
     ((2, 1, 7, 8), (3, 2), {"stride": (1, 2), "padding": (1, 0)}), ((1, 1, 1, 1), 1, {}),
     ((2, 2, 5, 5), 2, {"stride": 3}), ((2, 2, 3, 3), 2, {"padding": 1}),
     ((2, 2, 1, 4), (2, 1), {"padding": (1, 0), "stride": 1}), ((0, 2, 4, 4), 2, {}),
+    ((2, 3, 7), 2, {}), ((2, 3, 7), 3, {"stride": 2, "padding": 1}), ((2, 1, 5), 4, {"stride": 1}),
 ]:  # fmt: skip
-    case(f"max_pool2d {shape} {size} {options}",
-         lambda gn, x, k=size, o=options: gn.max_pool2d(x, k, **o),
-         lambda F, x, k=size, o=options: F.max_pool2d(x, k, **o), x=shape)  # fmt: skip
+    rank = len(shape) - 2
+    case(f"max_pool{rank}d {shape} {size} {options}",
+         lambda gn, x, k=size, o=options, r=rank: getattr(gn, f"max_pool{r}d")(x, k, **o),
+         lambda F, x, k=size, o=options, r=rank: getattr(F, f"max_pool{r}d")(x, k, **o),
+         x=shape)  # fmt: skip
     for counted in (True, False):
-        case(f"avg_pool2d {shape} {size} {options} {counted}",
-             lambda gn, x, k=size, o=options, c=counted: gn.avg_pool2d(
+        case(f"avg_pool{rank}d {shape} {size} {options} {counted}",
+             lambda gn, x, k=size, o=options, c=counted, r=rank: getattr(gn, f"avg_pool{r}d")(
                  x, k, count_include_pad=c, **o),
-             lambda F, x, k=size, o=options, c=counted: F.avg_pool2d(
+             lambda F, x, k=size, o=options, c=counted, r=rank: getattr(F, f"avg_pool{r}d")(
                  x, k, count_include_pad=c, **o), x=shape)  # fmt: skip
+
+# -- channels last: the same numbers, moved ------------------------------------------------------
+
+for shape, window, options in [
+    ((2, 7, 8, 3), (4, 3, 3, 2), {"stride": 2, "padding": 1}),
+    ((2, 6, 5, 4), (6, 2, 3, 3), {"groups": 2, "padding": 2, "dilation": 2}),
+]:  # fmt: skip
+    case(f"conv2d NHWC {shape} {window} {options}",
+         lambda gn, x, w, b, o=options: gn.conv2d(x, w, b=b, layout="NHWC", **o),
+         lambda F, x, w, b, o=options: F.conv2d(x.permute(0, 3, 1, 2), w, b, **o)
+         .permute(0, 2, 3, 1),
+         x=shape, w=window, b=window[:1])  # fmt: skip
+case("conv2d_transpose NHWC",
+     lambda gn, x, w, b: gn.conv2d_transpose(x, w, 2, 1, b=b, layout="NHWC"),
+     lambda F, x, w, b: F.conv_transpose2d(x.permute(0, 3, 1, 2), w, b, 2, 1).permute(0, 2, 3, 1),
+     x=(2, 4, 5, 3), w=(3, 2, 3, 3), b=(2,))  # fmt: skip
+case("conv1d NWC", lambda gn, x, w: gn.conv1d(x, w, padding="same", layout="NWC"),
+     lambda F, x, w: F.conv1d(x.permute(0, 2, 1), w, padding="same").permute(0, 2, 1),
+     x=(2, 9, 3), w=(4, 3, 3))  # fmt: skip
+case("max_pool2d NHWC", lambda gn, x: gn.max_pool2d(x, 3, 2, 1, layout="NHWC"),
+     lambda F, x: F.max_pool2d(x.permute(0, 3, 1, 2), 3, 2, 1).permute(0, 2, 3, 1),
+     x=(2, 7, 6, 3))  # fmt: skip
+case("avg_pool2d NHWC", lambda gn, x: gn.avg_pool2d(x, 2, layout="NHWC"),
+     lambda F, x: F.avg_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1),
+     x=(2, 7, 6, 3))  # fmt: skip
 
 # -- norms ---------------------------------------------------------------------------------------
 
