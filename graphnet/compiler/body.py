@@ -18,6 +18,7 @@ from sympy.logic.boolalg import And, BooleanFalse, BooleanTrue, Not, Or
 from graphnet.compiler.contraction import sum_of_product
 from graphnet.compiler.inside import asks
 from graphnet.compiler.values import Local, Values
+from graphnet.compiler.writes import end_to_end
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, ordered, terms
@@ -110,6 +111,9 @@ class Context:
 
     def _total(self, parts: list[tuple[Local, bool]], dtype: str) -> Local:
         """+ and - of locals; a leading minus only where every term is negative."""
+        whole = end_to_end(self.values, [a for a, _ in parts])
+        if whole is not None and not any(minus for _, minus in parts):
+            return whole
         ranked = sorted(enumerate(parts), key=lambda t: (len(t[1][0].labels), t[0]))
         widest = max(len(t[0].labels) for t in parts)
         if sum(len(t[0].labels) < widest for t in parts) < 2:

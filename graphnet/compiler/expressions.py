@@ -333,6 +333,10 @@ class Printer:
         where = f"np.s_[{self._pattern(pattern, value.extents)}]"
         return Code(f"{self.helper('place')}({zeros}, {where}, {self.code(arg).text})")
 
+    def _concatenate(self, value: Value) -> Code:
+        parts = ", ".join(self.code(arg).text for arg, _ in value.args)
+        return Code(f"np.concatenate([{parts}], axis={value.extra})")
+
     def _scatter(self, value: Value) -> Code:
         (source, _), *indices = value.args
         extra: Any = value.extra
@@ -385,6 +389,7 @@ WRITERS: Mapping[str, Callable[[Printer, Value], Code]] = {
     "slice": Printer._slice, "take": Printer._take, "pad": Printer._pad,
     "reshape": Printer._reshape, "transpose": Printer._transpose,
     "broadcast": Printer._broadcast, "place": Printer._place, "scatter": Printer._scatter,
+    "concatenate": Printer._concatenate,
     "argmax": Printer._order, "argsort": Printer._order, "contract": contracted,
     "result": Printer._result, "window": Printer._window,
     "fold": Printer._fold, "one_hot": Printer._one_hot,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphnet.compiler.lower import lower
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
-from graphnet.network.graph import Loop
+from graphnet.formula.extent import show_extent
+from graphnet.network.graph import Loop, Network, Scan
 
 if TYPE_CHECKING:
     from graphnet.compiler.listing import Writer
@@ -68,8 +70,27 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
         for i, s in enumerate(loop.states) if ("last", i) in wanted
     ]  # fmt: skip
     nodes = tuple(name for r in results for name in outer.owners.get(r, ()))
-    comment = "; ".join(outer.network.show(name) for name in nodes)
+    comment = _described(outer.network, loop, nodes)
     return Statement(stage, "", "\n".join(lines), comment, nodes)
+
+
+def _described(network: Network, loop: Loop, nodes: Sequence[str]) -> str:
+    """What a loop runs over, what it is given, and what each of its results is."""
+    scans = {n: node for n in nodes if isinstance(node := network.node(n), Scan)}
+    operands = network.operands(next(iter(scans)))
+    n, m = len(loop.states), len(loop.states) + len(loop.sequences)
+    start = ", ".join(f"{a} = {b}" for a, b in zip(loop.states, operands[:n], strict=True))
+    words = {"last": loop.states, "emit": loop.emits, "before": loop.states}
+    results = []
+    for name, node in scans.items():
+        kind, k = node.result
+        tail = " before its step" if kind == "before" else ""
+        what = "the last" if kind == "last" else "every"
+        results.append(f"{name} = {what} {words[kind][k]}{tail}")
+    parts = [f"{show_extent(loop.length)} steps{' backward' if loop.reverse else ''}"]
+    parts += [f"from {start}"] * bool(start) + [f"over {', '.join(operands[n:m])}"] * (m > n)
+    parts += [f"with {', '.join(operands[m:])}"] * (len(operands) > m)
+    return f"{'; '.join(results)}: {' '.join(parts)}"
 
 
 def _told(comment: str, width: int) -> list[str]:

@@ -7,6 +7,7 @@ recognised; everything else adds element by element (`scatter`). Writes outside 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from graphnet.compiler.folds import folded, repeated
 from graphnet.compiler.reads import Held, Reader
@@ -17,7 +18,7 @@ from graphnet.formula.extent import Extent, at_least
 from graphnet.formula.subscript import Affine, FloorDiv, Index, Mod
 from graphnet.network.outside import is_inside
 
-__all__ = ["write"]
+__all__ = ["end_to_end", "write"]
 
 
 def write(
@@ -156,3 +157,37 @@ def _scattered(
     inside = all(is_inside(s, e, reader.extents) for s, e in zip(target, shape, strict=True))
     made = values.make("scatter", args, shape, full.dtype, (len(labels), inside))
     return Held(made, tuple(range(rank)))
+
+
+def end_to_end(values: Values, parts: Sequence[Local]) -> Local | None:
+    """The sum of slices of zeros that lie end to end along one axis: the slices, concatenated."""
+    first = parts[0]
+    if len(parts) < 2 or any(
+        p.value.op != "place" or p.labels != first.labels or p.value.extents != first.value.extents
+        for p in parts
+    ):
+        return None
+    extents = first.value.extents
+    whole = tuple((0, 1, e) for e in extents)
+    patterns: list[tuple[Any, ...]] = [tuple(p.value.extra) for p in parts]  # type: ignore[arg-type]
+    differ = {k for pattern in patterns for k, e in enumerate(pattern) if e != whole[k]}
+    if len(differ) != 1:
+        return None
+    (axis,) = differ
+    pieces = []
+    for part, pattern in zip(parts, patterns, strict=True):
+        entry = pattern[axis]
+        if not isinstance(entry, tuple) or entry[1] != 1 or not isinstance(entry[0], int):
+            return None
+        pieces.append((entry[0], entry[2], part.value.args[0]))
+    end: Extent = 0
+    ordered = sorted(pieces, key=lambda piece: piece[0])
+    for start, count, _ in ordered:
+        if start != end:
+            return None
+        end = ext.add(end, count)
+    if end != extents[axis]:
+        return None
+    args = [arg for _, _, arg in ordered]
+    made = values.make("concatenate", args, extents, first.value.dtype, axis)
+    return Local(made, first.labels)

@@ -22,7 +22,7 @@ from graphnet.formula.formula import (
     size_symbol,
     symbol_kind,
 )
-from graphnet.formula.functions import Holds
+from graphnet.formula.functions import Holds, where
 from graphnet.formula.subscript import bare
 from graphnet.network.contributions import draft, is_pointwise
 from graphnet.network.graph import Computed, Node
@@ -37,6 +37,12 @@ def joined(node: Computed, producers: dict[Node, Computed]) -> Computed:
     product, so that what belongs together can be told."""
     if not is_pointwise(node) or not producers:
         return node
+    names = {
+        hole(k) for k, r in enumerate(node.formula.reads) if node.operands[r.slot] in producers
+    }
+    body = _factored(node.formula.body, names)
+    if body != node.formula.body:
+        node = with_body(node, normalize(replace(node.formula, body=body)), node.operands)
     wanted = []
     for k, read in enumerate(node.formula.reads):
         producer = producers.get(node.operands[read.slot])
@@ -94,10 +100,26 @@ def cut(node: Computed, apart: Collection[Node], make: Callable[[Computed], Node
             parts[e] = hole(len(reads) - 1)
         return parts[e]
 
-    body = pull(f.body)
+    body = pull(_factored(f.body, held))
     if not parts:
         return node
     return with_body(node, normalize(replace(f, body=body, reads=tuple(reads))), operands)
+
+
+def _factored(body: sympy.Basic, held: Collection[Symbol]) -> sympy.Basic:
+    """where(c, a*h, b*h) as h*where(c, a, b) for what is apart; the same product is taken."""
+
+    def out(condition: sympy.Basic, a: Expr, b: Expr) -> Expr:
+        def own(e: Expr) -> set[Expr]:
+            return {x for x in sympy.Mul.make_args(e) if x.free_symbols & set(held)}
+
+        common = [x for x in sympy.Mul.make_args(a) if x in own(a) & own(b)]
+        if not common:
+            return where(condition, a, b)
+        both = [sympy.Mul(*(x for x in sympy.Mul.make_args(e) if x not in common)) for e in (a, b)]
+        return sympy.Mul(*common, where(condition, *both))
+
+    return body.replace(where, out) if body.has(where) else body
 
 
 def _indices(f: Formula, e: Expr) -> list[int]:

@@ -22,7 +22,7 @@ def forward(parameters):
     w = parameters["w"]
     # a part of p
     p_broadcast = np.float64(1)
-    # p = scan(ones_1, w): the last s, over 5 steps
+    # p = the last s: 5 steps from s = ones_1 over w
     s = p_broadcast
     for k in range(5):
         # s_new = s*x
@@ -42,8 +42,7 @@ def step(parameters, y):
     # -- forward
     # a part of s_before
     p_broadcast = np.float64(1)
-    # p = scan(ones_1, w): the last s, over 5 steps; s_before = scan(ones_1, w): every s before
-    #     its step, over 5 steps
+    # p = the last s; s_before = every s before its step: 5 steps from s = ones_1 over w
     s = p_broadcast
     s_before = np.empty((5,), np.float64)
     for k in range(5):
@@ -60,7 +59,7 @@ def step(parameters, y):
     # -- backward
     # d_p = 2*p - 2*y
     d_p = 2 * loss_subtract
-    # d_s_new_before = scan(d_p, w): every d_s_new before its step, backward over 5 steps
+    # d_s_new_before = every d_s_new before its step: 5 steps backward from d_s_new = d_p over w
     d_s_new = d_p
     d_s_new_before = np.empty((5,), np.float64)
     for k_2 in reversed(range(5)):
