@@ -49,6 +49,7 @@ _MODULES: dict[str, str] = {
     "graphnet.training.callbacks": "Callback EarlyStopping KeepBest SaveBest",
     "graphnet.training.checkpoint": "load",
     "graphnet.training.descent": "descend",
+    "graphnet.training.diagnosis": "Health",
     "graphnet.training.history": "History",
     "graphnet.training.model": "Model",
     "graphnet.training.sequential": "Sequential",
