@@ -65,7 +65,7 @@ def function(
     network = _tightened(network)
     return Program(
         network, names, list(network.outputs.values()), restore=restore, parameters=parameters,
-        states=states, seed=seed, dtype=dtype, check=check, copy=copy,
+        states=states, seed=seed, dtype=dtype, check=check, copy=copy, style=style,
     )  # fmt: skip
 
 
@@ -126,6 +126,7 @@ def training_step(
     return Program(
         network, names, shown, restore=structure, parameters=parameters, states=states, seed=seed,
         predictions=predictions(network, shown[1:], shown[0]), dtype=dtype, check=check, copy=copy,
+        style=style,
     )  # fmt: skip
 
 

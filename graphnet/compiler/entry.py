@@ -46,19 +46,23 @@ class Entry:
             else self._array(k, value)
             for k, (value, dtype) in enumerate(zip(args, self.dtypes))
         )  # fmt: skip
-        shapes = tuple([a.shape for a in arrays])
-        sizes = self._sizes.get(shapes)
-        if sizes is None:
-            sizes = self._measure(shapes)
-            if len(self._sizes) > 256:
-                self._sizes.clear()
-            self._sizes[shapes] = sizes
+        sizes = self.measured(tuple([a.shape for a in arrays]))
         for k, bound in self.bounds:
             check_labels(arrays[k], bound, sizes)
         if self.finite:
             for name, array in zip(self.names, arrays):
                 check_finite(name, array)
         return arrays
+
+    def measured(self, shapes: tuple[tuple[int, ...], ...]) -> dict[str, int]:
+        """The named sizes; GraphnetError where a shape does not fit its input."""
+        sizes = self._sizes.get(shapes)
+        if sizes is None:
+            sizes = self._measure(shapes)
+            if len(self._sizes) > 256:
+                self._sizes.clear()
+            self._sizes[shapes] = sizes
+        return sizes
 
     def sizes(self, arrays: Arrays) -> dict[str, int]:
         """The named sizes of arrays that were let in."""

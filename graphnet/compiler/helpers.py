@@ -93,4 +93,45 @@ def scatter_inside(out, index, value):
     np.add.at(out, tuple(i[inside] for i in index), value[inside])
     return out
 ''',
+    "joined": '''\
+def joined(arrays, names):
+    """One vector over arrays that lie end to end; others are moved into one."""
+    parts = [arrays[name] for name in names]
+    size, at = sum(a.size for a in parts), 0
+    places = [a.__array_interface__["data"][0] for a in parts]
+    starts = []
+    for a in parts:
+        starts.append(at)
+        at += a.nbytes
+    whole = [a.base is not None and a.base is parts[0].base for a in parts]
+    if min(whole) and [p - places[0] for p in places] == starts:
+        return np.lib.stride_tricks.as_strided(parts[0], (size,), (parts[0].itemsize,))
+    vector, start = np.empty(size, parts[0].dtype), 0
+    for name, a in zip(names, parts):
+        arrays[name] = vector[start:start + a.size].reshape(a.shape)
+        arrays[name][...] = a
+        start += a.size
+    return vector
+''',
+    "planned": '''\
+def planned(stores, sizes):
+    """The step for these arrays and sizes; both are built when first met."""
+    for known, plan, steps in PLANS:
+        held = [a for store in stores for a in store.values()]
+        if len(held) == len(known) and sum(a is b for a, b in zip(held, known)) == len(held):
+            break
+    else:
+        plan, steps = build(*stores), {}
+        known = [a for store in stores for a in store.values()]
+        PLANS.append((known, plan, steps))
+        del PLANS[:-4]
+    if sizes not in steps:
+        if len(steps) == 8:
+            steps.clear()
+        steps[sizes] = plan(*sizes)
+    return steps[sizes]
+
+
+PLANS = []  # (arrays, plan of them, steps by sizes)
+''',
 }

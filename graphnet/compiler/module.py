@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import graphnet
+from graphnet.compiler.fast.flat import Adjacent
+from graphnet.compiler.fast.function import planned
 from graphnet.compiler.function import Function
 from graphnet.compiler.listing import listing
 from graphnet.compiler.literals import kinds, literal
@@ -37,6 +39,7 @@ class Module:
     parameters: bool
     states: bool
     draws: bool
+    sizes: tuple[str, ...] = ()  # what `plan` takes, in fast style
 
 
 def emit(
@@ -46,12 +49,19 @@ def emit(
     dtype: str = "float32",
     seed: int = 0,
     predictions: Sequence[str] = (),
+    style: str = "plain",
+    *,
     lowered: Lowered | None = None,
+    copy: bool = True,
+    adjacent: Adjacent | None = None,
+    off: frozenset[str] = frozenset(),
 ) -> Module:
     """The module of a network whose Inputs in `inputs` are arguments; the others are drawn.
 
     Where the network updates something, `step` does it all and `forward` returns `predictions`
-    (the outputs, where none are named). `lowered` may be given, simplified for one.
+    (the outputs, where none are named). In fast style the one that does it all has its memory
+    planned: `copy`, `adjacent` and `off` are those of `fast.plan.make_plan`.
+    `lowered` may be given, simplified for a network without updates.
     """
     functions = []
     lowered = lowered or lower(network)
@@ -61,8 +71,13 @@ def emit(
         needed = [name for name in inputs if name in ahead]
         functions.append(_function("forward", ahead, needed, shown, dtype, lowered))
     name = "step" if network.updates else "forward"
-    functions.append(_function(name, network, inputs, outputs, dtype, lowered))
-    main = functions[-1]
+    if style == "fast":
+        main: Function = planned(
+            name, network, inputs, outputs, dtype, lowered, copy, adjacent, off
+        )
+    else:
+        main = _function(name, network, inputs, outputs, dtype, lowered)
+    functions.append(main)
     helpers = dict.fromkeys(h for f in functions for h in f.listing.helpers)
     parts = [_head(main), *(h.strip() for h in helpers)]
     parts += _initializers(network, dtype, seed)
@@ -74,7 +89,10 @@ def emit(
     parts += [f.source().strip() for f in functions]
     parts.append(_script(main))
     source = "\n\n\n".join(parts) + "\n"
-    return Module(source, main.name, bool(main.parameters), bool(main.states), bool(main.draws))
+    return Module(
+        source, main.name, bool(main.parameters), bool(main.states), bool(main.draws),
+        tuple(main.listing.sizes),
+    )  # fmt: skip
 
 
 def _function(

@@ -9,6 +9,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from graphnet.network.graph import Constant, Input, Network, Parameter, State
 
 __all__ = ["STYLES", "Program", "execute"]
 
-STYLES = ("plain",)
+STYLES = ("plain", "fast")
+PLANS = 8  # sizes of batches that a program keeps buffers for
 _numbers = itertools.count(1)
 
 
@@ -55,6 +57,8 @@ class Program:
         dtype: str = "float32",
         check: bool = False,
         copy: bool = True,
+        style: str = "plain",
+        off: frozenset[str] = frozenset(),
     ) -> None:
         self.network = network
         self.inputs = tuple(inputs)
@@ -63,24 +67,30 @@ class Program:
         self.dtype = dtype
         self._restore = restore or list
         self._check = check
-        module = emit(network, inputs, outputs, dtype, seed, predictions)
+        self.style = style
+        module = emit(
+            network, inputs, outputs, dtype, seed, predictions, style,
+            copy=copy, adjacent=_neighbors(parameters, states), off=off,
+        )  # fmt: skip
         self.source = module.source
         namespace = execute(self, module.source, f"graphnet {module.name}")
-        self._function: Callable[..., Any] = namespace[module.name]
         self.forward: Callable[..., Any] = namespace["forward"]
         self._initial: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (
             namespace.get("initial_parameters"), namespace.get("initial_states"),
         )  # fmt: skip
         self._seed = seed
         self.parameters, self.states = self._stores(parameters, states)
-        self._before: tuple[Any, ...] = (
+        before: tuple[Any, ...] = (
             *([self.parameters.arrays] if module.parameters else []),
             *([self.states.arrays] if module.states else []),
         )  # fmt: skip
         self._draws = module.draws
         self.generator = _generator(seed)
-        self._copy = copy
+        self._copy = copy and style == "plain"  # planned code copies for itself
         self._leaves = frozenset(_leaves(network, self.outputs))
+        self._function: Callable[..., Any] = partial(namespace[module.name], *before)
+        if style == "fast":
+            self._function = self._planned(namespace["build"](*before), module.sizes)
         self._prepare_checks(check)
 
     @property
@@ -110,7 +120,7 @@ class Program:
         """One run on what `prepare` gave, without any check."""
         drawn = (self.generator,) if self._draws else ()
         with np.errstate(all="ignore"):  # NumPy computes both branches of a where
-            result = self._function(*self._before, *arrays, *drawn)
+            result = self._function(*arrays, *drawn)
         results = list(result) if len(self.outputs) > 1 else [result] if self.outputs else []
         if self._copy:
             self._separate(results)
@@ -132,6 +142,24 @@ class Program:
             ):
                 results[k] = result.copy()
 
+    def _planned(
+        self, plan: Callable[..., Callable[..., Any]], sizes: Sequence[str]
+    ) -> Callable[..., Any]:
+        """Runs the step of the arrays' sizes; each has buffers of its own, made when first met."""
+        steps: dict[tuple[tuple[int, ...], ...], Callable[..., Any]] = {}
+        count = len(self.inputs)
+
+        def call(*arrays: Any) -> Any:
+            shapes = tuple([a.shape for a in arrays[:count]])
+            if shapes not in steps:
+                found = self._entry.measured(shapes)
+                if len(steps) >= PLANS:
+                    del steps[next(iter(steps))]
+                steps[shapes] = plan(*(found[size] for size in sizes))
+            return steps[shapes](*arrays)
+
+        return call
+
     # -- keeping ---------------------------------------------------------------------------------
 
     def reset(self, seed: int | None = None) -> None:
@@ -147,13 +175,21 @@ class Program:
             self.states.update(states())
         self.generator = _generator(seed)
 
-    def save(self, path: str | os.PathLike[str], style: str = "plain") -> None:
+    def save(self, path: str | os.PathLike[str], style: str | None = None) -> None:
         """Writes the source as a module that needs only NumPy; all of it or nothing.
+
+        `style` is "plain" or "fast"; without one the text that runs is written.
 
         Raises GraphnetFileError where the file cannot be written.
         """
-        check_style(style)
-        write_atomically(Path(path), self.source)
+        source = self.source
+        if style is not None and style != self.style:
+            check_style(style)
+            source = emit(
+                self.network, self.inputs, self.outputs, self.dtype, self._seed, self.predictions,
+                style,
+            ).source  # fmt: skip
+        write_atomically(Path(path), source)
 
     def _stores(
         self, parameters: Mapping[str, Any] | None, states: Mapping[str, Any] | None
@@ -228,6 +264,24 @@ def _import_numpy(name: str, *rest: Any) -> Any:
     if name.partition(".")[0] != "numpy":
         raise GraphnetError(f"emitted code imports numpy only, not {name}")
     return __import__(name, *rest)
+
+
+def _neighbors(
+    parameters: Mapping[str, Any] | None, states: Mapping[str, Any] | None
+) -> Callable[[str, str], bool] | None:
+    """Whether one array lies right behind another; None where the program lays out its own."""
+    shared = {n: a for s in (parameters, states) if isinstance(s, Store) for n, a in s.items()}
+    if not shared:
+        return None
+
+    def adjacent(first: str, second: str) -> bool:
+        a, b = shared.get(first), shared.get(second)
+        if a is None or b is None:
+            return a is b
+        here, there = (x.__array_interface__["data"][0] for x in (a, b))
+        return a.base is not None and a.base is b.base and bool(here + a.nbytes == there)
+
+    return adjacent
 
 
 def _leaves(network: Network, outputs: Sequence[str]) -> Iterator[int]:

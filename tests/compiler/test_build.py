@@ -56,7 +56,7 @@ REFUSED = [
     (lambda: compile_([x, 3], x), GraphnetTypeError, "an input must be a tensor, came int"),
     (lambda: compile_(x, "z"), GraphnetTypeError, "outputs are a tensor, a list or a dict"),
     (lambda: compile_(x, [X]), GraphnetTypeError, "an output must be a tensor, came ndarray"),
-    (lambda: compile_(x, x, style="fast"), GraphnetError, "there is no style 'fast'"),
+    (lambda: compile_(x, x, style="slow"), GraphnetError, "there is no style 'slow'"),
     (lambda: compile_(x, x, dtype="float16"), GraphnetError, "computes in float32 or float64"),
     (lambda: compile_(x, x, seed=-1), GraphnetTypeError, "a seed is an int"),
     (lambda: compile_(x, x, updates={x: x}), GraphnetError, "parameters and states are updated"),

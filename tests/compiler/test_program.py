@@ -355,7 +355,7 @@ def test_tracebacks_show_the_source() -> None:
 
 
 def test_emitted_code_sees_numpy_only() -> None:
-    function = make()._function
+    function = make().forward
     allowed = function.__globals__["__builtins__"]
     assert "open" not in allowed
     assert "eval" not in allowed
@@ -374,8 +374,10 @@ def test_save_is_atomic_and_says_why_it_fails(tmp_path: Path) -> None:
         program.save(tmp_path / "nowhere" / "f.py")
     with pytest.raises(GraphnetFileError, match="Is a directory"):
         program.save(tmp_path)
-    with pytest.raises(GraphnetError, match="no style 'fast'; known: plain"):
-        program.save(path, style="fast")
+    with pytest.raises(GraphnetError, match="no style 'slow'; known: plain, fast"):
+        program.save(path, style="slow")
+    program.save(path, style="fast")
+    assert "def build(" in path.read_text()
 
 
 # -- literals --------------------------------------------------------------------------------------

@@ -1,0 +1,193 @@
+"""How arrays are called in a planned step: buffers, views of them and constants, each named once.
+
+A value's array has its axes in a physical order of its own; `aligned` gives the text by which it
+broadcasts to the axes of a result. Views of what lives as long as the plan are named ahead of the
+step (`W2_T = W2.T`), views of arguments and of what a statement allocates are written in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphnet.compiler.expressions import Printer
+from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.values import Axes, Value
+from graphnet.formula.extent import Extent
+from graphnet.network.names import Namer
+
+__all__ = ["Array", "Arrays", "identity"]
+
+Order = tuple[int, ...]
+
+
+def identity(value: Value) -> Order:
+    return tuple(range(value.rank))
+
+
+@dataclass(frozen=True)
+class Array:
+    """The text of an array, and whether it is there before the step runs and stays the same."""
+
+    text: str
+    lasting: bool = True
+
+
+@dataclass
+class Arrays:
+    """Names and texts. `orders` has the physical order of axes where it is not 0, 1, 2, ..."""
+
+    roles: Roles
+    printer: Printer
+    namer: Namer
+    orders: Mapping[Value, Order]
+    held: dict[Value, Array] = field(default_factory=dict)  # values that are arrays of their own
+    fixed: dict[Value, str] = field(default_factory=dict)  # fixed values -> name
+    constants: list[str] = field(default_factory=list)  # the lines that make them
+    view_lines: list[str] = field(default_factory=list)  # the lines that name views of buffers
+    views: dict[str, str] = field(default_factory=dict)  # expression -> name
+    calls: dict[str, str] = field(default_factory=dict)  # np.multiply -> multiply
+    _made: set[str] = field(default_factory=set)  # names of constants and of views of them
+
+    # -- texts -----------------------------------------------------------------------------------
+
+    def order(self, value: Value) -> Order:
+        return self.orders.get(value) or identity(value)
+
+    def physical(self, value: Value) -> Array:
+        """The array of a value, axes in their physical order."""
+        if value in self.held:
+            return self.held[value]
+        role = self.roles(value)
+        if role == "fixed":
+            return Array(self._fixed(value))
+        if role == "host":
+            return self.scalar(value)
+        if role == "view":
+            ((source, _),) = value.args
+            array = self.logical(source)
+            self.printer.variables[source] = array.text
+            text = self.printer.expression(value).text
+            return self.view(array, text, self._suffix(value))
+        self._known(value)
+        return Array(self.printer.expression(value).text, False)  # a number, written in place
+
+    def logical(self, value: Value) -> Array:
+        """The array of a value, axes in the order of the value."""
+        array, order = self.physical(value), self.order(value)
+        if order == identity(value):
+            return array
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return self.transposed(array, back)
+
+    def aligned(self, value: Value, axes: Axes, order: Order) -> Array:
+        """The array so that NumPy broadcasts it to a result whose physical order is `order`."""
+        array = self.physical(value)
+        if not value.rank:
+            return array
+        place = {axis: k for k, axis in enumerate(order)}
+        at = [place[axes[axis]] for axis in self.order(value)]
+        turn = sorted(range(len(at)), key=at.__getitem__)
+        array = self.transposed(array, turn)
+        at = sorted(at)
+        present = range(at[0], len(order))
+        if len(present) == len(at):
+            return array
+        pattern = ", ".join(":" if k in at else "None" for k in present)
+        suffix = "col" if pattern == ":, None" else "axes"
+        return self.view(array, f"{array.text}[{pattern}]", suffix)
+
+    def transposed(self, array: Array, turn: Sequence[int]) -> Array:
+        """Axes of an array in a new order."""
+        if list(turn) == list(range(len(turn))):
+            return array
+        if len(turn) == 2:
+            return self.view(array, f"{array.text}.T", "T")
+        text = f"{array.text}.transpose({', '.join(map(str, turn))})"
+        return self.view(array, text, "T")
+
+    def shaped(self, array: Array, extents: Sequence[Extent], suffix: str = "flat") -> Array:
+        """A contiguous array in another shape."""
+        return self.view(array, f"{array.text}.reshape{self.printer.shape(extents)}", suffix)
+
+    def view(self, array: Array, text: str, suffix: str) -> Array:
+        """A text made of an array: a name of its own where the array lasts."""
+        if not array.lasting:
+            return Array(text, False)
+        if text not in self.views:
+            self._name(text, f"{array.text}_{suffix}", array.text in self._made)
+        return Array(self.views[text])
+
+    def call(self, function: str) -> str:
+        """The short name of a function of NumPy."""
+        if function not in self.calls:
+            self.calls[function] = self.namer.made(function.removeprefix("np.").replace(".", "_"))
+        return self.calls[function]
+
+    def bound(self, array: Array, method: str) -> str:
+        """A method of an array, bound ahead where the array lasts."""
+        text = f"{array.text}.{method}"
+        return self.view(array, text, method).text if array.lasting else text
+
+    def _suffix(self, value: Value) -> str:
+        return {"slice": "part", "reshape": "flat", "broadcast": "wide"}.get(value.op, "T")
+
+    # -- constants -------------------------------------------------------------------------------
+
+    def scalar(self, value: Value, dtype: str = "") -> Array:
+        """A Python number as a 0-d array of a dtype, which ufuncs take without a conversion."""
+        kinds = {"float": f"np.{self.printer.dtype}", "int": "np.intp", "bool": "bool"}
+        text = self.printer.code(value).text
+        return self.constant(f"np.array({text}, {kinds[dtype or value.dtype]})", "k")
+
+    def filled(self, number: str, extents: Sequence[Extent], wish: str) -> Array:
+        """An array of one number over and over."""
+        shape = (
+            self.printer.shape(extents) if len(extents) != 1 else self.printer.extent(extents[0])
+        )
+        make = {"0": f"np.zeros({shape}", "1": f"np.ones({shape}"}.get(number)
+        text = f"{make}, np.{self.printer.dtype})" if make else (
+            f"np.full({shape}, {number}, np.{self.printer.dtype})"
+        )  # fmt: skip
+        return self.constant(text, wish)
+
+    def constant(self, text: str, wish: str) -> Array:
+        """An array made once by an expression."""
+        if text not in self.views:
+            self._name(text, wish, True)
+        return Array(self.views[text])
+
+    def _name(self, text: str, wish: str, fixed: bool) -> None:
+        name = self.namer.made(wish) if wish != "k" else self.namer.numbered("k")
+        self.views[text] = name
+        (self.constants if fixed else self.view_lines).append(f"{name} = {text}")
+        if fixed:
+            self._made.add(name)
+
+    def _fixed(self, value: Value) -> str:
+        if value.op == "leaf":
+            return self.printer.leaf(str(value.extra))
+        if value not in self.fixed:
+            self._known(value)
+            code = self.printer.expression(value)
+            text = code.text
+            if value.rank and value.op != "range":
+                text = f"np.ascontiguousarray({text})"
+            self.fixed[value] = self.constant(text, value.op).text
+        return self.fixed[value]
+
+    def _known(self, value: Value) -> None:
+        """Tells the printer the names of what a value is made of."""
+        for a, _ in value.args:
+            if self.roles(a) == "number":
+                self._known(a)  # the printer writes it in place, in parentheses where needed
+            elif not a.host:
+                self.printer.variables[a] = self.logical(a).text
+
+    def expression_of_arguments(self, value: Value) -> None:
+        self._known(value)
+
+    def expression(self, value: Value) -> str:
+        """The plain expression of a value, in terms of the arrays it reads."""
+        self._known(value)
+        return self.printer.expression(value).text

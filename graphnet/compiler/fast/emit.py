@@ -1,0 +1,366 @@
+"""Plan -> text: `build(parameters, states)` gives `plan(sizes)`, which gives the step."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from graphnet.compiler.expressions import Printer
+from graphnet.compiler.fast.arrays import Array, Arrays
+from graphnet.compiler.fast.plan import Plan, drawn, owned
+from graphnet.compiler.function import commented
+from graphnet.compiler.helpers import HELPERS
+from graphnet.compiler.identifiers import RESERVED, python_names
+from graphnet.compiler.listing import Writer
+from graphnet.compiler.loops import loop_statement
+from graphnet.compiler.lower import Lowered
+from graphnet.compiler.statement import Statement
+from graphnet.compiler.values import Value
+from graphnet.compiler.wrapping import wrap
+from graphnet.errors import GraphnetError
+from graphnet.formula.extent import Extent, add, names
+from graphnet.network.graph import STAGES, Input, Network, Parameter, State
+from graphnet.network.names import Namer
+
+__all__ = ["Text", "written"]
+
+WIDTH = 67  # columns of code of a statement: it stands inside three functions
+
+
+@dataclass
+class Text:
+    """`build`, the helpers it calls, and the sizes `plan` takes, in order."""
+
+    source: str
+    helpers: tuple[str, ...]
+    sizes: tuple[str, ...]
+    variable: dict[str, str]
+    statements: tuple[Statement, ...]
+    draws: bool
+
+
+def written(
+    plan: Plan, lowered: Lowered, inputs: Sequence[str], dtype: str, sizes: Sequence[str]
+) -> Text:
+    """The text of a plan."""
+    return Emitter(plan, lowered, list(inputs), dtype, tuple(sizes)).text()
+
+
+@dataclass
+class Emitter:
+    plan: Plan
+    lowered: Lowered
+    inputs: list[str]
+    dtype: str
+    sizes: tuple[str, ...]
+    buffers: list[str] = field(default_factory=list)
+    stores: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        network = self.plan.network
+        known = python_names([*network.nodes, *(s for s in self.sizes if s not in network)])
+        self.identifier = known
+        self.size_names = {
+            s: known[s] if s not in network else f"{known[s]}_size" for s in self.sizes
+        }
+        self.namer = Namer([*known.values(), *RESERVED, *self.size_names.values()])
+        self.printer = Printer(self.dtype, self._leaf, self.size_names.__getitem__)
+        plan = self.plan
+        self.arrays = Arrays(plan.roles, self.printer, self.namer, plan.orders)
+        self.writer = Writer(
+            network, self.lowered, self.dtype, known, self.size_names, self.namer, width=WIDTH
+        )
+        self.writer.printer = self.printer
+        self.writer.owners = {v: list(names) for v, names in plan.owners.items()}
+        for v in plan.lines:
+            if v.op == "result":
+                self.writer.results.setdefault(v.args[0][0], []).append(v)
+
+    def _leaf(self, name: str) -> str:
+        return self.identifier[name]
+
+    # -- the parts of the text -------------------------------------------------------------------
+
+    def text(self) -> Text:
+        plan, network = self.plan, self.plan.network
+        self._leaves()
+        self._name_buffers()
+        statements = [s for v in plan.lines for s in self._statement(v)]
+        draws = [
+            line for name, node in drawn(network, self.inputs) for line in self._draw(name, node)
+        ]
+        body = [*draws, *self._sections(statements), *self._finish()]
+        arguments = [self.identifier[name] for name in self.inputs] + ["rng"] * bool(draws)
+        step = [f"def step({', '.join(arguments)}):", *_indented(body or ["pass"])]
+        calls = [f"{name} = {function}" for function, name in self.arrays.calls.items()]
+        prologue = [
+            *_section("buffers", self.buffers),
+            *_section("constants", self.arrays.constants),
+            *_section("views and bound methods", [*calls, *self.arrays.view_lines]),
+        ]
+        sizes = ", ".join(self.size_names[s] for s in self.sizes)
+        inside = [
+            '"""A step for these sizes, with buffers of its own."""' if sizes else
+            '"""A step with buffers of its own."""',
+            *prologue, "", '@np.errstate(all="ignore")', *step, "", "return step",
+        ]  # fmt: skip
+        stores = ["parameters"] * any(network.of(Parameter)) + ["states"] * any(network.of(State))
+        outer = [
+            '"""plan(sizes) -> step, over these arrays."""' if not stores else
+            '"""plan(sizes) -> step; the arrays become views of flat vectors."""',
+            *self.stores, "", f"def plan({sizes}):", *_indented(inside), "", "return plan",
+        ]  # fmt: skip
+        source = "\n".join([f"def build({', '.join(stores)}):", *_indented(outer)])
+        helpers = dict.fromkeys(n for n in HELPERS if n in self.printer.helpers)
+        variable = {name: self.identifier[name] for name in network.nodes}
+        return Text(
+            source, tuple(HELPERS[n] for n in helpers), self.sizes, variable, tuple(statements),
+            bool(draws),
+        )  # fmt: skip
+
+    def _leaves(self) -> None:
+        """Names for parameters, states, flat vectors and arguments."""
+        network, plan = self.plan.network, self.plan
+        for vector in plan.flat.vectors:
+            name = self.namer.made(vector.name)
+            members = ", ".join(f'"{m}"' for m in vector.members)
+            head = f"{name} = {self.printer.helper('joined')}({vector.kind}, ["
+            self.stores += _filled(head, members, "])", 75)
+            self.arrays.held[vector.leaf] = Array(name)
+        read = {str(v.extra) for v in plan.memory.places if v.op == "leaf"}
+        for name, node in owned(network):
+            if name in read:
+                kind = "parameters" if isinstance(node, Parameter) else "states"
+                self.stores.append(f'{self.identifier[name]} = {kind}["{name}"]')
+        for name, node in [*owned(network), *network.of(Input)]:
+            leaf = self.plan.values.make("leaf", (), node.shape, node.dtype, name)
+            lasting = not isinstance(node, Input) or name not in self.inputs
+            self.arrays.held[leaf] = Array(self.identifier[name], lasting)
+
+    def _name_buffers(self) -> None:
+        """A buffer is called after the last node it holds, else after what it holds first."""
+        plan, memory = self.plan, self.plan.memory
+        occupants: dict[int, list[Value]] = {}
+        for v in [*plan.lines, *(v for v in memory.places if v.op == "pack")]:
+            if v.op != "store" and v in memory.places:
+                occupants.setdefault(memory.places[v].storage, []).append(v)
+        stored = {
+            place.storage: v
+            for v, place in memory.places.items()
+            if v.op == "leaf" and (place.start, place.size) == (0, memory.sizes[place.storage])
+        }
+        self.context = self._contexts()
+        for storage in sorted(occupants):
+            held = occupants[storage]
+            if storage in stored:
+                base = self.arrays.held[stored[storage]]
+                shape = stored[storage].extents
+            else:
+                packs = [v for v in held if v.op == "pack"]
+                owner = next((v for v in reversed(held) if plan.owners.get(v)), held[0])
+                owner = packs[0] if packs else owner
+                base = Array(self.namer.made("G") if packs else self._name(owner))
+                shape = tuple(owner.extents[axis] for axis in self.arrays.order(owner))
+                text = (
+                    self.printer.shape(shape) if len(shape) != 1 else self.printer.extent(shape[0])
+                )
+                kind = self.printer.kind(owner)
+                self.buffers.append(f"{base.text} = np.empty({text}, {kind})")
+            for v in held:
+                self._place(v, base, tuple(shape))
+
+    def _place(self, v: Value, base: Array, shape: Sequence[Extent]) -> None:
+        """The array of a value in a buffer."""
+        place, memory = self.plan.memory.places[v], self.plan.memory
+        own = tuple(v.extents[axis] for axis in self.arrays.order(v))
+        if v in self.arrays.held:
+            return
+        if place.size != memory.sizes[place.storage]:
+            end = self.printer.extent(add(place.start, place.size))
+            text = f"{base.text}[{self.printer.extent(place.start)}:{end}]"
+            if len(own) != 1:
+                text += f".reshape{self.printer.shape(own)}"
+        elif own == tuple(shape):
+            self.arrays.held[v] = base
+            return
+        elif len(own) == 1:
+            text = f"{base.text}.reshape(-1)"
+        else:
+            text = f"{base.text}.reshape{self.printer.shape(own)}"
+        name = self._name(v)
+        self.arrays.view_lines.append(f"{name} = {text}")
+        self.arrays.held[v] = Array(name)
+
+    def _contexts(self) -> dict[Value, str]:
+        """The node each statement is a part of: the next one that is computed."""
+        result: dict[Value, str] = {}
+        whole = ""
+        for v in reversed(self.plan.lines):
+            owners = self.plan.owners.get(v)
+            whole = owners[0] if owners else whole
+            result[v] = self.identifier.get(whole, "t")
+        return result
+
+    def _name(self, value: Value) -> str:
+        for name in self.plan.owners.get(value, ()):
+            if self.identifier[name] not in self.writer._taken:
+                self.writer._taken.add(self.identifier[name])
+                return self.identifier[name]
+        return self.namer.made(f"{self.context.get(value, 't')}_{value.op}")
+
+    # -- statements ------------------------------------------------------------------------------
+
+    def _statement(self, v: Value) -> Iterator[Statement]:
+        stage = self._stage(v)
+        nodes = tuple(self.plan.owners.get(v, ()))
+        if v.op == "result":
+            return
+        if v.op == "scan":
+            self.arrays.expression_of_arguments(v)
+            yield loop_statement(self.writer, v, stage)
+            for r in self.writer.results.get(v, ()):
+                self.arrays.held[r] = Array(self.printer.variables[r], False)
+            return
+        if v.op == "store":
+            target, (source, _) = self._target(v), v.args[0]
+            text = (
+                self.printer.code(source).text if source.host else self.arrays.logical(source).text
+            )
+            yield Statement(stage, "", f"{target}[...] = {text}", "written when all are known", ())
+            return
+        if v.op == "output":
+            yield from self._output(v)
+            return
+        comment = "; ".join(self.plan.network.show(n) for n in nodes[:1])
+        if len(nodes) > 1 and v in self.plan.flat.covers:
+            comment += f"; so for {', '.join(nodes[1:])}"
+        elif len(nodes) > 1:
+            comment = "; ".join(self.plan.network.show(n) for n in nodes)
+        if v in self.plan.memory.places:
+            out = self.arrays.held[v]
+            form = self.plan.forms.get(v)
+            if form is not None:
+                code = form.code(self.arrays, v, out)
+            else:
+                code = wrap(f"{out.text}[...] = ", self.arrays.expression(v), WIDTH)
+            yield Statement(stage, out.text, code, comment, nodes)
+            return
+        name = self._name(v)
+        text = (
+            f"{self.arrays.logical(v.args[0][0]).text}[()]"
+            if v.op == "copy"
+            else (self.arrays.expression(v))
+        )
+        self.arrays.held[v] = Array(name, False)
+        yield Statement(stage, name, wrap(f"{name} = ", text, WIDTH), comment, nodes)
+
+    def _target(self, store: Value) -> str:
+        return self.arrays.held[store.extra].text  # type: ignore[index]
+
+    def _output(self, v: Value) -> Iterator[Statement]:
+        """A fresh array of what is returned."""
+        ((source, _),) = v.args
+        array = self.arrays.logical(source) if not source.host else None
+        copy = bool(v.extra)
+        base = self.plan.roles.base(source)
+        fresh = base is source and self.plan.roles(source) == "line" and (
+            source not in self.plan.memory.places
+        )  # fmt: skip
+        assert array is not None
+        if not v.rank:
+            text = f"{v.dtype}({array.text})"
+        elif copy and not (fresh and source not in self._returned):
+            text = f"{array.text}.copy()"
+        else:
+            self._returned.add(source)
+            self.arrays.held[v] = array
+            return
+        name = self.namer.made(f"{array.text.split('.')[0].split('[')[0]}_out")
+        self.arrays.held[v] = Array(name, False)
+        yield Statement(self._stage(source), name, f"{name} = {text}", "", ())
+
+    _returned: set[Value] = field(default_factory=set)
+
+    def _stage(self, v: Value) -> str:
+        owners = self.plan.owners.get(v)
+        if v.op == "store":
+            return "update"
+        return self.plan.network.stage(owners[0]) if owners else ""
+
+    def _sections(self, statements: Sequence[Statement]) -> Iterator[str]:
+        """The statements under the headings of their stages."""
+        stages = [s.stage for s in statements]
+        last = 0
+        ranks: list[int] = []
+        for k, stage in enumerate(stages):
+            rank = STAGES.index(stage) if stage in STAGES else -1
+            if rank < 0:  # a part of what comes next
+                rank = next((STAGES.index(s) for s in stages[k:] if s in STAGES), last)
+            last = max(last, rank)
+            ranks.append(last)
+        several = len(set(ranks)) > 1
+        for rank in sorted(set(ranks)):
+            if several:
+                yield f"\n# -- {STAGES[rank]}"
+            yield from commented([s for s, r in zip(statements, ranks, strict=True) if r == rank])
+
+    def _finish(self) -> Iterator[str]:
+        results = []
+        for name, v in self.plan.outputs:
+            node = self.plan.network.node(name)
+            if v.op == "output":
+                results.append(self.arrays.held[v].text)
+            else:
+                text = self.printer.code(v) if v.host else None
+                results.append(
+                    f"{node.dtype}({text.text if text else self.arrays.physical(v).text})"
+                )
+        if results:
+            yield wrap("return ", ", ".join(results), WIDTH)
+
+    def _draw(self, name: str, node: Input) -> Iterator[str]:
+        distribution = node.distribution
+        if distribution is None:
+            raise GraphnetError(f"the input {name!r} is not given")
+        method = {"uniform": "random", "normal": "standard_normal"}.get(distribution.name)
+        if method is None:
+            raise GraphnetError(f"{name!r} is drawn from {distribution.name!r}, which is not known")
+        buffer = self.identifier[name]
+        self.buffers.append(
+            f"{buffer} = np.empty({self.printer.shape(node.shape)}, np.{self.dtype})"
+        )
+        low, high = distribution.args or (0.0, 1.0)
+        shown = ", ".join(f"{a:g}" for a in (low, high))
+        call = f"rng.{method}(None, np.{self.dtype}, {buffer})"
+        yield f"{call}  # {name} ~ {distribution.name}({shown})"
+        scale = high - low if method == "random" else high
+        if (low, high) != (0.0, 1.0):
+            for function, number in (("np.multiply", scale), ("np.add", low)):
+                constant = self.arrays.constant(f"np.array({number!r}, np.{self.dtype})", "k")
+                yield f"{self.arrays.call(function)}({buffer}, {constant.text}, {buffer})"
+
+
+def size_names(network: Network) -> list[str]:
+    """The named sizes of a network, in order of appearance."""
+    found: dict[str, None] = {}
+    for _, node in network.items():
+        for extent in (*node.shape, *getattr(node, "extents", ())):
+            found |= dict.fromkeys(names(extent))
+    return list(found)
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"# -- {title}", *lines] if lines else []
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    text = "\n".join(lines)
+    return textwrap.indent(text, "    ", lambda line: line.strip() != "").split("\n")
+
+
+def _filled(head: str, inside: str, tail: str, width: int) -> list[str]:
+    if len(head) + len(inside) + len(tail) <= width:
+        return [f"{head}{inside}{tail}"]
+    rows = textwrap.wrap(inside, width - 4, break_long_words=False)
+    return [head, *(f"    {row}" for row in rows), tail]

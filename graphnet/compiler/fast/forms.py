@@ -1,0 +1,288 @@
+"""Forms: how a value is computed into memory that is there already, one NumPy call each.
+
+`form_of` gives the form of a value, or None where it has none: then the value is computed by its
+plain expression, which allocates. A form knows which arguments the result may be written over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from graphnet.compiler.fast.arrays import Array, Arrays, Order, identity
+from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.values import Axes, Value
+from graphnet.formula.extent import Extent, product
+
+__all__ = ["Form", "form_of"]
+
+UFUNCS = frozenset({
+    "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "power", "negative",
+    "square", "sqrt", "absolute", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh",
+    "arctan", "sign", "log1p", "expm1", "maximum", "minimum", "heaviside", "floor", "less",
+    "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
+    "logical_not",
+})  # fmt: skip
+KEYWORD = ("maximum", "minimum")  # a third positional argument is deprecated for these
+
+
+class Form(Protocol):
+    """How a value is written into `out`, an array in the physical order of the value."""
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str: ...
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        """The arguments whose memory the result may take."""
+        ...
+
+
+def form_of(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Form | None:
+    """The form of a value that is a statement, None where it is only an expression."""
+    if not value.rank:
+        return None  # a number is no array
+    if value.op in UFUNCS:
+        return Ufunc()
+    if value.op == "contract":
+        return contraction(value, roles, orders)
+    if value.op in ("sum", "max", "min"):
+        return Reduction() if roles(value.args[0][0]) != "host" else None
+    if value.op in ("copy", "cast", "reshape"):
+        return Copy() if roles(value.args[0][0]) != "host" else None
+    if value.op == "take":
+        return Rows() if Rows.fits(value) else None
+    return None
+
+
+@dataclass(frozen=True)
+class Ufunc:
+    """add(a, b, out)."""
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return range(len(value.args))
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        order = arrays.order(value)
+        args = [self._argument(arrays, value, k, order).text for k in range(len(value.args))]
+        name = arrays.call(f"np.{value.op}")
+        last = f"out={out.text}" if value.op in KEYWORD else out.text
+        return f"{name}({', '.join([*args, last])})"
+
+    def _argument(self, arrays: Arrays, value: Value, k: int, order: Order) -> Array:
+        v, axes = value.args[k]
+        if not v.host:
+            return arrays.aligned(v, axes, order)
+        dtype = self._dtype(value)
+        if value.op in KEYWORD and dtype == "float":
+            # NumPy compares two arrays three times as fast as an array and a number
+            number = arrays.printer.code(v).text
+            wish = "zeros" if number == "0" else "bound"
+            return arrays.filled(number, [value.extents[axis] for axis in order], wish)
+        return arrays.scalar(v, dtype)
+
+    @staticmethod
+    def _dtype(value: Value) -> str:
+        """The dtype in which the call computes."""
+        found = {v.dtype for v, _ in value.args if not v.host}
+        for dtype in ("float", "int", "bool"):
+            if dtype in found:
+                return dtype if dtype != "bool" or value.dtype == "bool" else value.dtype
+        return value.dtype
+
+
+@dataclass(frozen=True)
+class Copy:
+    """copyto(out, a): the same elements in another dtype, or in another place."""
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        ((source, axes),) = value.args
+        name = arrays.call("np.copyto")
+        if value.op == "reshape":
+            out = arrays.shaped(out, source.extents)
+            return f"{name}({out.text}, {arrays.logical(source).text})"
+        text = arrays.aligned(source, axes, arrays.order(value)).text
+        casting = ', "unsafe"' if source.dtype == "float" != value.dtype else ""
+        return f"{name}({out.text}, {text}{casting})"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """table.take(index, axis, out, "clip"): the index was checked, and "clip" does not copy."""
+
+    @staticmethod
+    def fits(value: Value) -> bool:
+        extra: Any = value.extra
+        _, inner, empty = extra
+        if empty or len(value.args) != 2:
+            return False
+        (table, _), (index, axes) = value.args
+        return table.rank > 0 and index.rank > 0 and axes == tuple(range(inner))
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        (table, _), (index, _) = value.args
+        axis = value.extra[0]  # type: ignore[index]
+        take = arrays.bound(arrays.logical(table), "take")
+        return f'{take}({arrays.logical(index).text}, {axis}, {out.text}, "clip")'
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """ones.dot(a, out), a.dot(ones, out) or add.reduce(a, axes, None, out)."""
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        ((source, axes),) = value.args
+        order = arrays.order(source)
+        along = [axes[axis] for axis in order]  # the loop of every physical axis
+        over = [k for k, loop in enumerate(along) if loop >= value.rank]
+        kept = [loop for loop in along if loop < value.rank]
+        wanted = arrays.order(value)
+        array = arrays.physical(source)
+        if value.op == "sum" and value.dtype == source.dtype == "float" and kept == list(wanted):
+            text = self._by_ones(arrays, value, source, array, over, out)
+            if text:
+                return text
+        if kept != list(wanted):  # the result in the order in which it comes
+            turn = [list(wanted).index(loop) for loop in kept]
+            out = arrays.transposed(out, turn)
+        op = {"sum": "add", "max": "maximum", "min": "minimum"}[value.op]
+        which = str(over[0]) if len(over) == 1 else str(tuple(over))
+        tail = ""
+        if value.extra and value.dtype == "float":
+            tail = f", False, {'-' * (value.op == 'max')}np.inf"
+        return f"{arrays.call(f'np.{op}.reduce')}({array.text}, {which}, None, {out.text}{tail})"
+
+    def _by_ones(
+        self, arrays: Arrays, value: Value, source: Value, array: Array, over: Sequence[int],
+        out: Array,
+    ) -> str | None:  # fmt: skip
+        """A product with a vector of ones, which sums twice as fast as add.reduce."""
+        if not contiguous(arrays.roles, source):
+            return None
+        order = arrays.order(source)
+        extents = [source.extents[axis] for axis in order]
+        first, last = over == list(range(len(over))), over == list(range(len(order)))[-len(over) :]
+        if not first and not last:
+            return None
+        n = product_of([extents[k] for k in over])
+        m = product_of([e for k, e in enumerate(extents) if k not in over])
+        flat = array if len(extents) == 2 else arrays.shaped(array, [n, m] if first else [m, n])
+        out = out if value.rank == 1 else arrays.shaped(out, [m])
+        ones = arrays.filled("1", [n], "ones")
+        if first:
+            return f"{arrays.bound(ones, 'dot')}({flat.text}, {out.text})"
+        return f"{arrays.bound(flat, 'dot')}({ones.text}, {out.text})"
+
+
+def contiguous(roles: Roles, value: Value) -> bool:
+    """Whether the array of a value lies in one piece, in its physical order."""
+    return roles(value) != "view" or value.op == "reshape"
+
+
+# -- contractions ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dot:
+    """a.dot(b, out) or matmul(a, b, out) on views with at most one axis for each kind of loop.
+
+    `left` and `right` are the loops of the factors in the order of their views, grouped: shared,
+    own or contracted, contracted or own. `swapped` where the result is stored the other way round.
+    """
+
+    shared: tuple[int, ...]
+    own_a: tuple[int, ...]
+    own_b: tuple[int, ...]
+    summed: tuple[int, ...]
+    swapped: bool
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        (a, axes_a), (b, axes_b) = value.args
+        groups_a, groups_b = (self.own_a, self.summed), (self.summed, self.own_b)
+        if self.swapped:  # out.T = b.T @ a.T
+            (a, axes_a), (b, axes_b) = (b, axes_b), (a, axes_a)
+            groups_a, groups_b = (self.own_b, self.summed), (self.summed, self.own_a)
+        left = self._matrix(arrays, a, axes_a, groups_a)
+        right = self._matrix(arrays, b, axes_b, groups_b)
+        kept = [g for g in (groups_a[0], groups_b[1]) if g]
+        target = self._result(arrays, value, out, kept)
+        if self.shared:
+            return f"{arrays.call('np.matmul')}({left.text}, {right.text}, {target.text})"
+        return f"{arrays.bound(left, 'dot')}({right.text}, {target.text})"
+
+    def _matrix(
+        self, arrays: Arrays, v: Value, axes: Axes, groups: Sequence[tuple[int, ...]]
+    ) -> Array:
+        """A factor with its axes merged into shared ones, then one for each group."""
+        order = arrays.order(v)
+        along = [axes[axis] for axis in order]
+        array = arrays.physical(v)
+        wanted = [g for g in groups if g]
+        if any(len(g) > 1 for g in wanted):
+            blocks = sorted(
+                [*((s,) for s in self.shared), *wanted], key=lambda g: along.index(g[0])
+            )
+            extent = {axes[axis]: v.extents[axis] for axis in order}
+            array = arrays.shaped(array, [product_of([extent[p] for p in g]) for g in blocks])
+            along = [g[0] for g in blocks]
+        heads = [*self.shared, *(g[0] for g in wanted)]
+        return arrays.transposed(array, [along.index(p) for p in heads])
+
+    def _result(
+        self, arrays: Arrays, value: Value, out: Array, kept: Sequence[tuple[int, ...]]
+    ) -> Array:
+        if all(len(g) == 1 for g in kept):
+            return out
+        sizes = [value.extents[p] for p in self.shared]
+        return arrays.shaped(
+            out, [*sizes, *(product_of([value.extents[p] for p in g]) for g in kept)]
+        )
+
+
+def contraction(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Dot | None:
+    """The matrix product that a sum of products is, if views make it one."""
+    (a, axes_a), (b, axes_b) = value.args
+    if value.dtype != "float" or a.dtype != "float" or b.dtype != "float" or a.host or b.host:
+        return None
+
+    def along(v: Value, axes: Axes) -> list[int]:
+        return [axes[axis] for axis in orders.get(v) or identity(v)]
+
+    loops_a, loops_b = along(a, axes_a), along(b, axes_b)
+    order = orders.get(value) or identity(value)
+    shared = tuple(p for p in order if p in loops_a and p in loops_b)
+    own_a = tuple(p for p in order if p in loops_a and p not in loops_b)
+    own_b = tuple(p for p in order if p in loops_b and p not in loops_a)
+    summed = tuple(p for p in loops_a if p >= value.rank)
+    swapped = order == (*shared, *own_b, *own_a) and bool(own_a) and bool(own_b)
+    if not swapped and order != (*shared, *own_a, *own_b):
+        return None
+    if shared and not (own_a and own_b):
+        return None
+    for v, loops, groups in ((a, loops_a, (own_a, summed)), (b, loops_b, (own_b, summed))):
+        whole = contiguous(roles, v)
+        for group in groups:
+            if len(group) > 1 and not (whole and is_run(loops, group)):
+                return None
+    return Dot(shared, own_a, own_b, summed, swapped)
+
+
+def is_run(loops: Sequence[int], group: Sequence[int]) -> bool:
+    """Whether a group of loops stands together, in its order."""
+    start = loops.index(group[0])
+    return list(loops[start : start + len(group)]) == list(group)
+
+
+def product_of(extents: Sequence[Extent]) -> Extent:
+    return product(tuple(extents))

@@ -1,0 +1,64 @@
+"""The function of a module whose memory is planned: build, and a step that looks its plan up."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphnet.compiler.fast.emit import Text, size_names, written
+from graphnet.compiler.fast.flat import Adjacent
+from graphnet.compiler.fast.plan import make_plan
+from graphnet.compiler.function import Function
+from graphnet.compiler.helpers import HELPERS
+from graphnet.compiler.listing import Listing
+from graphnet.compiler.lower import Lowered
+from graphnet.network.graph import Network
+
+__all__ = ["PlannedFunction", "planned"]
+
+
+def planned(
+    name: str, network: Network, inputs: Sequence[str], outputs: Sequence[str], dtype: str,
+    lowered: Lowered, copy: bool, adjacent: Adjacent | None, off: frozenset[str],
+) -> PlannedFunction:  # fmt: skip
+    """The function `name` of a module in fast style."""
+    plan = make_plan(network, lowered, inputs, outputs, copy=copy, adjacent=adjacent, off=off)
+    text = written(plan, lowered, inputs, dtype, size_names(network))
+    sizes = {s: s for s in text.sizes}
+    helpers = (*text.helpers, HELPERS["planned"])
+    listing = Listing(text.statements, helpers, text.variable, sizes)
+    return PlannedFunction(name, network, inputs, outputs, listing, dtype, text)
+
+
+@dataclass
+class PlannedFunction(Function):
+    """`build`, and the function itself, which looks up what build made."""
+
+    text: Text
+
+    def source(self) -> str:
+        """The def of build, and of the function."""
+        head = textwrap.fill(
+            f"def {self.name}({', '.join(self.arguments)}):", 79, subsequent_indent="    " * 2,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        stores = ["parameters"] * bool(self.parameters) + ["states"] * bool(self.states)
+        given = [self.variable[name] for name in self.inputs] + ["rng"] * bool(self.draws)
+        sizes = [self._origin(size) for size in self.text.sizes]
+        call = f"return planned({_tuple(stores)}, {_tuple(sizes)})({', '.join(given)})"
+        body = [f'"""{self._summary()}"""']
+        if self.draws:
+            body.append("rng = generator if rng is None else rng")
+        if len(call) > 75:
+            call = "\n".join([
+                f"run = planned({_tuple(stores)}, {_tuple(sizes)})",
+                *textwrap.wrap(f"return run({', '.join(given)})", 75, subsequent_indent="    "),
+            ])  # fmt: skip
+        body.append(call)
+        text = textwrap.indent("\n".join(body), "    ", lambda line: line.strip() != "")
+        return f"{self.text.source}\n\n\n{head}\n{text}\n"
+
+
+def _tuple(items: Sequence[str]) -> str:
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"

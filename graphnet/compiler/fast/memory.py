@@ -1,0 +1,217 @@
+"""Which memory each statement writes: buffers shared by lifetime, results written over operands.
+
+One rule: the live intervals of the occupants of one buffer never overlap; an elementwise statement
+may write over an operand that dies in it if layout, axes in all its occurrences and dtype are
+equal. Products and reductions never write over what they read. `check` replays a plan against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphnet.compiler.fast.arrays import Order, identity
+from graphnet.compiler.fast.forms import Form
+from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.values import Value
+from graphnet.errors import GraphnetError
+from graphnet.formula.extent import Extent, add, product
+
+__all__ = ["Memory", "Place", "allocate", "check"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Memory: `size` elements from `start` of storage number `storage`."""
+
+    storage: int
+    start: Extent
+    size: Extent
+
+    def overlaps(self, other: Place) -> bool:
+        if self.storage != other.storage:
+            return False
+        ends = add(self.start, self.size), add(other.start, other.size)
+        numbers = [self.start, other.start, *ends]
+        if not all(isinstance(n, int) for n in numbers):
+            return True
+        a, b, c, d = numbers  # start, start, end, end
+        return a < d and b < c  # type: ignore[operator]
+
+
+@dataclass
+class Memory:
+    """Where everything is. A statement without a place allocates its result, or returns it."""
+
+    lines: tuple[Value, ...]
+    places: dict[Value, Place] = field(default_factory=dict)
+    dtypes: list[str] = field(default_factory=list)  # of every storage
+    sizes: list[Extent] = field(default_factory=list)
+    pinned: set[int] = field(default_factory=set)  # storages that are no buffers
+
+    def storage(self, dtype: str, size: Extent, pinned: bool = False) -> Place:
+        """A new storage."""
+        self.dtypes.append(dtype)
+        self.sizes.append(size)
+        if pinned:
+            self.pinned.add(len(self.sizes) - 1)
+        return Place(len(self.sizes) - 1, 0, size)
+
+
+def reads(value: Value, roles: Roles) -> list[Value]:
+    """The values whose memory a statement reads, through views and through joined ones."""
+    found: dict[Value, None] = {}
+    stack = [a for a, _ in reversed(value.args)]
+    while stack:
+        v = stack.pop()
+        role = roles(v)
+        if role in ("host", "fixed"):
+            continue
+        if role in ("view", "number", "joined"):
+            stack.extend(a for a, _ in reversed(v.args))
+        if role not in ("view", "number"):
+            found[v] = None
+    return list(found)
+
+
+def occupied(lines: Sequence[Value], roles: Roles) -> dict[Value, int]:
+    """The last statement that reads each value; for one nobody reads, the one that makes it."""
+    last: dict[Value, int] = {}
+    for k, line in enumerate(lines):
+        last[line] = k
+        for v in reads(line, roles):
+            last[v] = k
+    return last
+
+
+def allocate(
+    lines: Sequence[Value],
+    roles: Roles,
+    forms: Mapping[Value, Form],
+    orders: Mapping[Value, Order],
+    memory: Memory,
+    wishes: Mapping[Value, Place],
+) -> None:
+    """Gives every statement with a form its memory. `wishes` are places that new states want."""
+    last = occupied(lines, roles)
+    free: dict[tuple[str, Extent], list[int]] = {}
+    lives: dict[int, int] = {}  # buffer -> the last statement that reads what is in it
+    for v, known in memory.places.items():
+        if known.storage not in memory.pinned:  # joined gradients
+            lives[known.storage] = max(last.get(v, 0), lives.get(known.storage, 0))
+    for k, line in enumerate(lines):
+        for storage in sorted(s for s, end in lives.items() if end < k):
+            del lives[storage]
+            free.setdefault((memory.dtypes[storage], memory.sizes[storage]), []).append(storage)
+        if line not in forms or line in memory.places:
+            continue  # it allocates its result, or it is one of the joined gradients
+        place: Place | None = _wished(k, line, lines, roles, forms, orders, memory, wishes, last)
+        place = place or _over_operand(k, line, roles, forms, orders, memory, lives)
+        if place is None:
+            size = product(line.extents)
+            spare = free.get((line.dtype, size))
+            if spare:
+                place = Place(spare.pop(), 0, size)
+            else:
+                place = memory.storage(line.dtype, size)
+        memory.places[line] = place
+        if place.storage not in memory.pinned:
+            lives[place.storage] = max(last[line], lives.get(place.storage, 0))
+
+
+def _fits(
+    line: Value, source: Value, roles: Roles, form: Form, orders: Mapping[Value, Order]
+) -> bool:
+    """Whether a statement may write over an operand: equal layout, axes, dtype and extents."""
+    same = identity(line)
+    if source.dtype != line.dtype or source.extents != line.extents:
+        return False
+    if (orders.get(source) or same) != (orders.get(line) or same):
+        return False
+    allowed = form.overwrites(line)
+    return all(
+        k in allowed and v is source and axes == same
+        for k, (v, axes) in enumerate(line.args)
+        if source in (v, *reads_of(v, roles))
+    )
+
+
+def reads_of(value: Value, roles: Roles) -> list[Value]:
+    """What the memory of an argument is made of."""
+    role = roles(value)
+    if role in ("host", "fixed"):
+        return []
+    if role == "joined":
+        return [value, *(w for a, _ in value.args for w in reads_of(a, roles))]
+    if role in ("view", "number"):
+        return [w for a, _ in value.args for w in reads_of(a, roles)]
+    return [value]
+
+
+def _over_operand(
+    k: int, line: Value, roles: Roles, forms: Mapping[Value, Form],
+    orders: Mapping[Value, Order], memory: Memory, lives: Mapping[int, int],
+) -> Place | None:  # fmt: skip
+    """The buffer of an operand that dies in this statement."""
+    for v, _ in line.args:
+        place = memory.places.get(v)
+        if place is None or place.start != 0 or place.size != memory.sizes[place.storage]:
+            continue
+        if lives.get(place.storage) == k and _fits(line, v, roles, forms[line], orders):
+            return place
+    return None
+
+
+def _wished(
+    k: int, line: Value, lines: Sequence[Value], roles: Roles, forms: Mapping[Value, Form],
+    orders: Mapping[Value, Order], memory: Memory, wishes: Mapping[Value, Place],
+    last: Mapping[Value, int],
+) -> Place | None:  # fmt: skip
+    """The place a new state wants, where nobody reads the old one any more."""
+    wish = wishes.get(line)
+    if wish is None:
+        return None
+    for v, place in memory.places.items():
+        if not place.overlaps(wish) or v not in last:
+            continue
+        if last[v] > k or (
+            last[v] == k
+            and v in reads(line, roles)
+            and not _fits(line, v, roles, forms[line], orders)
+        ):
+            return None
+    return wish
+
+
+def check(
+    memory: Memory, roles: Roles, forms: Mapping[Value, Form], orders: Mapping[Value, Order]
+) -> None:
+    """Replays a plan statement by statement.
+
+    Raises GraphnetError where a statement reads memory that something else was written to, or
+    writes over an operand it may not write over.
+    """
+    content: dict[Value, Place] = {v: p for v, p in memory.places.items() if roles(v) == "stored"}
+    for line in memory.lines:
+        needed = reads(line, roles)
+        for v in needed:
+            if v in memory.places and v not in content and roles(v) != "joined":
+                raise GraphnetError(f"{line!r} reads {v!r}, which is not there any more")
+        place = memory.places.get(line)
+        if place is None:
+            continue
+        for v in needed:
+            own = memory.places.get(v)
+            if own is None or not own.overlaps(place) or v is line:
+                continue
+            form = forms.get(line)
+            whole = form and own == place and _fits(line, v, roles, form, orders)
+            part = form and roles(v) == "line" and any(
+                roles(a) == "joined" and v in reads_of(a, roles)
+                and memory.places[a] == place and _fits(line, a, roles, form, orders)
+                for a, _ in line.args
+            )  # fmt: skip
+            if not whole and not part:
+                raise GraphnetError(f"{line!r} is written over {v!r}, which it reads")
+        content = {v: p for v, p in content.items() if not p.overlaps(place)}
+        content[line] = place

@@ -1,0 +1,204 @@
+"""Plan: the statements of a step in order, and the memory each one writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphnet.compiler.fast import memory as mem
+from graphnet.compiler.fast.arrays import Order, identity
+from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
+from graphnet.compiler.fast.forms import Form, form_of
+from graphnet.compiler.fast.roles import Roles, live
+from graphnet.compiler.fast.rules import rewritten
+from graphnet.compiler.fast.schedule import scheduled
+from graphnet.compiler.lower import Lowered, full
+from graphnet.compiler.values import Value, Values
+from graphnet.formula.extent import Extent, add, product
+from graphnet.network.graph import Input, Network, Node, Parameter, State
+
+__all__ = ["Plan", "make_plan"]
+
+
+@dataclass
+class Plan:
+    """Everything that is decided before a step is written as text."""
+
+    network: Network
+    values: Values
+    owners: dict[Value, list[str]]  # value -> the nodes it is
+    outputs: list[tuple[str, Value]]  # (node, what is returned: a number, or an "output" line)
+    flat: Flat
+    roles: Roles
+    orders: dict[Value, Order] = field(default_factory=dict)
+    lines: tuple[Value, ...] = ()
+    forms: dict[Value, Form] = field(default_factory=dict)
+    memory: mem.Memory = field(default_factory=lambda: mem.Memory(()))
+
+    def check(self) -> None:
+        """Replays the memory; GraphnetError where a statement would read what is not there."""
+        mem.check(self.memory, self.roles, self.forms, self.orders)
+
+
+def make_plan(
+    network: Network,
+    lowered: Lowered,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    copy: bool = True,
+    adjacent: Adjacent | None = None,
+    off: frozenset[str] = frozenset(),
+) -> Plan:
+    """The plan of a network. `off` names the recognisers that are not used."""
+    values = lowered.values
+    held = {
+        name: full(values, lowered.held[name], node.shape)
+        if node.shape
+        else lowered.held[name].value
+        for name, node in network.items()
+    }
+    held = rewritten(values, held, off)
+    roles = Roles(network)
+    updates = {target: held[new] for target, new in network.updates.items()}
+    flat = _flat(network, values, held, updates, roles, adjacent, off)
+    owners: dict[Value, list[str]] = {}
+    for name, value in held.items():
+        if not value.host and value.op != "leaf":
+            owners.setdefault(value, []).append(name)
+    for value, names in flat.covers.items():
+        owners[value] = list(names)
+    shown, stores = _ends(values, network, held, flat, roles, outputs, copy)
+    plan = Plan(network, values, owners, shown, flat, roles)
+    roots = [v for _, v in shown]
+    ends = [v for v in roots if v.op == "output" and not copy]
+    ahead = [v for v in roots if v not in ends]
+    lines = _lines(plan, [*ahead, *_packs(flat), *(s.args[0][0] for s in stores), *stores, *ends])
+    _forms(plan, lines)
+    _allocate(plan, lines, stores)
+    return plan
+
+
+def _flat(
+    network: Network, values: Values, held: Mapping[str, Value], updates: Mapping[str, Value],
+    roles: Roles, adjacent: Adjacent | None, off: frozenset[str],
+) -> Flat:  # fmt: skip
+    def leaf(name: str) -> Value:
+        return held[name]
+
+    if "flat" in off:
+        return Flat([], {leaf(target): new for target, new in updates.items()})
+    before = live(v for name, v in held.items() if network.stage(name) != "update")
+    pinned: set[Value] = set()
+
+    def apart(value: Value) -> Value:
+        """The value, or a copy of it where its memory cannot be a slice of a vector."""
+        if roles(value) == "line" and value not in pinned and value.op not in ("result", "scan"):
+            pinned.add(value)
+            return value
+        args = [(value, identity(value))]
+        return values.make("copy", args, value.extents, value.dtype, ("apart", len(pinned)))
+
+    return flatten(network, values, updates, leaf, set(before), apart, adjacent)
+
+
+def _packs(flat: Flat) -> list[Value]:
+    """The joined gradients, those of the last layer first."""
+    packs = [v for v in live(flat.updates.values()) if v.op == "pack"]
+    parts = [a for pack in packs for a, _ in pack.args]
+    return sorted(parts, key=lambda v: v.args[0][0].number if v.op == "copy" else v.number)
+
+
+def _ends(
+    values: Values, network: Network, held: Mapping[str, Value], flat: Flat, roles: Roles,
+    outputs: Sequence[str], copy: bool,
+) -> tuple[list[tuple[str, Value]], list[Value]]:  # fmt: skip
+    """What is returned, and what writes the new values; states before parameters."""
+    shown: list[tuple[str, Value]] = []
+    for name in outputs:
+        v = held[name]
+        number = not v.rank and roles(v) in ("host", "line")
+        wrapped = (
+            v if number else values.make("output", [(v, identity(v))], v.extents, v.dtype, copy)
+        )
+        shown.append((name, wrapped))
+    stores = []
+    late = {held[name] for name, _ in network.of(Parameter)}
+    late |= {v.leaf for v in flat.vectors if v.kind == "parameters"}
+    for target, new in sorted(flat.updates.items(), key=lambda item: item[0] in late):
+        if roles(roles.base(new)) in ("stored", "given") or roles(new) in ("view", "fixed"):
+            new = values.make("copy", [(new, identity(new))], new.extents, new.dtype, "kept")
+        stores.append(values.make("store", [(new, identity(new))], new.extents, new.dtype, target))
+    return shown, stores
+
+
+def _lines(plan: Plan, roots: Sequence[Value]) -> tuple[Value, ...]:
+    """The statements. A number that one statement reads is written inside that statement."""
+    readers: dict[Value, int] = {}
+    for v in live(roots):
+        for a, _ in v.args:
+            readers[a] = readers.get(a, 0) + 1
+    returned = {v for _, v in plan.outputs}
+    returned |= {root.args[0][0] for root in roots if root.op == "store"}
+    for v, count in readers.items():
+        named = any(plan.network.node(n).name is not None for n in plan.owners.get(v, ()))
+        inside = v.op not in ("scan", "result", "contract", "sum", "copy") and v not in returned
+        if inside and v.rank == 0 and plan.roles(v) == "line" and count == 1 and not named:
+            plan.roles.number(v)
+    return scheduled(dict.fromkeys(roots), plan.roles)
+
+
+def _forms(plan: Plan, lines: Sequence[Value]) -> None:
+    for v in lines:
+        if v.op not in ("output", "store"):
+            form = form_of(v, plan.roles, plan.orders)
+            if form is not None:
+                plan.forms[v] = form
+
+
+def _allocate(plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value]) -> None:
+    """Memory for parameters and states, for joined gradients, and then for every statement."""
+    memory = mem.Memory(lines)
+    leaves = [v for v in live([*lines, *plan.flat.updates]) if v.op == "leaf"]
+    joined: dict[str, mem.Place] = {}
+    for vector in plan.flat.vectors:
+        place = memory.storage(vector.leaf.dtype, vector.size, pinned=True)
+        memory.places[vector.leaf] = place
+        for member, offset in zip(vector.members, vector.starts, strict=True):
+            joined[member] = mem.Place(place.storage, offset, 0)
+    for leaf in leaves:
+        if plan.roles(leaf) == "stored" and leaf not in memory.places:
+            size = product(leaf.extents)
+            inside = joined.get(str(leaf.extra))
+            memory.places[leaf] = (
+                mem.Place(inside.storage, inside.start, size) if inside
+                else memory.storage(leaf.dtype, size, pinned=True)
+            )  # fmt: skip
+    for pack in (v for v in live(lines) if v.op == "pack"):
+        place = memory.places[pack] = memory.storage(pack.dtype, pack.extents[0])
+        start: Extent = 0
+        for v, _ in pack.args:
+            size = product(v.extents)
+            memory.places[v] = mem.Place(place.storage, start, size)
+            start = add(start, size)
+    wishes = {s.args[0][0]: memory.places[s.extra] for s in reversed(stores)}  # type: ignore[index]
+    mem.allocate(lines, plan.roles, plan.forms, plan.orders, memory, wishes)
+    kept = []
+    for v in lines:
+        if v.op == "store":
+            memory.places[v] = memory.places[v.extra]  # type: ignore[index]
+            if memory.places.get(v.args[0][0]) == memory.places[v]:
+                continue  # it was computed right there
+        kept.append(v)
+    plan.memory = memory
+    plan.lines = memory.lines = tuple(kept)
+
+
+def drawn(network: Network, inputs: Sequence[str]) -> Iterator[tuple[str, Input]]:
+    """The inputs that no argument gives."""
+    return ((name, node) for name, node in network.of(Input) if name not in inputs)
+
+
+def owned(network: Network) -> Iterator[tuple[str, Node]]:
+    """Parameters and states."""
+    return iter([*network.of(Parameter), *network.of(State)])
