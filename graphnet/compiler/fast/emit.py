@@ -286,7 +286,9 @@ class Emitter:
         owners = self.plan.owners.get(v)
         if v.op == "store":
             return "update"
-        return self.plan.network.stage(owners[0]) if owners else ""
+        if owners:
+            return self.plan.network.stage(owners[0])
+        return self.plan.stages.get(v, "")
 
     def _sections(self, statements: Sequence[Statement]) -> Iterator[str]:
         """The statements under the headings of their stages."""

@@ -49,6 +49,8 @@ def form_of(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Form |
         return Reduction() if roles(value.args[0][0]) != "host" else None
     if value.op in ("copy", "cast", "reshape"):
         return Copy() if roles(value.args[0][0]) != "host" else None
+    if value.op == "one_hot":
+        return OneHot()
     if value.op == "take":
         return Rows() if Rows.fits(value) else None
     return None
@@ -129,6 +131,25 @@ class Rows:
         axis = value.extra[0]  # type: ignore[index]
         take = arrays.bound(arrays.logical(table), "take")
         return f'{take}({arrays.logical(index).text}, {axis}, {out.text}, "clip")'
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """eye.take(labels, axis, out, "clip"), in either layout."""
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        ((labels, axes),) = value.args
+        last = value.rank - 1
+        order = arrays.order(value)
+        size = arrays.printer.extent(value.extents[-1])
+        eye = arrays.constant(f"np.eye({size}, dtype=np.{arrays.printer.dtype})", f"eye_{size}")
+        rest = [axis for axis in order if axis != last]
+        index = arrays.aligned(labels, axes, tuple(rest)) if rest else arrays.logical(labels)
+        at = 1 if order[0] == last else 0
+        return f'{arrays.bound(eye, "take")}({index.text}, {at}, {out.text}, "clip")'
 
 
 @dataclass(frozen=True)

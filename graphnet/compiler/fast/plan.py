@@ -30,6 +30,7 @@ class Plan:
     outputs: list[tuple[str, Value]]  # (node, what is returned: a number, or an "output" line)
     flat: Flat
     roles: Roles
+    stages: dict[Value, str]  # the stage of the node that a value was made for
     orders: dict[Value, Order] = field(default_factory=dict)
     lines: tuple[Value, ...] = ()
     forms: dict[Value, Form] = field(default_factory=dict)
@@ -61,7 +62,8 @@ def make_plan(
     held = rewritten(values, held, off)
     roles = Roles(network)
     updates = {target: held[new] for target, new in network.updates.items()}
-    flat = _flat(network, values, held, updates, roles, adjacent, off)
+    stages = {v: network.stage(name) for v, name in lowered.notes.items() if name in network}
+    flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
     owners: dict[Value, list[str]] = {}
     for name, value in held.items():
         if not value.host and value.op != "leaf":
@@ -69,7 +71,7 @@ def make_plan(
     for value, names in flat.covers.items():
         owners[value] = list(names)
     shown, stores = _ends(values, network, held, flat, roles, outputs, copy)
-    plan = Plan(network, values, owners, shown, flat, roles)
+    plan = Plan(network, values, owners, shown, flat, roles, stages)
     roots = [v for _, v in shown]
     ends = [v for v in roots if v.op == "output" and not copy]
     ahead = [v for v in roots if v not in ends]
@@ -81,7 +83,7 @@ def make_plan(
 
 def _flat(
     network: Network, values: Values, held: Mapping[str, Value], updates: Mapping[str, Value],
-    roles: Roles, adjacent: Adjacent | None, off: frozenset[str],
+    roles: Roles, stages: Mapping[Value, str], adjacent: Adjacent | None, off: frozenset[str],
 ) -> Flat:  # fmt: skip
     def leaf(name: str) -> Value:
         return held[name]
@@ -89,6 +91,7 @@ def _flat(
     if "flat" in off:
         return Flat([], {leaf(target): new for target, new in updates.items()})
     before = live(v for name, v in held.items() if network.stage(name) != "update")
+    before += [v for v, stage in stages.items() if stage != "update"]
     pinned: set[Value] = set()
 
     def apart(value: Value) -> Value:

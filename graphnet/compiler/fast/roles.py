@@ -16,7 +16,7 @@ from graphnet.network.graph import Constant, Input, Network
 
 __all__ = ["Roles", "live"]
 
-VIEWS = ("slice", "transpose", "broadcast", "reshape")
+VIEWS = ("slice", "transpose", "broadcast", "reshape", "window")
 RUNS = ("scan", "result")
 
 
