@@ -6,8 +6,9 @@ themselves: equal values are one object, and a value that nothing needs is never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sympy import Expr, S
 
@@ -35,10 +36,14 @@ class Lowered:
     notes: dict[Value, str] = field(default_factory=dict)  # the node a value was first made for
 
 
-def lower(network: Network, values: Values | None = None, counter: str | None = None) -> Lowered:
+def lower(
+    network: Network, values: Values | None = None, counter: str | None = None,
+    scales: Mapping[str, Any] | None = None,
+) -> Lowered:  # fmt: skip
     """The values of every node of a network, in its order. No recursion over nodes.
 
     `counter` is an input that is a Python int when it runs: the step of a loop whose body it is.
+    What a node in `scales` holds is read times that number.
     """
     values = values or Values()
     held: dict[str, Held] = {}
@@ -60,6 +65,12 @@ def lower(network: Network, values: Values | None = None, counter: str | None = 
             case _:
                 leaf = values.make("leaf", (), node.shape, node.dtype, name, host=name == counter)
                 held[name] = Held(leaf, tuple(range(len(node.shape))))
+        if scales and name in scales:
+            made_ = held[name].value
+            by = (values.number(scales[name]).value, ())
+            args = [by, (made_, tuple(range(made_.rank)))]
+            made_ = values.make("multiply", args, made_.extents, made_.dtype)
+            held[name] = Held(made_, held[name].axes)
         notes.update(dict.fromkeys(values.since(count), name))
     return Lowered(values, held, notes)
 

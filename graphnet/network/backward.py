@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sympy import Expr, S
+
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
 from graphnet.formula.kinks import Kinks
 from graphnet.network.contributions import Uniform
@@ -22,11 +24,11 @@ AS_IN_GRAPHNET = Kinks("graphnet")
 
 def backward(
     network: Network, output: str, wrt: Sequence[str], upstream: Node | None = None,
-    kinks: Kinks = AS_IN_GRAPHNET,
+    kinks: Kinks = AS_IN_GRAPHNET, seed: Expr = S.One,
 ) -> Network:  # fmt: skip
     """The network with the adjoints of the tensors `wrt`: outputs "d_<name>" of the same shapes.
 
-    Without an upstream the output must be 0-d, and its adjoint is the number 1, which is written
+    Without an upstream the output must be 0-d, and its adjoint is the number `seed`, written
     into the formulas and is no node. With an upstream (of the output's shape) the adjoints are
     those of sum(upstream*output). A tensor on which the output does not depend has the adjoint 0.
     New nodes are in stage "backward" and in the layer of their forward node; a node called d_W
@@ -60,6 +62,8 @@ def backward(
     names = {node: name for name, node in network.items()}
     reverse = Reverse(topological([target]), names, kinks)
     found = reverse.run([(target, upstream or Uniform())], sources)
+    reverse = Reverse(topological([target]), names)
+    found = reverse.run([(target, upstream or Uniform(seed))], sources)
     outputs = {f"d_{name}": found[s] for name, s in zip(wrt, sources, strict=True)}
     result = _collected(network, outputs, reverse.made_from)
     if reverse.at_kinks:

@@ -11,11 +11,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sympy import Integer, S
-
 from graphnet.compiler.algebra.products import elements
 from graphnet.compiler.algebra.sums import as_term
-from graphnet.compiler.algebra.terms import ONE, Factor, Sum, Term, add, moved, power, scaled, times
+from graphnet.compiler.algebra.terms import (
+    MINUS,
+    ONE,
+    Factor,
+    Sum,
+    Term,
+    add,
+    is_negative,
+    moved,
+    power,
+    scaled,
+    times,
+)
 from graphnet.compiler.contraction import sum_of_product
 from graphnet.compiler.values import Local, Value
 from graphnet.formula.extent import Extent
@@ -98,7 +108,7 @@ class Contractions:
         if len(arrays) == 1:
             before = scale
             result, scale = self._plain(arrays[0], loops, scale, bool(outer))
-            self._remember(arrays[0], loops, result, times(scale, power(before, Integer(-1))))
+            self._remember(arrays[0], loops, result, times(scale, power(before, -1)))
         else:
             arrays, scale = self._scaled(arrays, loops, scale)
             result = sum_of_product(values, arrays, loops, sorted(term.labels - set(loops)))
@@ -118,7 +128,7 @@ class Contractions:
             return None
         (value, axes, exponent), *rest = factors[::-1]
         if exponent == 2:
-            rest = [*rest, (value, axes, S.One)]
+            rest = [*rest, (value, axes, 1)]
         if not rest:
             return None
         other = self.owner.products.array(Term(factors=tuple(rest[::-1])))
@@ -206,7 +216,7 @@ class Contractions:
         if scale.number in (1, -1) and not scale.scalars:
             return arrays, scale
         number = self.owner.products.scalar(replace(scale, number=abs(scale.number)))
-        sign = Term(Integer(-1)) if scale.number.is_negative else ONE
+        sign = MINUS if is_negative(scale.number) else ONE
         if number is None:
             return arrays, scale
         best: tuple[float, int] | None = None

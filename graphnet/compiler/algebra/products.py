@@ -9,19 +9,20 @@ large, for a division costs more and hides the pair.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
-from typing import Any
 
-from sympy import Integer, Rational, S
+from sympy import Integer, sympify
 
-from graphnet.compiler.algebra.terms import Term
+from graphnet.compiler.algebra.terms import Exponent, Term, is_negative
 from graphnet.compiler.values import Local, Value, Values
 from graphnet.formula.extent import Extent, evaluate, names
 
 __all__ = ["Products", "elements"]
 
 NAMED = 32  # the guess for a size that has only a name
+HALF = Fraction(1, 2)
 LARGE = 2048  # elements from which a reciprocal and a product are cheaper than a division
 
 
@@ -39,7 +40,6 @@ class Products:
     """Makes values of products; equal products become one value."""
 
     values: Values
-    _powers: dict[tuple[Value, Any], Local] = field(default_factory=dict)
 
     def scalar(self, term: Term) -> Local | None:
         """The value of a term's scale, None where it is 1."""
@@ -53,7 +53,7 @@ class Products:
             return None if term.is_one or (number == 1 and not term.scalars) else top
         return self.values.pointwise("divide", [top, self._chain(below)])
 
-    def _scalar_power(self, value: Value, exponent: Any) -> Local:
+    def _scalar_power(self, value: Value, exponent: Exponent) -> Local:
         return self._power(Local(value), exponent)
 
     def _chain(self, factors: Sequence[Local]) -> Local:
@@ -65,7 +65,7 @@ class Products:
 
     def array(self, term: Term) -> Local:
         """The array of a term, its sign and scale applied (to the smallest factor)."""
-        if term.number.is_negative and not term.factors:
+        if is_negative(term.number) and not term.factors:
             scale = self.scalar(term)
             return scale if scale is not None else self.values.number(term.number)
         scale = self.scalar(term.scale)
@@ -179,22 +179,22 @@ class Products:
 
     # -- powers ------------------------------------------------------------------------------------
 
-    def _power(self, base: Local, exponent: Any) -> Local:
+    def _power(self, base: Local, exponent: Exponent) -> Local:
         """base**exponent for exponent > 0, by products and roots where that is possible."""
         make = self.values.pointwise
         if exponent == 1:
             return base
-        if exponent == Rational(1, 2):
+        if exponent == HALF:
             return make("sqrt", [base])
         if exponent == 2:
             return make("square", [base])
-        if exponent.is_Rational and exponent.q == 2 and exponent < 5:
-            return self._times(self._power(base, exponent - S.Half), make("sqrt", [base]))
+        if exponent * 2 == int(exponent * 2) and exponent != int(exponent) and exponent < 5:
+            return self._times(self._power(base, int(exponent - HALF)), make("sqrt", [base]))
         if exponent == 3:
             return self._times(make("square", [base]), base)
         if exponent == 4:
             return make("square", [make("square", [base])])
-        return make("power", [base, self.values.number(exponent)])
+        return make("power", [base, self.values.number(sympify(exponent))])
 
 
 def _rank(a: Local) -> tuple[bool, int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 from sympy import Integer, S
@@ -21,11 +22,14 @@ from graphnet.compiler.algebra.products import Products
 from graphnet.compiler.algebra.softmax import Softmax, weights
 from graphnet.compiler.algebra.sums import Sums, as_term
 from graphnet.compiler.algebra.terms import (
+    MINUS,
     ONE,
+    Exponent,
     Sum,
     Term,
     add,
     constant,
+    is_negative,
     moved,
     power,
     scaled,
@@ -35,6 +39,7 @@ from graphnet.compiler.values import Axes, Local, Value, Values
 
 __all__ = ["RULES", "Simplifier"]
 
+HALF = Fraction(1, 2)
 RULES: Mapping[str, str] = {
     "log-sum-exp": "L = m + log s, exp(z - L) = e/s with m = max z, e = exp(z - m), s = sum e",
     "one-hot": "z[n,T[n]] = Sum([k = T[n]]*z[n,k], k), for few k",
@@ -57,7 +62,6 @@ class Simplifier:
     inputs: Collection[str] = ()
     off: Collection[str] = ()
     wishes: Mapping[Value, Term] = field(default_factory=dict)
-    scales: Mapping[Value, Term] = field(default_factory=dict)  # of states, old leaves
     sums: dict[Value, Sum] = field(default_factory=dict)
     moves: dict[Value, Value] = field(default_factory=dict)  # values that are no floats
     softmax: dict[Value, Softmax] = field(default_factory=dict)  # by z, new
@@ -103,11 +107,14 @@ class Simplifier:
 
     def _settled(self, v: Value, terms: Sum, wish: Term | None) -> Sum:
         """What is read more than once becomes one array, but for a scale outside it."""
-        if v.op == "logsumexp" and self.on("log-sum-exp"):
+        if wish is None and v.op == "logsumexp" and self.on("log-sum-exp"):
             return terms
-        if len(terms) == 1 and self._grows(terms[0]):
+        if wish is None and len(terms) == 1 and self._grows(terms[0]):
             return terms
-        made = self.writer.atom(terms, wish)
+        if wish is not None:
+            own = self.writer.array(scaled(terms, power(wish, -1)))
+            return add([times(wish, as_term(own))])
+        made = self.writer.atom(terms)
         return (made,) if made.number != 0 else ()
 
     def _grows(self, term: Term) -> bool:
@@ -191,19 +198,18 @@ class Simplifier:
         return args
 
     def _leaf(self, v: Value) -> Sum:
-        leaf = as_term(Local(self._same(v), tuple(range(v.rank))))
-        return (times(self.scales.get(v, ONE), leaf),)
+        return (as_term(Local(self._same(v), tuple(range(v.rank)))),)
 
     def _number(self, v: Value) -> Sum | None:
         if v.extra in (S.Infinity, S.NegativeInfinity, S.NaN):
-            return (Term(scalars=((self._same(v), S.One),)),)
+            return (Term(scalars=((self._same(v), 1),)),)
         return constant(v.extra)
 
     def _add(self, v: Value) -> Sum:
         return add(self._term_of_size(v, 0), self._term_of_size(v, 1))
 
     def _subtract(self, v: Value) -> Sum:
-        b = scaled(self._term_of_size(v, 1), Term(Integer(-1)))
+        b = scaled(self._term_of_size(v, 1), MINUS)
         return self._difference_of_squares(add(self._term_of_size(v, 0), b))
 
     def _term_of_size(self, v: Value, k: int) -> Sum:
@@ -214,7 +220,7 @@ class Simplifier:
         return self.arg(v, k)
 
     def _negative(self, v: Value) -> Sum:
-        return scaled(self._term_of_size(v, 0), Term(Integer(-1)))
+        return scaled(self._term_of_size(v, 0), MINUS)
 
     def _multiply(self, v: Value) -> Sum:
         return self.product(self._term_of_size(v, 0), self._term_of_size(v, 1))
@@ -237,28 +243,28 @@ class Simplifier:
         bottom = below[0] if len(below) == 1 else self.writer.atom(below)
         if bottom.number == 0 or bottom.number.is_finite is False:
             return (as_term(self._pointwise(v)),)
-        return self.product(self._term_of_size(v, 0), (power(bottom, Integer(-1)),))
+        return self.product(self._term_of_size(v, 0), (power(bottom, -1),))
 
     def _square(self, v: Value) -> Sum | None:
-        return self._raised(self._term_of_size(v, 0), Integer(2))
+        return self._raised(self._term_of_size(v, 0), 2)
 
     def _sqrt(self, v: Value) -> Sum | None:
-        return self._raised(self._term_of_size(v, 0), S.Half)
+        return self._raised(self._term_of_size(v, 0), HALF)
 
     def _power(self, v: Value) -> Sum | None:
         exponent: Any = v.args[1][0].extra
         if v.args[1][0].op != "number" or not exponent.is_Rational:
             return None
-        return self._raised(self._term_of_size(v, 0), exponent)
+        return self._raised(self._term_of_size(v, 0), Fraction(int(exponent.p), int(exponent.q)))
 
-    def _raised(self, terms: Sum, exponent: Any) -> Sum | None:
+    def _raised(self, terms: Sum, exponent: Exponent) -> Sum | None:
         """A power; of a root only what is not negative comes out."""
         if not terms:
             return () if exponent > 0 else None
         term = terms[0] if len(terms) == 1 else self.writer.atom(terms)
-        if exponent.is_Integer:
+        if exponent == int(exponent):
             return (power(term, exponent),)
-        if term.number.is_negative:
+        if is_negative(term.number):
             return None
         out = [(s, e) for s, e in term.scalars if self.facts.nonnegative(s)]
         kept = replace(term, number=S.One, scalars=tuple(s for s in term.scalars if s not in out))
@@ -314,7 +320,7 @@ class Simplifier:
         b = self.local(v, 0)
         found = self._weights(b, self.arg(v, 1))
         if found is None and self._finite(self.arg(v, 1)):
-            exponent = add(self.arg(v, 0), scaled(self.arg(v, 1), Term(Integer(-1))))
+            exponent = add(self.arg(v, 0), scaled(self.arg(v, 1), MINUS))
             return (as_term(self.values.pointwise("exp", [self.writer.array(exponent)])),)
         return found
 
@@ -324,7 +330,7 @@ class Simplifier:
         for t in terms:
             if t.number == 1 and not t.scalars and len(t.factors) == 1 and t.factors[0][2] == 1:
                 b = Local(*t.factors[0][:2])
-                rest = add(scaled(terms, Term(Integer(-1))), [t])
+                rest = add(scaled(terms, MINUS), [t])
                 found = self._weights(b, rest) if b.value in self.softmax else None
                 if found is not None:
                     return found
@@ -349,16 +355,28 @@ class Simplifier:
         return self.product(chosen, (as_term(mask),)) if chosen else ()
 
     def _common_scale(self, v: Value, a: Sum, b: Sum) -> Sum | None:
-        """where(c, s*a, s*b) = s*where(c, a, b)."""
+        """where(c, s*a, s*b) = s*where(c, a, b); a sum takes a scale into its terms."""
         if v.host or v.rank == 0:
             return None
         parts = [self.writer.atom(t) for t in (a, b) if t]
         scale = parts[0].scale if parts else ONE
-        if not parts or any(p.scale != scale or not p.factors for p in parts):
+        if scale.is_one or not all(p.factors for p in parts):
             return None
-        left, right = (scaled(t, power(scale, Integer(-1))) for t in (a, b))
+        if any(p.scale != scale and len(t) == 1 for p, t in zip(parts, (a, b))):
+            return None
+        left, right = (scaled(t, power(scale, -1)) for t in (a, b))
         args = [self.local(v, 0), self.writer.array(left), self.writer.array(right)]
         return (times(scale, as_term(self.values.pointwise("where", args, v.dtype))),)
+
+    def _larger(self, v: Value) -> Sum | None:
+        """max(s*a, s*b) = s*max(a, b) for s > 0, and so min."""
+        parts = [self.writer.atom(self._term_of_size(v, k)) for k in range(2)]
+        scale = parts[0].scale
+        positive = bool(scale.number.is_positive) and not scale.scalars
+        if v.rank == 0 or scale.is_one or not positive or parts[1].scale != scale:
+            return None
+        args = [self.products.array(p.core) for p in parts]
+        return (times(scale, as_term(self.values.pointwise(v.op, args, v.dtype))),)
 
     def _move(self, v: Value) -> Sum | None:
         """What moves elements is linear: the scale stays outside."""
@@ -440,6 +458,7 @@ READERS: Mapping[str, Callable[[Simplifier, Value], Sum | None]] = {
     "sqrt": Simplifier._sqrt, "power": Simplifier._power, "broadcast": Simplifier._broadcast,
     "transpose": Simplifier._broadcast, "cast": Simplifier._cast, "exp": Simplifier._exp,
     "logsumexp": Simplifier._logsumexp, "expw": Simplifier._expw, "where": Simplifier._where,
+    "maximum": Simplifier._larger, "minimum": Simplifier._larger,
     "slice": Simplifier._move, "reshape": Simplifier._move, "pad": Simplifier._move,
     "place": Simplifier._move, "scatter": Simplifier._move, "take": Simplifier._move,
     "window": Simplifier._move, "fold": Simplifier._move,

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Float, Integer, S
+from sympy import Float
 
 from graphnet.compiler.algebra.facts import Facts
 from graphnet.compiler.algebra.sums import as_term
-from graphnet.compiler.algebra.terms import Sum, Term, add, moved, scaled
+from graphnet.compiler.algebra.terms import MINUS, Sum, Term, add, moved, scaled
 from graphnet.compiler.values import Local, Values
 
 __all__ = ["Softmax", "weights"]
@@ -60,11 +60,11 @@ class Softmax:
     def weights(self) -> Term:
         """e * s**-1, in the labels of the call."""
         scalar = self.total.value.rank == 0
-        below = (self.total.value, S.NegativeOne)
+        below = (self.total.value, -1)
         if scalar:
-            return Term(scalars=(below,), factors=((self.e.value, self.e.labels, S.One),))
-        factors = [(self.e.value, self.e.labels, S.One),
-                   (self.total.value, self.total.labels, S.NegativeOne)]  # fmt: skip
+            return Term(scalars=(below,), factors=((self.e.value, self.e.labels, 1),))
+        factors = [(self.e.value, self.e.labels, 1),
+                   (self.total.value, self.total.labels, -1)]  # fmt: skip
         factors.sort(key=lambda f: f[0].number)
         return Term(factors=tuple(factors))
 
@@ -75,6 +75,6 @@ def weights(known: Softmax, b: Local, y: Sum) -> Sum | None:
         return None
     place = dict(zip(known.z.labels, b.labels, strict=True))
     axes = tuple(place.get(k, -1) for k in range(max(known.z.labels) + 1))
-    if add(y, scaled(moved(known.sum, axes), Term(Integer(-1)))):
+    if add(y, scaled(moved(known.sum, axes), MINUS)):
         return None
     return moved([known.weights], axes)

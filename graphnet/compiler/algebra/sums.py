@@ -11,10 +11,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sympy import Integer, S
+from sympy import Integer
 
 from graphnet.compiler.algebra.products import Products, elements
-from graphnet.compiler.algebra.terms import ONE, Sum, Term, add, moved, power, scaled, times
+from graphnet.compiler.algebra.terms import (
+    ONE,
+    Sum,
+    Term,
+    add,
+    is_negative,
+    moved,
+    power,
+    scaled,
+    times,
+)
 from graphnet.compiler.values import Local, Value
 
 __all__ = ["Sums", "as_term"]
@@ -26,8 +36,8 @@ def as_term(local: Local) -> Term:
     if value.op == "number" and value.dtype != "bool":
         return Term(value.extra)
     if value.rank == 0:
-        return Term(scalars=((value, S.One),))
-    return Term(factors=((value, local.labels, S.One),))
+        return Term(scalars=((value, 1),))
+    return Term(factors=((value, local.labels, 1),))
 
 
 @dataclass
@@ -40,7 +50,7 @@ class Sums:
     definitions: dict[Value, Sum] = field(default_factory=dict)
     _parts: dict[Any, list[Value]] = field(default_factory=dict)
 
-    def atom(self, terms: Sum, wish: Term | None = None) -> Term:
+    def atom(self, terms: Sum, outside: Term | None = None) -> Term:
         """The sum as a scale times at most one array of exponent 1."""
         terms = self._with_known_parts(terms) if self.reuse else terms
         if not terms:
@@ -49,14 +59,14 @@ class Sums:
             return self._of_product(terms[0])
         common = self._common(terms)
         if common is not None:
-            inverse = power(common, Integer(-1))
+            inverse = power(common, -1)
             made = self._of_product(
                 times(common, self.atom(tuple(_divided(t, inverse) for t in terms)))
             )
             self._define(made, terms)
             return made
-        scale = wish or self._shared_scale(terms)
-        rest = scaled(terms, power(scale, Integer(-1)))
+        scale = outside or self._shared_scale(terms)
+        rest = scaled(terms, power(scale, -1))
         made = times(scale, as_term(self._total(rest)))
         self._define(made, terms)
         return made
@@ -75,7 +85,7 @@ class Sums:
             return self.products.values.number(Integer(0))
         if len(terms) > 1:
             shared = self._shared_scale(terms)
-            rest = scaled(terms, power(shared, Integer(-1)))
+            rest = scaled(terms, power(shared, -1))
             inside = _passes(terms) <= _passes(rest) + (not _is_sign(shared))
             return self.products.array(self.atom(terms, ONE if inside else shared))
         return self.products.array(terms[0])
@@ -91,9 +101,9 @@ class Sums:
             return t.scale if whole else Term(t.number, tuple(s for s in t.scalars if s[0].host))
 
         def cost(scale: Term) -> tuple[float, bool, bool, int]:
-            rest = scaled(terms, power(scale, Integer(-1)))
+            rest = scaled(terms, power(scale, -1))
             work = sum(_size(t) for t in rest if not _is_sign(outside(t)))
-            return (work, not scale.is_one, bool(scale.number.is_negative), order.index(scale))
+            return (work, not scale.is_one, is_negative(scale.number), order.index(scale))
 
         order = list(dict.fromkeys(outside(t) for t in terms))
         return min(order, key=cost)
@@ -103,7 +113,7 @@ class Sums:
     def _total(self, terms: Sum) -> Local:
         items = []
         for t in terms:
-            minus = bool(t.number.is_negative)
+            minus = is_negative(t.number)
             t = replace(t, number=-t.number) if minus else t
             items.append((self.products.array(t), minus))
         return self._added(items)
@@ -170,7 +180,7 @@ class Sums:
         if any(label not in place for t in terms for label in t.labels):
             return
         axes = tuple(place.get(k, -1) for k in range(max(labels) + 1))
-        own = moved(scaled(terms, power(made.scale, Integer(-1))), axes)
+        own = moved(scaled(terms, power(made.scale, -1)), axes)
         self.definitions[value] = own
         for t in own:
             if t.factors:
@@ -202,7 +212,7 @@ class Sums:
             other = by_core.get(t.factors)
             if other is None:
                 return None
-            quotient = times(other.scale, power(t.scale, Integer(-1)))
+            quotient = times(other.scale, power(t.scale, -1))
             if ratio is not None and quotient != ratio:
                 return None
             ratio = quotient
@@ -216,7 +226,7 @@ class Sums:
         """The arrays that stand in every term, where taking them out saves a product."""
         shared: dict[Any, Any] = {}
         for k, t in enumerate(terms):
-            own = {(v, axes): e for v, axes, e in t.factors if e.is_positive}
+            own = {(v, axes): e for v, axes, e in t.factors if e > 0}
             shared = own if k == 0 else {f: min(e, own[f]) for f, e in shared.items() if f in own}
         if not shared:
             return None
@@ -239,7 +249,7 @@ class Sums:
 def _divided(term: Term, inverse: Term) -> Term:
     """A term without factors that it has."""
     gone = {(v, axes): e for v, axes, e in inverse.factors}
-    left = [(v, axes, e + gone.get((v, axes), Integer(0)) if e > 0 else e)
+    left = [(v, axes, e + gone.get((v, axes), 0) if e > 0 else e)
             for v, axes, e in term.factors]  # fmt: skip
     return replace(term, factors=tuple(f for f in left if f[2] != 0))
 

@@ -8,18 +8,24 @@ same core; the empty one is 0. Arrays stand with the axes of the value the sum i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
 from typing import Any
 
-from sympy import Integer, S
+from sympy import Integer, S, sympify
 
 from graphnet.compiler.values import Axes, Value
 
-__all__ = ["Factor", "Sum", "Term", "add", "constant", "moved", "power", "scaled", "times"]
+__all__ = [
+    "MINUS", "ONE", "Exponent", "Factor", "Sum", "Term", "add", "constant", "is_negative", "moved",
+    "power", "scaled", "times",
+]  # fmt: skip
 
-Scalar = tuple[Value, Any]
-Factor = tuple[Value, Axes, Any]
+Exponent = int | Fraction
+Scalar = tuple[Value, Exponent]
+Factor = tuple[Value, Axes, Exponent]
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Term:
 
     @property
     def is_one(self) -> bool:
-        return self.number == 1 and not self.scalars and not self.factors
+        return self.number is S.One and not self.scalars and not self.factors
 
     @property
     def labels(self) -> frozenset[int]:
@@ -57,62 +63,87 @@ def constant(number: Any) -> Sum:
     return (Term(number),) if number != 0 else ()
 
 
+MINUS = Term(Integer(-1))
+
+
 def times(a: Term, b: Term) -> Term:
     """The product. x/x of an array stays, for it is nan at 0; 0-d values cancel."""
+    number = b.number if a.number is S.One else a.number * b.number
     return Term(
-        a.number * b.number,
-        _joined([*a.scalars, *b.scalars], _always),
-        _joined([*a.factors, *b.factors], _never),
+        number,
+        _scalars(a.scalars, b.scalars),
+        _factors((*a.factors, *b.factors)) if a.factors and b.factors else a.factors or b.factors,
     )
 
 
-def _joined(parts: Sequence[Any], cancels: Callable[[Any], bool]) -> tuple[Any, ...]:
-    found: dict[Any, Any] = {}
-    for *base, exponent in parts:
-        side = 0 if cancels(base) else 1 if exponent > 0 else -1
-        key = (*base, side)
-        found[key] = found.get(key, S.Zero) + exponent
-    kept = [(*key[:-1], e) for key, e in found.items() if e != 0]
-    return tuple(sorted(kept, key=lambda p: (p[0].number, *map(str, p[1:]))))
+def _scalars(a: tuple[Scalar, ...], b: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    if not a or not b:
+        return a or b
+    found: dict[Value, Exponent] = dict(a)
+    for value, exponent in b:
+        found[value] = found.get(value, 0) + exponent
+    return tuple(sorted(((v, e) for v, e in found.items() if e), key=_place))
 
 
-def power(a: Term, exponent: Any) -> Term:
+def _factors(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    if len(factors) < 2:
+        return factors
+    found: dict[tuple[Value, Axes, bool], Exponent] = {}
+    for value, axes, exponent in factors:
+        key = (value, axes, exponent > 0)
+        found[key] = found.get(key, 0) + exponent
+    return tuple(sorted(((v, axes, e) for (v, axes, _), e in found.items()), key=_place))
+
+
+def _place(part: Sequence[Any]) -> tuple[Any, ...]:
+    return (part[0].number, *part[1:])
+
+
+def power(a: Term, exponent: Exponent) -> Term:
     """a**exponent, where the exponent is whole or the number positive and all exponents are 1."""
     return Term(
-        a.number**exponent,
-        tuple((v, e * exponent) for v, e in a.scalars),
-        tuple((v, axes, e * exponent) for v, axes, e in a.factors),
+        a.number if a.number is S.One else a.number ** sympify(exponent),
+        tuple((v, _exact(e * exponent)) for v, e in a.scalars),
+        tuple((v, axes, _exact(e * exponent)) for v, axes, e in a.factors),
     )
+
+
+def _exact(exponent: Exponent) -> Exponent:
+    return int(exponent) if exponent == int(exponent) else exponent
 
 
 def add(*sums: Iterable[Term]) -> Sum:
     """The sum, like terms collected, in order of first appearance."""
-    found: dict[Any, Any] = {}
+    found: dict[Any, Term] = {}
     for terms in sums:
         for t in terms:
             key = (t.scalars, t.factors)
-            found[key] = found.get(key, Integer(0)) + t.number
-    return tuple(Term(n, *key) for key, n in found.items() if n != 0)
+            old = found.get(key)
+            found[key] = t if old is None else replace(t, number=old.number + t.number)
+    return tuple(t for t in found.values() if t.number != 0)
 
 
 def scaled(terms: Iterable[Term], by: Term) -> Sum:
+    """The sum times a term."""
+    if by is ONE or by.is_one:
+        return tuple(terms)
     return add(times(t, by) for t in terms)
 
 
 def moved(terms: Iterable[Term], axes: Axes) -> Sum:
     """The same sum seen from a value along whose axis `axes[d]` its axis d runs."""
+    if axes == tuple(range(len(axes))):
+        return tuple(terms)
     return add(
         Term(
             t.number, t.scalars,
-            _joined([(v, tuple(axes[a] for a in own), e) for v, own, e in t.factors], _never),
+            _factors(tuple((v, tuple(axes[a] for a in own), e) for v, own, e in t.factors)),
         )
         for t in terms
     )  # fmt: skip
 
 
-def _always(base: Sequence[Any]) -> bool:
-    return True
-
-
-def _never(base: Sequence[Any]) -> bool:
-    return False
+@cache
+def is_negative(number: Any) -> bool:
+    """Whether a number is below 0; sympy takes long to answer."""
+    return bool(number.is_negative)
