@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from sympy import Expr, S
+
+from graphnet.compiler.algebra.scales import Recast, chosen_scales
 from graphnet.compiler.pause import collector_paused
 from graphnet.compiler.program import Program, check_options
 from graphnet.compiler.stages import ancestors, in_order, predictions, staged
@@ -130,7 +133,25 @@ def training_step(
     )  # fmt: skip
 
 
-def _trained(network: Network, optimizer: Optimizer, kinks: Kinks) -> Network:
+def recast(network: Network, trained: Network, optimizer: Optimizer, kinks: Kinks) -> Recast:
+    """What a fast step runs in the place of `trained`, the network with its gradients and updates.
+
+    The adjoint of the loss may be another number than 1, and states may be kept in a scale of their
+    own, where that saves passes over the parameters and no one asks for a gradient.
+    """
+    gradients = trained.graph.get("gradients", {})
+    shown = ancestors(trained, trained.outputs.values())
+    free = not any(trained.stage(name) == "backward" for name in shown)
+    scales = chosen_scales(trained, gradients, free)
+    if scales.seed == 1:
+        return Recast(trained, scales)
+    seeded = _tightened(_trained(network, optimizer, kinks, scales.seed))
+    if list(seeded.nodes) != list(trained.nodes):
+        return Recast(trained, chosen_scales(trained, gradients, free=False))
+    return Recast(seeded, scales)
+
+
+def _trained(network: Network, optimizer: Optimizer, kinks: Kinks, seed: Expr = S.One) -> Network:
     """The network with gradients of its loss and the optimizer's updates, in order of stages."""
     loss = network.outputs["loss"]
     needed = ancestors(network, [loss])
@@ -139,12 +160,14 @@ def _trained(network: Network, optimizer: Optimizer, kinks: Kinks) -> Network:
         raise GraphnetError(f"the loss {loss!r} depends on no trainable parameter")
     outputs, rewrites = dict(network.outputs), network.graph.get("rewrites", ())
     network = staged(network, predictions(network, list(outputs.values())[1:], loss), loss)
-    network = backward(network, loss, wrt, kinks=kinks)
+    network = backward(network, loss, wrt, kinks=kinks, seed=seed)
     at_kinks = network.graph.get("kinks")
-    network = optimizer.extend(network, {name: network.outputs[f"d_{name}"] for name in wrt})
+    gradients = {name: network.outputs[f"d_{name}"] for name in wrt}
+    network = optimizer.extend(network, gradients)
     network.graph["outputs"] = outputs
     network = in_order(network, {node: network.stage(name) for name, node in network.items()})
     network.graph["rewrites"] = rewrites
+    network.graph["gradients"] = gradients
     if at_kinks:
         network.graph["kinks"] = at_kinks
     return network

@@ -61,8 +61,6 @@ def backward(
         )
     names = {node: name for name, node in network.items()}
     reverse = Reverse(topological([target]), names, kinks)
-    found = reverse.run([(target, upstream or Uniform())], sources)
-    reverse = Reverse(topological([target]), names)
     found = reverse.run([(target, upstream or Uniform(seed))], sources)
     outputs = {f"d_{name}": found[s] for name, s in zip(wrt, sources, strict=True)}
     result = _collected(network, outputs, reverse.made_from)

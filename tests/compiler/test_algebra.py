@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,15 @@ import pytest
 
 import graphnet as gn
 from graphnet.compiler.algebra.improve import improved, live_values
+from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.algebra.simplify import RULES
+from graphnet.compiler.build import recast
 from graphnet.compiler.interpret import interpret
 from graphnet.compiler.listing import listing
 from graphnet.compiler.lower import lower
+from graphnet.compiler.stages import part
 from graphnet.compiler.values import Value
+from graphnet.network.backward import AS_IN_GRAPHNET
 from graphnet.network.graph import Constant, Input, Network, Parameter, State
 from graphnet.ops.tensor import Tensor
 
@@ -195,3 +199,100 @@ def calls(network: Network, **options: Any) -> list[Value]:
     live, _ = live_values([lowered.held[name].value for name in wanted])
     free = ("leaf", "number", "size", "broadcast", "slice", "transpose", "reshape")
     return [v for v in live if not v.host and v.op not in free]
+
+
+# -- a change of variables in the optimizer --------------------------------------------------------
+
+# rule | passes over the parameters at most, None where nothing is promised
+OPTIMIZERS: dict[str, tuple[Any, int | None]] = {
+    "sgd": (gn.SGD(lr=0.1), 1),
+    "momentum": (gn.SGD(lr=0.1, momentum=0.9), 3),
+    "nesterov": (gn.SGD(lr=0.1, momentum=0.9, nesterov=True), 5),
+    "decay": (gn.SGD(lr=0.1, weight_decay=0.01), 2),
+    "momentum, decay": (gn.SGD(lr=0.1, momentum=0.9, weight_decay=0.01), 5),
+    "dampening": (gn.SGD(lr=0.1, momentum=0.9, dampening=0.5), None),
+    "rmsprop": (gn.RMSprop(lr=0.01), 8),
+    "rmsprop with all": (gn.RMSprop(lr=0.01, momentum=0.9, centered=True), None),
+    "adagrad": (gn.Adagrad(lr=0.1), 7),
+    "adagrad from 1": (gn.Adagrad(lr=0.1, initial_accumulator_value=1.0), None),
+    "adadelta": (gn.Adadelta(lr=1.0), None),
+    "adam": (gn.Adam(lr=0.01), 10),
+    "amsgrad": (gn.Adam(lr=0.01, amsgrad=True), 11),
+    "adam, decay": (gn.Adam(lr=0.01, weight_decay=0.1), 12),
+    "adamw": (gn.AdamW(lr=0.01, weight_decay=0.1), 11),
+    "adamax": (gn.Adamax(lr=0.01), None),
+    "nadam": (gn.NAdam(lr=0.01), None),
+    "radam": (gn.RAdam(lr=0.01), None),
+    "lion": (gn.Lion(lr=0.001), None),
+    "schedule": (gn.SGD(lr=gn.schedules.cosine(0.1, 50), momentum=0.9), 4),
+    "clipped": (gn.SGD(lr=0.1, momentum=0.9, clip_norm=0.1), 4),
+    "groups": (gn.SGD(lr=0.1, momentum=0.9, groups={"b1": {"lr": 0.03, "momentum": 0.5}}), None),
+    "one's own": (
+        gn.Optimizer("v' = a*v + g; w' = w - r*v'/(1 + k*abs(v'))", a=0.8, r=0.2, k=3), None
+    ),
+}  # fmt: skip
+
+
+def recast_of(step: Any, optimizer: Any) -> Recast:
+    network = step.network
+    return recast(part(network, [network.outputs["loss"]]), network, optimizer, AS_IN_GRAPHNET)
+
+
+def steps(network: Network, lowered: Any, start: Any, data: Any, scales: Any) -> Iterator[Any]:
+    """Loss, parameters and states after each step, as users know them."""
+    made = listing(network, "float64", lowered)
+    code = compile("\n".join([*made.helpers, *(s.code for s in made.statements)]), "<step>", "exec")
+    held = {n: a / float(scales.get(n, 1)) for n, a in start.items()}
+    for given in data:
+        space: dict[str, Any] = {"np": np} | {
+            made.variable[n]: a for n, a in (held | given).items()
+        }
+        exec(code, space)
+        loss = float(eval(made.variable["loss"], space))
+        new = {n: eval(made.variable[m], space) for n, m in network.updates.items()}
+        held |= {n: np.array(a) for n, a in new.items()}
+        yield {"loss": loss, **{n: held[n] * float(scales.get(n, 1)) for n in new}}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_scaled_states_take_the_same_steps(name):
+    optimizer, _ = OPTIMIZERS[name]
+    inputs = x("batch", 3), gn.input("t", ("batch",), dtype="int")
+    h = gn.tanh(dense(inputs[0], 3, 5))
+    step = gn.training_step(
+        inputs, gn.cross_entropy(dense(h, 5, 4, 2), inputs[1]), optimizer, style="plain",
+        dtype="float64", seed=3,
+    )  # fmt: skip
+    found = recast_of(step, optimizer)
+    start = {**step.parameters.arrays, **step.states.arrays}
+    start = {n: a.copy() for n, a in start.items()}
+    rng = np.random.default_rng(1)
+    data = [{"x": rng.normal(size=(6, 3)), "t": rng.integers(0, 4, 6)} for _ in range(20)]
+    lowered = improved(found.network, lower(found.network), scales=found.scales.all)
+    for given, after in zip(data, steps(found.network, lowered, start, data, found.scales.states)):
+        loss = step(given["x"], given["t"])
+        assert after["loss"] == pytest.approx(loss, rel=1e-9)
+        for store in (step.parameters, step.states):
+            for n, expected in store.items():
+                bound = 1e-8 * max(np.max(np.abs(expected), initial=0), 1e-3)
+                np.testing.assert_allclose(after[n], expected, rtol=0, atol=bound, err_msg=n)
+
+
+@pytest.mark.parametrize("name", [n for n, (_, most) in OPTIMIZERS.items() if most])
+def test_an_update_takes_few_passes(name):
+    optimizer, most = OPTIMIZERS[name]
+    given, w = x("batch", 64), P("W", (64, 64), init="normal")
+    loss = gn.mean(gn.tanh(given @ w))
+    step = gn.training_step(given, loss, optimizer, style="plain")
+    found = recast_of(step, optimizer)
+    made = calls(found.network, scales=found.scales.all)
+    passes = [v for v in made if v.extents == (64, 64) and v.op != "contract"]
+    assert len(passes) <= most, passes
+
+
+def test_a_gradient_that_is_asked_for_keeps_its_scale():
+    optimizer = gn.SGD(lr=0.1, momentum=0.9)
+    given, w = x(2, 3), P("W", (3,), init="ones")
+    loss = gn.sum((given @ w) ** 2)
+    step = gn.training_step(given, loss, optimizer, outputs=[gn.grad(loss, w)], style="plain")
+    assert recast_of(step, optimizer).scales.seed == 1

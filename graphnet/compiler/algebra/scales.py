@@ -22,7 +22,7 @@ from graphnet.compiler.algebra.improve import Reading, improved_values
 from graphnet.compiler.lower import lower
 from graphnet.network.graph import Computed, Input, Network, Node, Parameter, State, topological
 
-__all__ = ["Scales", "chosen_scales"]
+__all__ = ["Recast", "Scales", "chosen_scales"]
 
 Numbers = Mapping[str, Any]
 
@@ -39,6 +39,15 @@ class Scales:
     @property
     def all(self) -> dict[str, Any]:
         return {**self.states, **self.gradients}
+
+
+@dataclass(frozen=True)
+class Recast:
+    """The network a fast step is made of, its nodes named as in the one that is shown, and the
+    scales of what some of them hold."""
+
+    network: Network
+    scales: Scales = field(default_factory=Scales)
 
 
 def chosen_scales(network: Network, gradients: Mapping[str, str], free: bool = True) -> Scales:
