@@ -50,6 +50,7 @@ _MODULES: dict[str, str] = {
     "graphnet.training.checkpoint": "load",
     "graphnet.training.descent": "descend",
     "graphnet.training.diagnosis": "Health",
+    "graphnet.training.evolution": "evolve",
     "graphnet.training.history": "History",
     "graphnet.training.model": "Model",
     "graphnet.training.sequential": "Sequential",
