@@ -34,7 +34,9 @@ EXAMPLES = {
     "derive": ["slope     [0.072329 0.5      1.090784]", "curvature [0.302366 0.5      0.050062]"],
     "own_optimizer": ["epoch 20", "accuracy 0.9"],
     "digits": ["2,410 parameters", "again"],
+    "gpt_sort": ["100.0% of 182 unseen inputs sorted without a mistake"],
 }
+SLOW = ("gpt_sort",)
 
 
 def test_the_readme_prints_what_it_shows():
@@ -109,11 +111,17 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "examples").glob("*.py")))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
+        for name in sorted(p.stem for p in (ROOT / "examples").glob("*.py"))
+    ],
+)
 def test_an_example_runs(name, tmp_path):
     result = subprocess.run(
         [sys.executable, str(ROOT / "examples" / f"{name}.py")],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""

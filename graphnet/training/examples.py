@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from graphnet.errors import GraphnetError, did_you_mean
 from graphnet.ops.layers import Dense, Input
 from graphnet.ops.optimizers import SGD, Adam
+from graphnet.training.gpt import build_gpt, load_gpt
 from graphnet.training.sequential import Sequential
 
 __all__ = ["EXAMPLES", "Example", "example"]
@@ -135,6 +136,10 @@ EXAMPLES: dict[str, Example] = {
             "iris", "softmax regression: 4 -> 3, cross entropy",
             load_iris, build_iris, epochs=40, batch_size=16,
             classes=("setosa", "versicolor", "virginica"),
+        ),
+        Example(
+            "gpt", "a small GPT sorts 6 symbols of 3: 3 blocks, width 48, 3 heads, AdamW",
+            load_gpt, build_gpt, epochs=6, batch_size=64,
         ),
     )
 }  # fmt: skip

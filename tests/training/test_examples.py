@@ -15,10 +15,14 @@ PROMISES = {  # name -> (metric, at least or at most, seconds)
     "iris": ("accuracy", 0.9, 5),
     "xor": ("accuracy", 1.0, 5),
     "neuron": ("mae", 0.5, 5),
+    "gpt": ("exact", 0.99, 180),
 }
+SLOW = ("gpt",)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in EXAMPLES]
+)
 def test_an_example_keeps_its_promise(name):
     one = example(name)
     start = time.perf_counter()
