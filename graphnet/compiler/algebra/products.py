@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 
-from sympy import Integer, sympify
+from sympy import Integer
 
-from graphnet.compiler.algebra.terms import Exponent, Term, is_negative
+from graphnet.compiler.algebra.terms import Exponent, Term, exact, is_negative
 from graphnet.compiler.values import Local, Value, Values
 from graphnet.formula.extent import Extent, evaluate, names
 
@@ -194,7 +194,7 @@ class Products:
             return self._times(make("square", [base]), base)
         if exponent == 4:
             return make("square", [make("square", [base])])
-        return make("power", [base, self.values.number(sympify(exponent))])
+        return make("power", [base, self.values.number(exact(exponent))])
 
 
 def _rank(a: Local) -> tuple[bool, int, int]:

@@ -14,12 +14,12 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from sympy import Integer, S, sympify
+from sympy import Integer, Rational, S
 
 from graphnet.compiler.values import Axes, Value
 
 __all__ = [
-    "MINUS", "ONE", "Exponent", "Factor", "Sum", "Term", "add", "constant", "is_negative", "moved",
+    "MINUS", "ONE", "Exponent", "Factor", "Sum", "Term", "add", "constant", "exact", "is_negative", "moved",
     "power", "scaled", "times",
 ]  # fmt: skip
 
@@ -102,13 +102,18 @@ def _place(part: Sequence[Any]) -> tuple[Any, ...]:
 def power(a: Term, exponent: Exponent) -> Term:
     """a**exponent, where the exponent is whole or the number positive and all exponents are 1."""
     return Term(
-        a.number if a.number is S.One else a.number ** sympify(exponent),
-        tuple((v, _exact(e * exponent)) for v, e in a.scalars),
-        tuple((v, axes, _exact(e * exponent)) for v, axes, e in a.factors),
+        a.number if a.number is S.One else a.number ** exact(exponent),
+        tuple((v, _whole(e * exponent)) for v, e in a.scalars),
+        tuple((v, axes, _whole(e * exponent)) for v, axes, e in a.factors),
     )
 
 
-def _exact(exponent: Exponent) -> Exponent:
+def exact(exponent: Exponent) -> Any:
+    """An exponent as a sympy number."""
+    return Rational(exponent.numerator, exponent.denominator)
+
+
+def _whole(exponent: Exponent) -> Exponent:
     return int(exponent) if exponent == int(exponent) else exponent
 
 
