@@ -19,8 +19,8 @@ from sympy import Integer, Rational, S
 from graphnet.compiler.values import Axes, Value
 
 __all__ = [
-    "MINUS", "ONE", "Exponent", "Factor", "Sum", "Term", "add", "constant", "exact", "is_negative", "moved",
-    "power", "scaled", "times",
+    "MINUS", "ONE", "Exponent", "Factor", "Sum", "Term", "add", "constant", "exact", "is_negative",
+    "moved", "power", "scaled", "times",
 ]  # fmt: skip
 
 Exponent = int | Fraction
