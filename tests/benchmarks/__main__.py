@@ -93,8 +93,8 @@ def main() -> None:
                 patience=given.patience, priority=given.priority, lock=given.lock,
             )  # fmt: skip
         print(report.text(name, results["workloads"][name]), flush=True)
-    if given.out:
-        save(given.out, results, given.merge)
+        if given.out:  # after each: a long run that is stopped leaves what it found
+            save(given.out, results, given.merge)
     if given.readme:
         report.renew_readme(ROOT / "README.md", given.out or ROOT / "docs")
 
@@ -106,8 +106,7 @@ def save(out: Path, results: dict[str, Any], merge: bool) -> None:
     path = out / "benchmarks.json"
     if merge and path.exists():
         old = json.loads(path.read_text(encoding="utf-8"))
-        results["workloads"] = old["workloads"] | results["workloads"]
-        results = {**old, **results}
+        results = results | {"workloads": old["workloads"] | results["workloads"]}
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (out / "benchmarks.md").write_text(report.page(results), encoding="utf-8")
     chart.draw(results, out)

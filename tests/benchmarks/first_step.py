@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks import steps
-from tests.benchmarks.rounds import ROOT, environment, exclusive, preferred
+from tests.benchmarks.rounds import ROOT, apart, environment, exclusive
 from tests.benchmarks.workloads import WORKLOADS
 
 __all__ = ["measure"]
@@ -80,7 +80,7 @@ def _fresh(
             result = subprocess.run(
                 [sys.executable, "-m", "tests.benchmarks.first_step", row, workload, *arguments],
                 capture_output=True, text=True, cwd=ROOT, timeout=patience,
-                env=environment() | FRESH | flags, preexec_fn=preferred(priority),
+                env=environment() | FRESH | flags, preexec_fn=apart(priority),
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return {"skip": f"no step in {patience:.0f} s"}

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.rounds import ROOT, environment, exclusive, preferred
+from tests.benchmarks.rounds import ROOT, apart, environment, exclusive
 
 __all__ = ["describe", "peaks"]
 
@@ -66,7 +66,7 @@ def peaks(lock: str | None = None, priority: int = 0) -> dict[str, float]:
         code = "from tests.benchmarks.machine import _peaks; print(*_peaks())"
         result = subprocess.run(
             [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT,
-            env=environment(), preexec_fn=preferred(priority),
+            env=environment(), preexec_fn=apart(priority),
         )  # fmt: skip
     flops, cache, memory = map(float, result.stdout.split())
     return {"flops": flops, "cache": cache, "memory": memory}

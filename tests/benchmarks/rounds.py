@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.benchmarks.workloads import STEPS
 
-__all__ = ["ROOT", "TOLERANCE", "Row", "environment", "exclusive", "measure", "preferred"]
+__all__ = ["ROOT", "TOLERANCE", "Row", "apart", "environment", "exclusive", "measure"]
 
 ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-4  # largest relative difference of a loss from the reference; float32 gives 1e-6
@@ -53,31 +53,37 @@ def environment() -> dict[str, str]:
     return os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
 
 
-def preferred(priority: int = 0) -> Callable[[], None] | None:
-    """What a new process does first: it moves to the last core we may use, where the system can.
+def apart(priority: int = 0) -> Callable[[], None] | None:
+    """What a new process does first: its own session, on the last core that we may use.
 
-    With a priority (a nice value; less than 0 needs rights) it gets that, and a scheduling group
-    of its own: Linux weighs sessions against each other, and nice counts only within one.
+    Linux weighs sessions against each other, and nice counts only within one (autogroup).
     """
     if not hasattr(os, "sched_setaffinity"):
         return None
     core = max(os.sched_getaffinity(0))
 
     def start() -> None:
+        os.setsid()
         os.sched_setaffinity(0, {core})
-        if priority:
-            os.setsid()
-            with contextlib.suppress(OSError):
-                Path("/proc/self/autogroup").write_text(str(priority), encoding="ascii")
-            os.setpriority(os.PRIO_PROCESS, 0, priority)
+        prefer(os.getpid(), priority)
 
     return start
+
+
+def prefer(pid: int, priority: int) -> None:
+    """Gives a process that started `apart` a nice value; one below 0 needs rights."""
+    if not priority:
+        return
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(priority), encoding="ascii")
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.setpriority(os.PRIO_PROCESS, int(thread.name), priority)
 
 
 class Child:
     """A process on one core that answers commands."""
 
-    def __init__(self, row: str, workload: str, priority: int, verbose: bool) -> None:
+    def __init__(self, row: str, workload: str, verbose: bool) -> None:
         self.row = Row(row)
         self._answers: queue.Queue[str] = queue.Queue()
         self.process = subprocess.Popen(
@@ -85,7 +91,7 @@ class Child:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=None if verbose else subprocess.DEVNULL,
             text=True, cwd=ROOT, env=environment(),
-            preexec_fn=preferred(priority),
+            preexec_fn=apart(),
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -136,16 +142,18 @@ def measure(
     children: list[Child] = []
     found: list[Row] = []
     try:
-        reference = _start("reference", workload, patience, priority, verbose, found, children)
+        reference = _start("reference", workload, patience, verbose, found, children)
         if reference is None:
             raise RuntimeError(f"{workload} has no reference: {found[-1].skip}")
         expected = reference.ask(patience, losses=STEPS)["losses"]
         reference.end()
         children.clear(), found.clear()
         for name in rows:
-            child = _start(name, workload, patience, priority, verbose, found, children)
+            child = _start(name, workload, patience, verbose, found, children)
             if child is not None:
                 _compare(child, expected, patience)
+        for child in children:
+            prefer(child.process.pid, priority)
         for _ in range(rounds):
             for child in children:
                 if child.row.void or child.row.skip:
@@ -161,10 +169,10 @@ def measure(
 
 
 def _start(
-    name: str, workload: str, patience: float, priority: int, verbose: bool, found: list[Row],
+    name: str, workload: str, patience: float, verbose: bool, found: list[Row],
     children: list[Child],
 ) -> Child | None:  # fmt: skip
-    child = Child(name, workload, priority, verbose)
+    child = Child(name, workload, verbose)
     found.append(child.row)
     answer = child.answer(patience)
     child.row.skip, child.row.note = answer.get("skip", ""), answer.get("note", "")

@@ -39,14 +39,18 @@ class Flat:
             self.view(name)[...] = array
 
 
+BLOCK = 65536  # parameters updated at a time: four such arrays stay in a cache of 2 MB
+
+
 def adam(P: Flat, G: Flat, o: dict[str, float]) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Ten passes over flat vectors: the moments are kept without their factor 1 - beta, and the
-    bias corrections become two numbers. G is scratch afterwards."""
-    p, g, m, v = P.all, G.all, np.zeros_like(P.all), np.zeros_like(P.all)
+    """Ten passes over flat vectors, a block at a time: the moments are kept without their factor
+    1 - beta, and the bias corrections become two numbers. G is scratch afterwards."""
+    p, m, v = P.all, np.zeros_like(P.all), np.zeros_like(P.all)
     b1, b2, decay = o.get("beta1", 0.9), o.get("beta2", 0.999), o.get("decay", 0.0)
     k1, k2, keep = scalar(b1), scalar(b2), scalar(1 - o["lr"] * decay)
     eps, rate = scalar(0), scalar(0)
     multiply, add, sqrt, divide, subtract = np.multiply, np.add, np.sqrt, np.divide, np.subtract
+    blocks = [tuple(a[k : k + BLOCK] for a in (p, G.all, m, v)) for k in range(0, p.size, BLOCK)]
     t = 0
 
     def update() -> None:
@@ -55,18 +59,19 @@ def adam(P: Flat, G: Flat, o: dict[str, float]) -> tuple[Callable[[], None], Cal
         root = ((1 - b2) / (1 - b2**t)) ** 0.5
         eps[...] = 1e-8 / root
         rate[...] = o["lr"] * (1 - b1) / (1 - b1**t) / root
-        multiply(m, k1, m)
-        add(m, g, m)
-        multiply(g, g, g)
-        multiply(v, k2, v)
-        add(v, g, v)
-        sqrt(v, g)
-        add(g, eps, g)
-        divide(m, g, g)
-        multiply(g, rate, g)
-        if decay:
-            multiply(p, keep, p)
-        subtract(p, g, p)
+        for w, g, m, v in blocks:
+            multiply(m, k1, m)
+            add(m, g, m)
+            multiply(g, g, g)
+            multiply(v, k2, v)
+            add(v, g, v)
+            sqrt(v, g)
+            add(g, eps, g)
+            divide(m, g, g)
+            multiply(g, rate, g)
+            if decay:
+                multiply(w, keep, w)
+            subtract(w, g, w)
 
     def reset() -> None:
         nonlocal t
