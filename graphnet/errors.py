@@ -9,9 +9,10 @@ graphnet.errors.GraphnetError: matmul_1: index k is 4 in A but 5 in B
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
-__all__ = ["GraphnetError", "GraphnetFileError", "GraphnetTypeError", "did_you_mean"]
+__all__ = ["GraphnetError", "GraphnetFileError", "GraphnetTypeError", "did_you_mean", "told"]
 
 
 class GraphnetError(ValueError):
@@ -38,14 +39,36 @@ class GraphnetFileError(GraphnetError, OSError):
     """A file that is missing, damaged, foreign or cannot be written."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def told(value: object, limit: int = 80) -> str:
+    """A value as a message shows it: one short line, whatever it is and whatever its repr does.
+
+    >>> told("x"), told([1, [2, [3]]]), told("ab" * 5000, 12)
+    ("'x'", '[1, [2, [3]]]', "'aba...abab'")
+    >>> told(10**5000)
+    '<int>'
+    """
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if isinstance(shape, tuple) and shape and hasattr(dtype, "kind"):
+        return f"{type(value).__name__} of dtype {dtype} and shape {shape}"
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = limit
+    short.maxlist = short.maxtuple = short.maxdict = 4
+    try:
+        text = " ".join(short.repr(value).split())
+    except Exception:  # a number of 5,000 digits has no repr, a list in itself no end
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= limit else f"{text[: limit - 4]}...{text[-1]}"
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """A tail for an error message: the nearest known name, or the list of them.
 
     >>> did_you_mean("adma", ["adam", "sgd"])
     "; did you mean 'adam'?"
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    wrong = name if isinstance(name, str) and len(name) <= 100 else ""
+    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(known)}" if known else ""

@@ -187,7 +187,7 @@ def test_a_regression_has_no_confusion_matrix(folder: Path) -> None:
 def test_wrong_gradients_give_1(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     from graphnet.compiler import check_gradients as module
 
-    row = module.GradientRow("W", (2,), 2, 1.0, 1.0, 0.0, "WRONG")
+    row = module.GradientRow("W", (2,), 2, 1.0, 1e-10, 1.0, 1.0, 0.0, "WRONG")
     report = module.GradientReport(1.0, (row,))
     monkeypatch.setattr(module, "check_gradients", lambda *_, **__: report)
     assert main(["check", "xor"]) == 1

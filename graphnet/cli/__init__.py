@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import graphnet
-from graphnet.errors import GraphnetError, did_you_mean
+from graphnet.errors import GraphnetError, did_you_mean, told
 
 __all__ = ["main"]
 
@@ -55,7 +55,7 @@ def _fail(message: str, code: int) -> int:
 
 def _refuse_unknown(word: str) -> None:
     if not word.startswith("-") and word not in _COMMANDS:
-        raise GraphnetError(f"there is no command {word!r}{did_you_mean(word, _COMMANDS)}")
+        raise GraphnetError(f"there is no command {told(word)}{did_you_mean(word, _COMMANDS)}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -151,7 +151,7 @@ def _seed(text: str) -> int:
 def _whole(text: str, least: int) -> int:
     if not (text.isascii() and text.isdigit() and int(text) >= least):
         raise argparse.ArgumentTypeError(
-            f"expected a whole number of at least {least}, came {text!r}"
+            f"expected a whole number of at least {least}, came {told(text)}"
         )
     return int(text)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from graphnet.compiler.listing import listing
-from graphnet.errors import GraphnetError, did_you_mean
+from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula.extent import Extent, named
 from graphnet.formula.formula import Equation
 from graphnet.formula.functions import Holds
@@ -69,7 +69,7 @@ def derived(text: str, wrt: list[str]) -> Network:
     floats = [name for name, node in inputs.items() if node.dtype == "float"]
     for name in wrt:
         if name not in inputs:
-            raise GraphnetError(f"the formula reads no {name!r}{did_you_mean(name, inputs)}")
+            raise GraphnetError(f"the formula reads no {told(name)}{did_you_mean(name, inputs)}")
     if not (wrt or floats):
         raise GraphnetError("the formula reads no float tensor: there is nothing to derive")
     forward = Network.collect({"Y": result}, extra=[inputs[n] for n in wrt or floats])

@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.errors import GraphnetError, GraphnetFileError, told
 
 __all__ = ["check", "draw", "model_of", "source"]
 
@@ -20,7 +20,7 @@ def draw(arguments: argparse.Namespace) -> int:
     out = arguments.out or f"{name}_{arguments.stage}.svg"
     form = Path(out).suffix.lstrip(".")
     if form not in ("svg", "png", "gv", "dot"):
-        raise GraphnetError(f"expected a file that ends in .svg, .png or .gv, came {out!r}")
+        raise GraphnetError(f"expected a file that ends in .svg, .png or .gv, came {told(out)}")
     from graphnet.view.draw import draw as draw_model
 
     drawing = draw_model(model, arguments.stage, arguments.level)
@@ -68,7 +68,7 @@ def model_of(given: str) -> tuple[str, Any]:
         return given, example(given).build()
     path = Path(given)
     if not path.is_file():
-        raise GraphnetFileError(f"there is no file {given!r}")
+        raise GraphnetFileError(f"there is no file {told(given)}")
     found = _run(path)
     if "model" not in found:
         raise GraphnetError("the file defines no `model`", where=given)

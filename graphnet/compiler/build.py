@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 from sympy import Expr, S
 
+from graphnet.arguments import items, mapping
 from graphnet.compiler.algebra.scales import Recast, chosen_scales
 from graphnet.compiler.pause import collector_paused
 from graphnet.compiler.program import Program, check_options
 from graphnet.compiler.stages import ancestors, in_order, predictions, staged
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.kinks import Kinks
 from graphnet.formula.kinks import kinks as kinks_of
 from graphnet.network.backward import backward
@@ -60,10 +61,10 @@ def function(
     >>> f([[3, 4], [1, 2]])
     array([25.,  5.], dtype=float32)
     """
-    check_options(dtype, style, seed)
+    check_options(dtype, style, seed, stabilize=stabilize, check=check, copy=copy)
     given = _inputs(inputs)
     wanted, restore = _structure(outputs)
-    network = _collected({f"out{k}": t.node for k, t in enumerate(wanted)}, updates or {}, given)
+    network = _collected({f"out{k}": t.node for k, t in enumerate(wanted)}, updates, given)
     network, names = _named(network, given, stabilize)
     network = _tightened(network)
     return Program(
@@ -105,7 +106,9 @@ def training_step(
     >>> step([[1, 2, 3]])
     36.0
     """
-    check_options(dtype, style, seed)
+    check_options(dtype, style, seed, stabilize=stabilize, check=check, copy=copy)
+    if isinstance(optimizer, type | list | bytearray) or not hasattr(optimizer, "extend"):
+        raise GraphnetTypeError(f"an optimizer is made by gn.SGD(...), ..., not {told(optimizer)}")
     given = _inputs(inputs)
     loss = _tensor(loss, "the loss")
     if loss.shape != () or loss.dtype != "float":
@@ -116,7 +119,8 @@ def training_step(
     wanted, restore = _structure(outputs)
     keys = {"loss": loss.node} | {f"out{k}": t.node for k, t in enumerate(wanted)}
     renewed = {t.node: (t, new) for t, new in updates_of([loss, *wanted]).items()}
-    renewed |= {_tensor(t, "what is updated").node: (t, new) for t, new in (updates or {}).items()}
+    given_updates = mapping("updates", updates, "new values by parameter or state")
+    renewed |= {_tensor(t, "what is updated").node: (t, new) for t, new in given_updates.items()}
     network = _collected(keys, dict(renewed.values()), given)
     network, names = _named(network, given, stabilize)
     network = _tightened(_trained(network, optimizer, kinks_of(kinks)))
@@ -182,7 +186,7 @@ def _tightened(network: Network) -> Network:
 
 
 def _collected(
-    outputs: Mapping[str, Node], updates: Mapping[Tensor, Any], given: Sequence[Node]
+    outputs: Mapping[str, Node], updates: Mapping[Tensor, Any] | None, given: Sequence[Node]
 ) -> Network:
     """The network of a program; where they are free, a nameless loss is called loss, and the new
     value of W is W_new."""
@@ -223,13 +227,15 @@ def _named(network: Network, given: Sequence[Node], stabilize: bool) -> tuple[Ne
 
 def _tensor(value: Any, what: str) -> Tensor:
     if not isinstance(value, Tensor):
-        raise GraphnetTypeError(f"{what} must be a tensor, came {type(value).__name__}: {value!r}")
+        raise GraphnetTypeError(
+            f"{what} must be a tensor, came {type(value).__name__}: {told(value)}"
+        )
     return value
 
 
 def _inputs(inputs: Any) -> list[Node]:
     """The Input nodes that a program's arguments stand for, each once."""
-    listed = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    listed = [inputs] if isinstance(inputs, Tensor) else items("inputs", inputs, "tensors")
     nodes: list[Node] = []
     for tensor in listed:
         node = _tensor(tensor, "an input").node
@@ -247,7 +253,7 @@ def _structure(outputs: Any) -> tuple[list[Tensor], Callable[[list[Any]], Any]]:
         return [outputs], lambda results: results[0]
     if isinstance(outputs, Mapping):
         keys = list(outputs)
-        tensors = [_tensor(outputs[key], f"the output {key!r}") for key in keys]
+        tensors = [_tensor(outputs[key], f"the output {told(key)}") for key in keys]
         return tensors, lambda results: dict(zip(keys, results, strict=True))
     if isinstance(outputs, str) or not isinstance(outputs, Sequence):
         raise GraphnetTypeError(
@@ -257,14 +263,14 @@ def _structure(outputs: Any) -> tuple[list[Tensor], Callable[[list[Any]], Any]]:
     return [_tensor(t, "an output") for t in outputs], kind
 
 
-def _updates(updates: Mapping[Tensor, Any]) -> dict[Node, Node]:
+def _updates(updates: Mapping[Tensor, Any] | None) -> dict[Node, Node]:
     """Parameter or state -> new value, as nodes that fit."""
     result: dict[Node, Node] = {}
-    for key, value in updates.items():
+    for key, value in mapping("updates", updates, "new values by parameter or state").items():
         target = _tensor(key, "what is updated").node
         if not isinstance(target, Parameter | State):
             raise GraphnetError(
-                f"parameters and states are updated, but {key!r} is a {target.kind}"
+                f"parameters and states are updated, but {told(key)} is a {target.kind}"
             )
         new = as_tensor(value).node
         if new.shape != target.shape or (new.dtype != target.dtype and target.dtype != "float"):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from graphnet.compiler.literals import kinds
 from graphnet.compiler.ranges import Bound
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.extent import Poly, evaluate, names, show_extent
 from graphnet.network.graph import Network, Node, show_shape
 
@@ -77,9 +77,9 @@ class Entry:
         for name, value in given.items():
             if name not in self.names:
                 tail = did_you_mean(name, self.names)
-                raise GraphnetTypeError(f"there is no input {name!r}{tail}; {expected}")
+                raise GraphnetTypeError(f"there is no input {told(name)}{tail}; {expected}")
             if name in found:
-                raise GraphnetTypeError(f"the input {name!r} was given twice; {expected}")
+                raise GraphnetTypeError(f"the input {told(name)} was given twice; {expected}")
             found[name] = value
         missing = [name for name in self.names if name not in found]
         if missing:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnet.arguments import flag, one_of, whole
 from graphnet.compiler.aliases import sources
 from graphnet.compiler.entry import Entry, check_finite, check_labels
 from graphnet.compiler.identifiers import BUILTINS
@@ -23,7 +24,7 @@ from graphnet.compiler.module import DTYPES, emit
 from graphnet.compiler.ranges import Bound, bounds
 from graphnet.compiler.stages import part
 from graphnet.compiler.stores import Store
-from graphnet.errors import GraphnetError, GraphnetFileError, GraphnetTypeError
+from graphnet.errors import GraphnetError, GraphnetFileError, told
 from graphnet.network.graph import Constant, Input, Network, Parameter, State
 
 __all__ = ["STYLES", "Program", "execute"]
@@ -297,14 +298,12 @@ def _generator(seed: int) -> np.random.Generator:
 
 
 def checked_seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise GraphnetTypeError(f"a seed is an int that is not negative, came {seed!r}")
-    return int(seed)
+    return whole("a seed", seed, 0)
 
 
 def check_style(style: str) -> None:
-    if style not in STYLES:
-        raise GraphnetError(f"there is no style {style!r}; known: {', '.join(STYLES)}")
+    if not isinstance(style, str) or style not in STYLES:
+        raise GraphnetError(f"there is no style {told(style)}; known: {', '.join(STYLES)}")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -323,9 +322,10 @@ def write_atomically(path: Path, text: str) -> None:
         raise GraphnetFileError(f"cannot be written: {error.strerror}", where=str(path)) from None
 
 
-def check_options(dtype: str, style: str, seed: Any) -> None:
-    """Raises GraphnetError for an unknown dtype or style, GraphnetTypeError for no seed."""
+def check_options(dtype: str, style: str, seed: Any, **flags: Any) -> None:
+    """Raises GraphnetError for an unknown dtype or style, GraphnetTypeError for no seed or flag."""
     check_style(style)
     checked_seed(seed)
-    if dtype not in DTYPES:
-        raise GraphnetError(f"a program computes in {' or '.join(DTYPES)}, not in {dtype!r}")
+    one_of("dtype", dtype, DTYPES)
+    for name, value in flags.items():
+        flag(name, value)

@@ -1,14 +1,22 @@
-"""Sample data for the script at the end of a module: legal shapes, dtypes and labels."""
+"""Sample data, legal in shapes, dtypes and labels: as text for a script, and as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
+
+from graphnet.compiler.entry import check_labels
+from graphnet.compiler.interpret import infer_sizes, interpret
 from graphnet.compiler.ranges import bounds
+from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula.extent import Extent, evaluate, names
-from graphnet.network.graph import Computed, Network
+from graphnet.network.graph import Computed, Input, Network, Node, Parameter, State
+from graphnet.ops.array import Array
+from graphnet.ops.initializers import sample
 
-__all__ = ["sample_lines", "sample_sizes"]
+__all__ = ["sample_lines", "sample_sizes", "values_of"]
 
 
 def sample_sizes(network: Network) -> dict[str, int]:
@@ -46,3 +54,52 @@ def sample_lines(
             "bool": f"rng.random({shape}) < 0.5",
         }[node.dtype]
         yield f"{variable[name]} = {text}"
+
+
+def values_of(network: Network, given: Mapping[str, Any], seed: int) -> dict[Node, np.ndarray]:
+    """A value for every input, parameter and state: given, or drawn so that the loss is finite."""
+    for name in given:
+        if not isinstance(name, str) or name not in network:
+            raise GraphnetError(f"the loss has no {told(name)}{did_you_mean(name, network)}")
+    arrays: dict[str, np.ndarray] = {name: Array(value).array for name, value in given.items()}
+    sizes = sample_sizes(network) | infer_sizes(network, arrays)
+    for bound in bounds(network):
+        if bound.name in arrays:
+            check_labels(arrays[bound.name].astype(np.intp), bound, sizes)
+    for draw in (_normal, _positive):  # log and sqrt want positive numbers
+        rng = np.random.default_rng(seed)
+        held = {
+            node: arrays[name] if name in arrays else draw(name, node, network, sizes, rng)
+            for name, node in network.of(Input, Parameter, State)
+        }
+        if np.isfinite(
+            interpret(network, {network.name_of(n): a for n, a in held.items()})[
+                network.outputs["loss"]
+            ]
+        ).all():
+            break
+    return held
+
+
+def _normal(
+    name: str, node: Node, network: Network, sizes: Mapping[str, int], rng: np.random.Generator
+) -> np.ndarray:
+    shape = tuple(evaluate(e, sizes) for e in node.shape)
+    if node.dtype == "bool":
+        return rng.random(shape) < 0.5
+    if node.dtype == "int":
+        limits = [evaluate(b.size, sizes) for b in bounds(network) if b.name == name]
+        return rng.integers(0, max(1, min(limits, default=2)), shape)
+    if isinstance(node, Parameter):  # a bias that starts at 0 may stand on the kink of a relu
+        return sample(node.init, shape, rng) + 0.1 * rng.normal(size=shape)
+    if isinstance(node, Input) and node.distribution and node.distribution.name == "uniform":
+        low, high = node.distribution.args
+        return np.asarray(rng.uniform(low, high, shape))
+    return np.asarray(rng.normal(size=shape))
+
+
+def _positive(
+    name: str, node: Node, network: Network, sizes: Mapping[str, int], rng: np.random.Generator
+) -> np.ndarray:
+    drawn = _normal(name, node, network, sizes, rng)
+    return 0.1 + 0.8 * rng.random(drawn.shape) if node.dtype == "float" else drawn

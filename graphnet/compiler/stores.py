@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.arguments import mapping
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 
 __all__ = ["MissingNameError", "Store"]
 
@@ -43,9 +44,9 @@ class Store(MutableMapping[str, NDArray[Any]]):
     def __getitem__(self, name: str) -> NDArray[Any]:
         try:
             return self.arrays[name]
-        except KeyError:
-            tail = did_you_mean(str(name), self.arrays)
-            raise MissingNameError(f"there is no {self.kind} {name!r}{tail}") from None
+        except (KeyError, TypeError):  # a list is no name either
+            tail = did_you_mean(name, self.arrays)
+            raise MissingNameError(f"there is no {self.kind} {told(name)}{tail}") from None
 
     def __setitem__(self, name: str, value: Any) -> None:
         held = self[name]
@@ -70,11 +71,13 @@ class Store(MutableMapping[str, NDArray[Any]]):
         return array
 
     def __delitem__(self, name: str) -> None:
-        raise GraphnetError(f"a {self.kind} cannot be deleted: {name!r}")
+        raise GraphnetError(f"a {self.kind} cannot be deleted: {told(name)}")
 
     def update(self, other: Any = (), /, **more: Any) -> None:
         """Assigns several at once, or none where one does not fit."""
-        given = dict(other, **more)
+        nothing = isinstance(other, tuple) and not other
+        of = f"arrays by name of {self.kind}"
+        given = mapping("values", None if nothing else other, of) | more
         fitted = {name: self.fitted(name, value) for name, value in given.items()}
         for name, array in fitted.items():
             self.arrays[name][...] = array

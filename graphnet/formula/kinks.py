@@ -32,7 +32,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Rational
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula import functions as fn
 
 __all__ = ["AS_WRITTEN", "PRESETS", "Choice", "Kinks", "chosen", "kinks", "restored"]
@@ -117,12 +117,14 @@ def kinks(given: Any) -> Kinks:
         if given not in PRESETS:
             known = ", ".join(map(repr, PRESETS))
             raise GraphnetError(
-                f"kinks are {known} or a dict of choices, not {given!r}"
+                f"kinks are {known} or a dict of choices, not {told(given)}"
                 f"{did_you_mean(given, PRESETS)}"
             )
         return _table(given, PRESETS[given])
     if not isinstance(given, Mapping):
-        raise GraphnetTypeError(f"kinks are a preset's name or a dict of choices, not {given!r}")
+        raise GraphnetTypeError(
+            f"kinks are a preset's name or a dict of choices, not {told(given)}"
+        )
     return _table("own", given)
 
 
@@ -130,7 +132,9 @@ def _table(name: str, rows: Mapping[str, Any]) -> Kinks:
     return Kinks(name, tuple((label, _word(label, word)) for label, word in rows.items()))
 
 
-def _word(label: str, word: Any) -> Word:
+def _word(label: Any, word: Any) -> Word:
+    if not isinstance(label, str):
+        raise GraphnetTypeError(f"a choice is for an op by its name, not for {told(label)}")
     words = [w for w in (*SIDES, *TIES) if label not in PARTS or _fits(label, w)]
     if isinstance(word, str) and word in words:
         return word
@@ -140,8 +144,8 @@ def _word(label: str, word: Any) -> Word:
             return number
     some = "" if label in ("max", "min") else "a number from 0 to 1 or "
     raise GraphnetError(
-        f"the choice for {label!r} is {some}one of {', '.join(words)}, not {word!r}"
-        f"{did_you_mean(str(word), words)}",
+        f"the choice for {told(label)} is {some}one of {', '.join(words)}, not {told(word)}"
+        f"{did_you_mean(word, words)}",
         where="kinks",
     )
 

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import sympy
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.elaborate import Elaborator
 from graphnet.formula.elements import Scope
 from graphnet.formula.extent import Poly, named
@@ -78,7 +78,7 @@ def parse_rule(text: str, params: Mapping[str, Any] | None = None) -> tuple[Equa
     found: list[Equation] = []
     for statement in syntax(text):
         if statement.target is None or statement.op != "=":
-            raise GraphnetError(f"an update rule is written name' = ...; came {text!r}")
+            raise GraphnetError(f"an update rule is written name' = ...; came {told(text)}")
         if isinstance(statement.target, Reading):
             fail(text, statement.target.at, "an update rule is pointwise: its names have no "
                  "subscripts")  # fmt: skip

@@ -20,7 +20,7 @@ from typing import Any
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
-from graphnet.errors import GraphnetError
+from graphnet.errors import GraphnetError, told
 from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, negative, ordered, terms
 from graphnet.formula.extent import Extent, neg, show_extent
@@ -47,7 +47,7 @@ def show(equation: Equation, style: str = "text") -> str:
 
         return latex(equation)
     if style not in ("text", "unicode"):
-        raise GraphnetError(f"style is 'text', 'unicode' or 'latex', not {style!r}")
+        raise GraphnetError(f"style is 'text', 'unicode' or 'latex', not {told(style)}")
     return Shower(equation, style == "unicode").line()
 
 

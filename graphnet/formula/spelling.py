@@ -28,8 +28,14 @@ def sizes_in(f: Formula) -> frozenset[str]:
 
 
 def spelled(equation: Equation) -> tuple[str, ...]:
-    """The names of the indices, apart from those of named sizes; made up where none is given."""
+    """The names of the indices, apart from those of named sizes; made up where none is given.
+
+    An int tensor i that stands in a subscript would stand there as i[i], and be two things.
+    """
     f, taken = equation.formula, sizes_in(equation.formula)
+    gathers = (g for subs in (f.target, *(r.subs for r in f.reads)) for s in subs
+               for g in s.gathers())  # fmt: skip
+    taken |= {equation.operands[g.slot] for g in gathers}
     given = equation.indices
     if len(given) == f.indices and not taken.intersection(given):
         return given

@@ -8,6 +8,7 @@ column.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -28,7 +29,7 @@ from graphnet.formula.trees import (
 )  # fmt: skip
 
 __all__ = ["Binary", "Bool", "Call", "Compare", "Name", "Negative", "Not", "Number", "Reading",
-           "Statement", "Tree", "fail", "syntax", "walk"]  # fmt: skip
+           "Statement", "Tree", "character", "fail", "near", "syntax", "walk"]  # fmt: skip
 
 LONGEST, DEEPEST = 10_000, 100
 DIGITS, EXPONENT = 1_000, 1_000  # a product of numbers of the user has to parse back
@@ -38,6 +39,7 @@ BINDS = {
     "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "**": 8,
 }  # fmt: skip
 GREEK = "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
+WORDS = ("False", "True", "and", "not", "or")  # what can be no name, whatever stands around it
 TOKEN = re.compile(
     rf"""\s*(?:
     (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)
@@ -63,6 +65,26 @@ def fail(text: str, at: int, message: str) -> NoReturn:
     raise GraphnetError(f"{message}\n    {shown}\n    {' ' * (at - start)}^")
 
 
+def character(c: str) -> str:
+    """A character by its number and, where it has one, its name.
+
+    >>> character("а")
+    'U+0430 CYRILLIC SMALL LETTER A'
+    """
+    return f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip()
+
+
+def near(c: str) -> str:
+    """A tail for a message: what a look-alike would be if it were written plainly."""
+    plain = unicodedata.normalize("NFKD", c)[:1]
+    if not (plain.isascii() and plain.isalnum()) and plain not in GREEK:
+        kind, _, rest = unicodedata.name(c, "").partition(" ")
+        small, _, letter = rest.rpartition(" LETTER ")
+        same = letter if kind == "CYRILLIC" and len(letter) == 1 else ""
+        plain = same.lower() if small == "SMALL" else same
+    return f"; did you mean {plain!r}?" if plain else ""
+
+
 def syntax(text: str) -> tuple[Statement, ...]:
     """The statements of a text, separated by ";"."""
     if not isinstance(text, str):
@@ -79,10 +101,9 @@ def _tokens(text: str) -> list[Token]:
         match = TOKEN.match(text, at)
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
-            code = f"U+{ord(text[at]):04X}"
-            hint = "; write ** for a power" if text[at] == "^" else ""
-            fail(text, at, f"column {at + 1}: the character {text[at]!a} ({code}) has no meaning "
-                 f"in a formula{hint}")  # fmt: skip
+            hint = "; write ** for a power" if text[at] == "^" else near(text[at])
+            fail(text, at, f"column {at + 1}: the character {text[at]!a} ({character(text[at])}) "
+                 f"has no meaning in a formula{hint}")  # fmt: skip
         kind = match.lastgroup
         assert kind is not None
         token = Token(kind, match[kind], match.start(kind))

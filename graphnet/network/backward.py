@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sympy import Expr, S
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.kinks import Kinks
 from graphnet.network.contributions import Uniform
 from graphnet.network.graph import Network, Node, show_shape, topological
@@ -72,7 +72,7 @@ def backward(
 
 def _float_node(network: Network, name: str) -> Node:
     if name not in network:
-        raise GraphnetError(f"there is no node {name!r}{did_you_mean(name, network)}")
+        raise GraphnetError(f"there is no node {told(name)}{did_you_mean(name, network)}")
     node = network.node(name)
     if node.dtype != "float":
         raise GraphnetTypeError(f"{name} is of dtype {node.dtype}: it has no gradient")

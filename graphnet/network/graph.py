@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self
 
 import networkx as nx
 
-from graphnet.errors import GraphnetError, did_you_mean
+from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula.extent import Extent, show_extent
 from graphnet.formula.formula import Equation, Formula, index_names
 from graphnet.network.names import Namer
@@ -219,7 +219,7 @@ class Network(nx.MultiDiGraph):
     def node(self, name: str) -> Node:
         """The node of a name; GraphnetError where there is none."""
         if name not in self:
-            raise GraphnetError(f"there is no node {name!r}{did_you_mean(name, self)}")
+            raise GraphnetError(f"there is no node {told(name)}{did_you_mean(name, self)}")
         found: Node = self.nodes[name]["node"]
         return found
 
@@ -269,7 +269,7 @@ class Network(nx.MultiDiGraph):
         """The formula of a computed node, in the names of this network."""
         node = self.node(name)
         if not isinstance(node, Computed):
-            raise GraphnetError(f"{name!r} is a {node.kind}, it has no formula")
+            raise GraphnetError(f"{told(name)} is a {node.kind}, it has no formula")
         return node.equation(name, self.operands(name))
 
     def show(self, name: str) -> str:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.arguments import flag
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.ops.arrays import one_hot, transpose
+from graphnet.ops.building import is_number
 from graphnet.ops.pointwise import row
 from graphnet.ops.reductions import argmax, one_axis
 from graphnet.ops.tensor import Tensor, TensorLike, as_tensor
@@ -95,7 +97,7 @@ def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     >>> gn.celu(gn.input("x", ("batch", 3)))
     celu (batch, 3) = where(x[i,j] > 0, x[i,j], expm1(x[i,j]))
     """
-    if alpha == 0:
+    if is_number(alpha) and alpha == 0:
         raise GraphnetError("alpha must not be 0", where="celu")
     return row("celu", x=x, alpha=alpha)
 
@@ -139,7 +141,7 @@ def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
     >>> gn.gelu(gn.input("x", ("batch", 3)))
     gelu (batch, 3) = 0.5*x[i,j]*(1 + erf(0.5*x[i,j]*sqrt(2)))
     """
-    return row("gelu_tanh" if approximate else "gelu", x=x)
+    return row("gelu_tanh" if flag("approximate", approximate, where="gelu") else "gelu", x=x)
 
 
 def silu(x: TensorLike) -> Tensor:
@@ -246,8 +248,10 @@ def activation(wish: str | Callable[..., Tensor] | None) -> Callable[..., Tensor
         return linear
     if isinstance(wish, str):
         if wish not in ACTIVATIONS:
-            raise GraphnetError(f"there is no activation {wish!r}{did_you_mean(wish, ACTIVATIONS)}")
+            raise GraphnetError(
+                f"there is no activation {told(wish)}{did_you_mean(wish, ACTIVATIONS)}"
+            )
         return ACTIVATIONS[wish]
     if not callable(wish):
-        raise GraphnetTypeError(f"an activation is a name or a function, not {wish!r}")
+        raise GraphnetTypeError(f"an activation is a name or a function, not {told(wish)}")
     return wish

@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphnet.errors import GraphnetTypeError
+from graphnet.arguments import mapping
+from graphnet.errors import GraphnetTypeError, told
 
-__all__ = ["Array"]
+__all__ = ["Array", "arrays_given"]
 
 _KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool"}
+
+
+def arrays_given(values: Any) -> dict[str, npt.NDArray[Any]]:
+    """Arrays by name of tensor, as a caller gives them."""
+    given = mapping("values", values, "arrays by name")
+    for name in given:
+        if not isinstance(name, str):
+            raise GraphnetTypeError(f"values are given by name, not by {told(name)}")
+    return {name: Array(value).array for name, value in given.items()}
 
 
 class Array:

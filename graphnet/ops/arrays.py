@@ -12,13 +12,14 @@ reshape (batch, 64): Y[i,8*j + k] += x[i,j,k], shape (batch, 64)
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import sympy
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import items, whole
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, show_extent
 from graphnet.formula.formula import hole, index_symbol
@@ -42,11 +43,13 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
     """
     x = as_tensor(x)
     rank = x.ndim
-    given = tuple(range(rank))[::-1] if axes is None else tuple(axes)
+    given = tuple(range(rank))[::-1]
+    if axes is not None:
+        given = tuple(items("axes", axes, "ints", where="transpose"))
     order = [one_axis(a, rank, "transpose") for a in given]
     if sorted(order) != list(range(rank)):
         raise GraphnetError(
-            f"{given} does not name each of the {rank} axes once", where="transpose"
+            f"{told(given)} does not name each of the {rank} axes once", where="transpose"
         )
     if order == sorted(order):
         return as_tensor(x)
@@ -82,12 +85,14 @@ Group = tuple[list[Extent], list[Extent]]
 
 
 def _new_shape(old: tuple[Extent, ...], wanted: Any) -> tuple[Extent, ...]:
-    sizes = [wanted] if isinstance(wanted, int | str | ext.Poly) else list(wanted)
-    free = [k for k, size in enumerate(sizes) if not isinstance(size, str) and size == -1]
+    single = isinstance(wanted, str | ext.Poly) or not isinstance(wanted, Iterable)
+    sizes = [wanted] if single else items("a shape", wanted, "sizes", where="reshape")
+    ints = int | np.integer
+    free = [k for k, size in enumerate(sizes) if isinstance(size, ints) and size == -1]
     total = ext.product(old)
-    told = f"cannot reshape {show_shape(old)} to {tuple(sizes)}"
+    refused = f"cannot reshape {show_shape(old)} to {told(tuple(sizes))}"
     if len(free) > 1:
-        raise GraphnetError(f"{told}: only one size may be -1", where="reshape")
+        raise GraphnetError(f"{refused}: only one size may be -1", where="reshape")
     new = list(check_shape([1 if k in free else s for k, s in enumerate(sizes)], "reshape"))
     if free:
         known = ext.product(tuple(new))
@@ -96,10 +101,10 @@ def _new_shape(old: tuple[Extent, ...], wanted: Any) -> tuple[Extent, ...]:
         except GraphnetError:
             new[free[0]] = 0
         if known == 0:
-            raise GraphnetError(f"{told}: nothing says what -1 is", where="reshape")
+            raise GraphnetError(f"{refused}: nothing says what -1 is", where="reshape")
     if ext.product(tuple(new)) != total:
         raise GraphnetError(
-            f"{told}: {show_extent(total)} elements do not become "
+            f"{refused}: {show_extent(total)} elements do not become "
             f"{show_extent(ext.product(tuple(new)))}",
             where="reshape",
         )
@@ -197,7 +202,7 @@ def tril(x: TensorLike, k: int = 0) -> Tensor:
     if x.ndim < 2:
         raise GraphnetError(f"expected at least two axes, came {x!r}", where="tril")
     text = "Y[...,i,j] = where(j <= i + k, x[...,i,j], 0)"
-    return apply(text, {"x": x, "k": operator.index(k)}, label="tril")
+    return apply(text, {"x": x, "k": whole("k", k, where="tril")}, label="tril")
 
 
 def one_hot(labels: TensorLike, depth: Any) -> Tensor:

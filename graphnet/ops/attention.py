@@ -8,6 +8,7 @@ attention (batch, 5, 8) = Sum(P[a,i,j]*v[a,j,o], j)
 
 from __future__ import annotations
 
+from graphnet.arguments import flag
 from graphnet.errors import GraphnetError
 from graphnet.network.graph import show_shape
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
@@ -40,6 +41,7 @@ def attention_weights(
     q: Tensor, k: Tensor, mask: TensorLike | None = None, causal: bool = False
 ) -> Tensor:
     """How much every query looks at every key, (..., queries, keys): rows of sum 1, or of 0."""
+    causal = flag("causal", causal, where="attention")
     scores = "D[...,i,j] = Sum(q[...,i,r]*k[...,j,r]/sqrt(size(r)), r)"
     s = apply(scores, {"q": q, "k": k}, label="D")
     score, given, allowed = "D[...,i,j]", {"D": s}, ["j <= i"] if causal else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphnet.arguments import whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.network.graph import show_shape
@@ -12,7 +13,6 @@ from graphnet.ops.layer import Layer, require_width
 from graphnet.ops.layers import Dropout
 from graphnet.ops.regularizers import Regularizer
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
-from graphnet.ops.window_arguments import whole
 
 __all__ = ["MultiHeadAttention"]
 
@@ -53,11 +53,11 @@ class MultiHeadAttention(Layer):
     ) -> None:
         super().__init__(name)
         kind = type(self).__name__
-        self.num_heads = whole(num_heads, "num_heads", 1, kind)
+        self.num_heads = whole("num_heads", num_heads, 1, where=kind)
         sizes = {"key_dim": key_dim, "value_dim": value_dim, "output_dim": output_dim}
         for what, size in sizes.items():
             if size is not None:
-                whole(size, what, 1, kind)
+                whole(what, size, 1, where=kind)
         self.key_dim, self.value_dim, self.output_dim = key_dim, value_dim, output_dim
         self.dropout = Dropout(dropout)
         self.causal, self.use_bias = bool(causal), use_bias

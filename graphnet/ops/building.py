@@ -17,11 +17,12 @@ import numpy as np
 import sympy
 from sympy import Expr
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import REDUCTIONS, Equation, Formula, Read, hole, index_names
 from graphnet.formula.parse import parse
+from graphnet.formula.scalars import EXACT_BITS
 from graphnet.formula.subscript import Affine, bare, constant
 from graphnet.formula.syntax import Call, Name, Reading, syntax, walk
 from graphnet.network.graph import Computed, Constant, Node, show_shape
@@ -50,7 +51,12 @@ def to_number(value: Any) -> Expr:
     if isinstance(value, np.generic):
         value = value.item()
     if not isinstance(value, int | float | Fraction) or isinstance(value, bool):
-        raise GraphnetTypeError(f"expected a number, came {type(value).__name__}: {value!r}")
+        raise GraphnetTypeError(f"expected a number, came {type(value).__name__}: {told(value)}")
+    if (
+        not isinstance(value, float)
+        and max(abs(value.numerator).bit_length(), value.denominator.bit_length()) > EXACT_BITS
+    ):
+        raise GraphnetError(f"{told(value)} is too large for a formula: {EXACT_BITS} bits at most")
     if value != value:
         raise GraphnetError("nan is not a number that a formula can hold")
     if value in (math.inf, -math.inf):
@@ -78,7 +84,7 @@ def to_node(value: Any) -> Node:
         return node
     if value is None or isinstance(value, str | Mapping | set) or callable(value):
         raise GraphnetTypeError(
-            f"expected a tensor, a number or an array, came {type(value).__name__}: {value!r}"
+            f"expected a tensor, a number or an array, came {type(value).__name__}: {told(value)}"
         )
     return constant_node(value)
 

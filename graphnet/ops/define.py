@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import flag
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.formula import Equation
 from graphnet.formula.syntax import syntax
 from graphnet.network.graph import Init, Input, Parameter, State, show_shape
@@ -44,7 +45,7 @@ def parameter(
     return Tensor(
         Parameter(
             shape=shape, name=name, label="parameter", init=_init(init, shape, where),
-            trainable=bool(trainable),
+            trainable=flag("trainable", trainable, where=where),
         )
     )  # fmt: skip
 
@@ -124,7 +125,9 @@ def formula(text: str, /, name: str | None = None, **operands: TensorLike) -> Te
     """
     if name is not None:
         check_name(name)
-    target = re.match(r"\s*([^\W\d]\w*)\s*(\[|\+?=(?!=))", str(text))
+    if not isinstance(text, str):
+        raise GraphnetTypeError(f"a formula is a str, not {told(text)}")
+    target = re.match(r"\s*([^\W\d]\w*)\s*(\[|\+?=(?!=))", text)
     label = target[1] if target and target[1] != "Y" else "formula"
     return _define(text, operands, label=label, name=name)
 
@@ -132,8 +135,6 @@ def formula(text: str, /, name: str | None = None, **operands: TensorLike) -> Te
 def _define(
     text: str, operands: Mapping[str, TensorLike], *, label: str, name: str | None = None
 ) -> Tensor:
-    if not isinstance(text, str):
-        raise GraphnetTypeError(f"a formula is a str, not {type(text).__name__}", where=label)
     params = building.params_of(operands)
     tensors = {k: v for k, v in operands.items() if k not in params}
     return build(text, tensors, label=label, name=name, params=params)
@@ -144,7 +145,7 @@ class Op:
 
     def __init__(self, text: str, name: str | None = None) -> None:
         if not isinstance(text, str):
-            raise GraphnetTypeError(f"a formula is a str, not {type(text).__name__}")
+            raise GraphnetTypeError(f"a formula is a str, not {told(text)}")
         syntax(text)  # a slip is told here, not where the op is first called
         self.formula = text
         self.label = "op" if name is None else check_name(name, "an op")

@@ -8,12 +8,13 @@ from typing import Any
 
 from sympy import Expr, Rational, Symbol
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.formula import hole, symbol_kind
 from graphnet.formula.parse import parse
 from graphnet.formula.prove import Verdict, prove
 from graphnet.network.graph import Network, show_shape
 from graphnet.network.neurons import Element, places, unfold
+from graphnet.ops.names import sizes_given
 from graphnet.ops.tensor import Tensor
 
 __all__ = ["Equivalence", "equivalent"]
@@ -69,7 +70,7 @@ def equivalent(
         first, second = _scalar(a, table), _scalar(b, table)
         return _told(prove(first, second), list(table).__getitem__)
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return _tensors(a, b, sizes or {})
+        return _tensors(a, b, sizes_given(sizes))
     raise GraphnetTypeError(
         f"two tensors or two texts are compared, not {type(a).__name__} and {type(b).__name__}"
     )
@@ -79,7 +80,7 @@ def _scalar(text: str, table: dict[str, int]) -> Expr:
     """The body of a pointwise text over holes numbered by name."""
     equations = parse(text)
     if len(equations) != 1 or not equations[0].formula.pointwise:
-        raise GraphnetError(f"texts are pointwise formulas without indices, not {text!r}")
+        raise GraphnetError(f"texts are pointwise formulas without indices, not {told(text)}")
     (equation,) = equations
     moves = {}
     for k, read in enumerate(equation.formula.reads):

@@ -13,12 +13,13 @@ from typing import Any
 
 import sympy
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import whole
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import index_symbol
 from graphnet.formula.functions import where
-from graphnet.ops.building import place, to_number
+from graphnet.ops.building import is_number, place, to_number
 from graphnet.ops.names import check_dtype, check_shape
 from graphnet.ops.tensor import Tensor
 
@@ -59,7 +60,7 @@ def eye(n: Any, m: Any = None, k: int = 0) -> Tensor:
     eye (3, 3) = where(i == j, 1, 0), i < 3, j < 3
     """
     extents = check_shape((n, n if m is None else m), "eye")
-    on = sympy.Eq(index_symbol(0) + operator.index(k), index_symbol(1))
+    on = sympy.Eq(index_symbol(0) + whole("k", k, where="eye"), index_symbol(1))
     body = where(on, sympy.Integer(1), sympy.Integer(0))
     return Tensor(place([], extents, label="eye", body=body, dtype="float"))
 
@@ -74,21 +75,25 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None
         start, stop = 0, start
     if isinstance(stop, str | ext.Poly):
         (count,) = check_shape((stop,), "arange")
-        if (start, step) != (0, 1):
+        if not (is_number(start) and is_number(step)) or (start, step) != (0, 1):
             raise GraphnetError("up to a named size runs only 0, 1, 2, ...", where="arange")
         integral = True
     else:
+        for what, value in (("start", start), ("stop", stop), ("step", step)):
+            if not is_number(value):
+                raise GraphnetTypeError(f"{what} is a number, not {told(value)}", where="arange")
         try:
             count = max(0, math.ceil((stop - start) / step))
         except (TypeError, ZeroDivisionError, OverflowError, ValueError):
             raise GraphnetTypeError(
-                f"expected numbers and a step that is not 0, came {start!r}, {stop!r}, {step!r}",
+                f"expected finite numbers and a step that is not 0, came {told(start)}, "
+                f"{told(stop)}, {told(step)}",
                 where="arange",
             ) from None
         integral = all(_is_int(v) for v in (start, stop, step))
     body = to_number(start) + to_number(step) * index_symbol(0)
-    kind = check_dtype(dtype or ("int" if integral else "float"), "arange")
-    extents: Sequence[Extent] = (count,)
+    kind = check_dtype(("int" if integral else "float") if dtype is None else dtype, "arange")
+    extents: Sequence[Extent] = check_shape((count,), "arange")
     return Tensor(place([], extents, label="arange", body=body, dtype=kind))
 
 

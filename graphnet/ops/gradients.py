@@ -12,12 +12,14 @@ d_x (3,) = 3*x[i]**2
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
 import sympy
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import flag, items
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.formula import index_symbol
 from graphnet.formula.functions import where
 from graphnet.formula.kinks import Kinks
@@ -66,6 +68,7 @@ def grad(
     d_x (batch, 3) = 2*x[n,i]
     """
     wrt = _tensors(x)
+    stabilize = flag("stabilize", stabilize)
     node = _tensor(y, "y").node
     up = None if upstream is None else _upstream(upstream)
     chosen = kinks_of(kinks)
@@ -75,13 +78,13 @@ def grad(
 
 def _tensor(value: object, what: str) -> Tensor:
     if not isinstance(value, Tensor):
-        raise GraphnetTypeError(f"{what} is a tensor, not {type(value).__name__}: {value!r}")
+        raise GraphnetTypeError(f"{what} is a tensor, not {type(value).__name__}: {told(value)}")
     return value
 
 
 def _tensors(x: Tensor | Sequence[Tensor]) -> list[Tensor]:
     if not isinstance(x, Tensor | list | tuple):
-        raise GraphnetTypeError(f"x is a tensor or a list of them, not {x!r}")
+        raise GraphnetTypeError(f"x is a tensor or a list of them, not {told(x)}")
     return [_tensor(t, "x") for t in ([x] if isinstance(x, Tensor) else x)]
 
 
@@ -105,11 +108,20 @@ def _adjoints(
 
 
 def _stabilized(network: Network, output: str, kept: dict[str, Node]) -> Network:
-    """The network stabilized; what gradients are asked for stays the very node the caller has."""
+    """The network stabilized; what gradients are asked for stays the very node the caller has.
+
+    What was rewritten stands beside the caller's node of that name, so graphnet names it.
+    """
     rewritten = numerics.stabilize(network, keep=(output, *kept))
-    if all(rewritten.node(name) is node for name, node in kept.items()):
-        return rewritten
-    return rewritten.rebuild(lambda name, _: kept.get(name))
+    own = {node for _, node in network.items()}
+
+    def settled(name: str, node: Node) -> Node | None:
+        if name in kept:
+            return kept[name]
+        fresh = node not in own and node.name is not None and not node.made
+        return replace(node, made=True) if fresh else None
+
+    return rewritten.rebuild(settled)
 
 
 def jacobian(y: Tensor, x: Tensor, stabilize: bool = True) -> Tensor:
@@ -163,7 +175,7 @@ def jvp(
     (3,)
     """
     y, wrt = _tensor(y, "y"), _tensors(x)
-    along = [v] if isinstance(x, Tensor) else list(v)
+    along = [v] if isinstance(x, Tensor) else items("v", v, "directions", where="jvp")
     if len(along) != len(wrt):
         raise GraphnetError(f"{len(wrt)} tensors, but {len(along)} directions", where="jvp")
     seed = Tensor(Input(shape=y.shape, name="upstream", made=True, label="upstream"))

@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import whole
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, at_least, show_extent
 from graphnet.formula.subscript import Affine, Gather, bare, constant
@@ -70,12 +71,13 @@ def index(x: Tensor, key: Any) -> Tensor:
             start, step, count = _slice(item, size, x)
             reading.subs.append(constant(start) + reading.loop(count).scale(step))
         elif _is_int(item):
-            reading.subs.append(constant(_element(operator.index(item), size, x)))
+            item = whole("an element", item, where="index")
+            reading.subs.append(constant(_element(item, size, x)))
         else:
             reading.gather(_chooser(item, size, "index"))
         axis += 1
-    whole = [bare(a) for a in range(len(x.shape))]
-    if reading.subs == whole and tuple(reading.extents) == x.shape:
+    untouched = [bare(a) for a in range(len(x.shape))]
+    if reading.subs == untouched and tuple(reading.extents) == x.shape:
         return x
     return reading.made("index")
 
@@ -149,7 +151,7 @@ def _slice(item: slice, size: Extent, x: Tensor) -> tuple[Extent, int, Extent]:
     """(first element, step, count)."""
     for part in (item.start, item.stop, item.step):
         if part is not None and not _is_int(part):
-            raise GraphnetTypeError(f"a slice is made of ints, not {part!r}", where="index")
+            raise GraphnetTypeError(f"a slice is made of ints, not {told(part)}", where="index")
     step = 1 if item.step is None else operator.index(item.step)
     if step == 0:
         raise GraphnetError("the step of a slice is not 0", where="index")

@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.arguments import number
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.network.graph import Init
 from graphnet.ops.array import Array
 
@@ -49,19 +50,20 @@ def ones() -> Init:
 
 def constant(value: float) -> Init:
     """All one number."""
-    return Init("constant", (("value", float(value)),))
+    return Init("constant", (("value", float(number("the value", value))),))
 
 
 def normal(std: float = 0.05) -> Init:
     """Normal with mean 0."""
-    return Init("normal", (("std", _positive("std", std)),))
+    return Init("normal", (("std", float(number("std", std, 0))),))
 
 
 def uniform(low: float = -0.05, high: float = 0.05) -> Init:
     """Uniform in [low, high)."""
+    low, high = float(number("low", low)), float(number("high", high))
     if not low <= high:
         raise GraphnetError(f"uniform is drawn between low <= high, not {low} and {high}")
-    return Init("uniform", (("low", float(low)), ("high", float(high))))
+    return Init("uniform", (("low", low), ("high", high)))
 
 
 def glorot_uniform() -> Init:
@@ -96,13 +98,15 @@ def lecun_normal() -> Init:
 
 def orthogonal(gain: float = 1.0) -> Init:
     """gain times a matrix with orthonormal rows or columns (Saxe, McClelland, Ganguli 2014)."""
-    return Init("orthogonal", (("gain", float(gain)),))
+    return Init("orthogonal", (("gain", float(number("gain", gain))),))
 
 
 def array(values: Any) -> Init:
     """The numbers of an array of the parameter's shape."""
-    held = Array(values)
-    return Init("array", (), held)
+    if values is None or isinstance(values, str | Init) or callable(values):
+        raise GraphnetTypeError(f"expected an array of numbers, came {told(values)}")
+    held = resolve(values)
+    return held if held.array is not None else Init("array", (), Array(values))
 
 
 INITIALIZERS: dict[str, Callable[..., Init]] = {
@@ -124,16 +128,21 @@ def resolve(init: Any) -> Init:
     if isinstance(init, str):
         if init not in INITIALIZERS:
             tail = did_you_mean(init, INITIALIZERS)
-            raise GraphnetError(f"there is no initializer {init!r}{tail}")
+            raise GraphnetError(f"there is no initializer {told(init)}{tail}")
         if init == "constant":
             raise GraphnetError('"constant" needs its number: write the number itself')
         return INITIALIZERS[init]()
     if isinstance(init, bool) or init is None or callable(init):
         raise GraphnetTypeError(
-            f"expected an initializer's name, a number or an array, came {init!r}"
+            f"expected an initializer's name, a number or an array, came {told(init)}"
         )
     held = Array(init)
     if held.shape:
+        if held.array.dtype.kind == "f" and not np.isfinite(held.array).all():
+            bad = tuple(int(k) for k in np.argwhere(~np.isfinite(held.array))[0])
+            raise GraphnetError(
+                f"a parameter starts at finite numbers, but element {bad} is {held.array[bad]}"
+            )
         return Init("array", (), held)
     value = float(held.array)
     if not math.isfinite(value):
@@ -273,9 +282,3 @@ def _held(init: Init, shape: tuple[int, ...]) -> np.ndarray:
     if held.shape != shape:
         raise GraphnetError(f"an array of shape {held.shape} cannot start a tensor of {shape}")
     return held
-
-
-def _positive(name: str, value: float) -> float:
-    if not value >= 0:
-        raise GraphnetError(f"{name} must not be negative, came {value}")
-    return float(value)

@@ -10,13 +10,13 @@ pad (2, 6) = A[i,j - 1], j < 6
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import sympy
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import whole
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import dim_symbol, hole, index_symbol
@@ -60,7 +60,7 @@ def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
 
 def _parts(tensors: Sequence[TensorLike], where: str) -> list[Tensor]:
     if not isinstance(tensors, list | tuple):
-        raise GraphnetTypeError(f"expected a list of tensors, came {tensors!r}", where=where)
+        raise GraphnetTypeError(f"expected a list of tensors, came {told(tensors)}", where=where)
     if not tensors:
         raise GraphnetError("expected at least one tensor, came none", where=where)
     return [as_tensor(t) for t in tensors]
@@ -166,13 +166,13 @@ def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
             pairs = list(pad_width) * (rank if len(pad_width) == 1 else 1)
         else:
             pairs = [tuple(pad_width) * (2 if len(pad_width) == 1 else 1)] * rank
-        widths = [(operator.index(a), operator.index(b)) for a, b in pairs]
+        widths = [(whole("a width", a), whole("a width", b)) for a, b in pairs]
     except (TypeError, ValueError):
         widths = [(-1, -1)]
     if len(widths) != rank or any(a < 0 or b < 0 for a, b in widths):
         raise GraphnetError(
             "expected a width >= 0, a pair (before, after) or such a pair for each of "
-            f"{rank} axes, came {pad_width!r}",
+            f"{rank} axes, came {told(pad_width)}",
             where="pad",
         )
     return widths

@@ -12,6 +12,7 @@ from inspect import signature
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from graphnet.arguments import flag
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.extent import Extent
 from graphnet.network.graph import (
@@ -26,7 +27,7 @@ from graphnet.network.graph import (
 )
 from graphnet.ops.define import formula
 from graphnet.ops.initializers import resolve
-from graphnet.ops.names import check_name
+from graphnet.ops.names import check_name, check_shape
 from graphnet.ops.regularizers import Regularizer
 from graphnet.ops.tensor import Tensor
 
@@ -98,9 +99,10 @@ class Layer:
         regularizer: Regularizer | None = None,
     ) -> Tensor:
         """A parameter `W<k>` or `<name>_W` of the layer."""
+        shape = check_shape(shape, self.called(role))
         node = Parameter(
-            shape=tuple(shape), name=self.called(role), made=self.name is None, label=role,
-            init=resolve(init), trainable=trainable,
+            shape=shape, name=self.called(role), made=self.name is None, label=role,
+            init=resolve(init), trainable=flag("trainable", trainable, where=self.called(role)),
         )  # fmt: skip
         made = Tensor(node)
         self.parameters.append(made)

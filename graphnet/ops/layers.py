@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import flag, number, whole
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent, product
 from graphnet.network.graph import Distribution, show_shape
 from graphnet.network.graph import Input as InputNode
 from graphnet.ops.activations import activation as function_of
 from graphnet.ops.arrays import reshape, take
-from graphnet.ops.building import is_number
 from graphnet.ops.define import formula, input
+from graphnet.ops.initializers import resolve
 from graphnet.ops.layer import Layer, require_width
-from graphnet.ops.regularizers import Regularizer
+from graphnet.ops.names import check_dtype, check_shape
+from graphnet.ops.regularizers import Regularizer, check_regularizer
 from graphnet.ops.tensor import Tensor
 
 __all__ = ["Activation", "Dense", "Dropout", "Embedding", "Flatten", "Input", "Residual"]
@@ -36,8 +38,8 @@ class Input(Layer):
         self, shape: int | Sequence[Extent], dtype: str = "float", name: str | None = None
     ) -> None:
         super().__init__(name)
-        self.shape: tuple[Extent, ...] = (shape,) if isinstance(shape, int) else tuple(shape)
-        self.dtype = dtype
+        self.shape: tuple[Extent, ...] = check_shape(shape, "Input")
+        self.dtype = check_dtype(dtype, "Input")
 
     def tensor(self, name: str = "x") -> Tensor:
         """The input of a network, with "batch" as its first axis."""
@@ -77,10 +79,12 @@ class Dense(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.units = _count("units", units)
+        self.units = whole("units", units, 1)
         self.activation = function_of(activation)
-        self.use_bias, self.init, self.bias_init = use_bias, init, bias_init
-        self.regularizer, self.trainable = regularizer, trainable
+        self.use_bias = flag("use_bias", use_bias, where="Dense")
+        self.init, self.bias_init = resolve(init), resolve(bias_init)
+        self.regularizer = check_regularizer(regularizer, "Dense")
+        self.trainable = flag("trainable", trainable, where="Dense")
 
     def build(self, *shapes: tuple[Extent, ...]) -> None:
         self.width = require_width(self, shapes[0])
@@ -124,8 +128,9 @@ class Embedding(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.count, self.width = _count("count", count), _count("width", width)
-        self.init, self.regularizer, self.trainable = init, regularizer, trainable
+        self.count, self.width = whole("count", count, 1), whole("width", width, 1)
+        self.init, self.regularizer = resolve(init), check_regularizer(regularizer, "Embedding")
+        self.trainable = flag("trainable", trainable, where="Embedding")
 
     def build(self, *shapes: tuple[Extent, ...]) -> None:
         self.W = self.parameter(
@@ -192,9 +197,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, name: str | None = None) -> None:
         super().__init__(name)
-        if not (is_number(rate) and 0 <= rate < 1):
-            raise GraphnetError(f"the rate of Dropout is in 0 <= rate < 1, not {rate!r}")
-        self.rate = float(rate)
+        self.rate = float(number("the rate of Dropout", rate, 0, 1))
 
     def call(self, x: Tensor, training: bool) -> Tensor:
         if not training or self.rate == 0:
@@ -222,7 +225,7 @@ class Residual(Layer):
         for layer in layers:
             if not isinstance(layer, Layer):
                 raise GraphnetTypeError(
-                    f"a Residual is made of layers, Residual(a, b), not of {layer!r}"
+                    f"a Residual is made of layers, Residual(a, b), not of {told(layer)}"
                 )
         self.layers = layers
 
@@ -245,9 +248,3 @@ class Residual(Layer):
             )
         total: Tensor = x + y
         return total
-
-
-def _count(what: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise GraphnetError(f"{what} is a whole number of at least 1, not {value!r}")
-    return value

@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.arguments import number, one_of
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.network.graph import show_shape
 from graphnet.ops.building import is_number
 from graphnet.ops.catalogue import FORMULAS
@@ -70,8 +71,8 @@ def huber(
     huber () = Sum(where(abs(p[n,k] - t[n,k]) <= 1, 0.5*(p[n,k] - t[n,k])**2, abs(p[n,k] -
     t[n,k]) - 0.5)/(size(n)*size(k)), n, k)
     """
-    if not (is_number(delta) and delta > 0):
-        raise GraphnetError(f"delta is a number above 0, not {delta!r}", where="huber")
+    if number("delta", delta, 0, where="huber") == 0:
+        raise GraphnetError("delta is a number above 0, not 0", where="huber")
     return _elementwise("huber", prediction, target, reduction, weight, delta=delta)
 
 
@@ -136,6 +137,10 @@ def focal(
     focal () = Sum((-where(t[n,k] == 0, 0, 0.25*t[n,k]*(1 - p[n,k])**2*log(p[n,k])) -
     where(t[n,k] == 1, 0, 0.75*(1 - t[n,k])*p[n,k]**2*log1p(-p[n,k])))/(size(n)*size(k)), n, k)
     """
+    gamma, alpha = (
+        number("gamma", gamma, 0, where="focal"),
+        number("alpha", alpha, 0, where="focal"),
+    )
     return _elementwise("focal", prediction, target, reduction, weight, gamma=gamma, alpha=alpha)
 
 
@@ -240,12 +245,7 @@ def _reduced(
     reduction: str, weight: TensorLike | None, p: Tensor, first: str = "",
 ) -> Tensor:  # fmt: skip
     """The loss: `body` summed over `over` is unreduced and has the indices `rows`."""
-    if reduction not in ("mean", "sum", "none"):
-        raise GraphnetError(
-            f'reduction is "mean", "sum" or "none", not {reduction!r}'
-            f"{did_you_mean(str(reduction), ('mean', 'sum', 'none'))}",
-            where=label,
-        )
+    reduction = one_of("reduction", reduction, ("mean", "sum", "none"), where=label)
     formulas = [first] if first else []
     term = body
     sizes = [f"size({n})" for n in rows]
@@ -293,8 +293,8 @@ def loss(wish: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The loss of a name, or a function (prediction, target, reduction=, weight=) as it is."""
     if isinstance(wish, str):
         if wish not in LOSSES:
-            raise GraphnetError(f"there is no loss {wish!r}{did_you_mean(wish, LOSSES)}")
+            raise GraphnetError(f"there is no loss {told(wish)}{did_you_mean(wish, LOSSES)}")
         return LOSSES[wish]
     if not callable(wish):
-        raise GraphnetTypeError(f"a loss is a name or a function, not {wish!r}")
+        raise GraphnetTypeError(f"a loss is a name or a function, not {told(wish)}")
     return wish

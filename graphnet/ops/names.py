@@ -3,48 +3,58 @@
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import LARGEST, items, mapping, one_of, whole
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
+from graphnet.formula.elements import MOST_AXES
 from graphnet.formula.extent import Extent, Poly, named
-from graphnet.formula.formula import REDUCTIONS
-from graphnet.formula.functions import FUNCTIONS
+from graphnet.formula.syntax import GREEK, WORDS, character, near
 
-__all__ = ["check_dtype", "check_name", "check_shape"]
+__all__ = ["check_dtype", "check_name", "check_shape", "sizes_given"]
 
-_NAME = re.compile(r"[A-Za-z_\u0370-\u03ff][A-Za-z0-9_\u0370-\u03ff]*")
-_WORDS = {"Eq", "False", "Ne", "Piecewise", "True", "and", "not", "oo", "or", "pi", "size"}
-RESERVED = frozenset({*FUNCTIONS, *REDUCTIONS, *_WORDS})
+_FIRST = f"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_{GREEK}"
+_LETTERS = frozenset(f"{_FIRST}0123456789")
+LONGEST_NAME = 200
 
 
 def check_name(name: Any, what: str = "a tensor") -> str:
-    """The name, if formulas can hold it.
+    """The name, if formulas can hold it: ASCII letters, digits, `_` and the Greek of formulas.
 
-    >>> check_name("W1"), check_name("θ_0")
-    ('W1', 'θ_0')
-    >>> check_name("exp")
+    >>> check_name("W1"), check_name("θ_0"), check_name("lambda")
+    ('W1', 'θ_0', 'lambda')
+    >>> check_name("x-1")
     Traceback (most recent call last):
         ...
-    graphnet.errors.GraphnetError: 'exp' is a word of formulas, so it cannot name a tensor
+    graphnet.errors.GraphnetError: 'x-1' cannot name a tensor: '-' (U+002D HYPHEN-MINUS) is no
+    letter, digit or _
     """
     if not isinstance(name, str):
-        raise GraphnetTypeError(f"the name of {what} is a str, not {type(name).__name__}: {name!r}")
-    if not _NAME.fullmatch(name):
+        raise GraphnetTypeError(f"the name of {what} is a str, not {told(name)}")
+    if len(name) > LONGEST_NAME:
         raise GraphnetError(
-            f"{name!r} cannot name {what}: a name is made of letters (ASCII or Greek), digits "
-            "and _, and starts with no digit"
+            f"{told(name)} cannot name {what}: it has {len(name)} characters, the most are "
+            f"{LONGEST_NAME}"
         )
-    if name in RESERVED:
-        raise GraphnetError(f"{name!r} is a word of formulas, so it cannot name {what}")
+    reason = _why_not(name)
+    if reason:
+        raise GraphnetError(f"{told(name)} cannot name {what}: {reason}")
     return name
 
 
+def _why_not(name: str) -> str:
+    """Why formulas could not hold a name; nothing where they can."""
+    wrong = next((c for c in name if c not in _LETTERS), None)
+    if wrong is not None:
+        return f"{told(wrong)} ({character(wrong)}) is no letter, digit or _{near(wrong)}"
+    if not name or name[0] not in _FIRST:
+        return "it begins with a digit" if name else "it is empty"
+    return f"it is a word of formulas, such as {name}_ is not" if name in WORDS else ""
+
+
 def check_dtype(dtype: Any, where: str) -> str:
-    if dtype not in ("float", "int", "bool"):
-        raise GraphnetError(f'dtype is "float", "int" or "bool", not {dtype!r}', where=where)
-    return str(dtype)
+    return one_of("dtype", dtype, ("float", "int", "bool"), where=where)
 
 
 def check_shape(shape: Any, where: str) -> tuple[Extent, ...]:
@@ -53,9 +63,26 @@ def check_shape(shape: Any, where: str) -> tuple[Extent, ...]:
     >>> check_shape(("batch", 64), "x")
     (batch, 64)
     """
-    if isinstance(shape, int | str | Poly) or not isinstance(shape, Sequence):
+    if isinstance(shape, str | Poly) or not isinstance(shape, Iterable):
         shape = (shape,)
+    elif not isinstance(shape, tuple):
+        shape = tuple(items("a shape", shape, "sizes", where=where))
+    if len(shape) > MOST_AXES:
+        raise GraphnetError(f"a tensor has at most {MOST_AXES} axes, not {len(shape)}", where=where)
     return tuple(_extent(size, shape, where) for size in shape)
+
+
+def sizes_given(sizes: Any) -> dict[str, int]:
+    """Numbers for named sizes, as a caller gives them.
+
+    >>> sizes_given({"batch": 2})
+    {'batch': 2}
+    """
+    given = mapping("sizes", sizes, "numbers by name of size")
+    return {
+        check_name(name, "a size"): whole(f"the size {name}", size, 0)
+        for name, size in given.items()
+    }
 
 
 def _extent(size: Any, shape: Any, where: str) -> Extent:
@@ -69,9 +96,11 @@ def _extent(size: Any, shape: Any, where: str) -> Extent:
         number = None
     if number is None:
         raise GraphnetTypeError(
-            f"a size is an int or a name, not {size!r}, in the shape {shape!r}", where=where
+            f"a size is an int or a name, not {told(size)}, in the shape {told(shape)}", where=where
         )
+    if number > LARGEST:
+        raise GraphnetError(f"a size is at most {LARGEST}, not {told(number)}", where=where)
     if number < 0:
-        raise GraphnetError(f"a size is at least 0, not {number}, in the shape {shape!r}",
+        raise GraphnetError(f"a size is at least 0, not {number}, in the shape {told(shape)}",
                             where=where)  # fmt: skip
     return number

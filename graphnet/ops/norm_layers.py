@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphnet.arguments import flag, number, whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.network.graph import show_shape
-from graphnet.ops.building import is_number
 from graphnet.ops.layer import Layer
 from graphnet.ops.norms import batch_norm, batch_statistics, group_norm, layer_norm, rms_norm
 from graphnet.ops.reductions import Axis, axes_of, one_axis
@@ -27,8 +27,10 @@ class _Norm(Layer):
         self, axis: Axis, eps: float, use_bias: bool, trainable: bool, name: str | None
     ) -> None:
         super().__init__(name)
-        self.axis, self.eps = axis, eps
-        self.use_bias, self.trainable = use_bias, trainable
+        kind = type(self).__name__
+        self.axis, self.eps = axis, number("eps", eps, 0, where=kind)
+        self.use_bias = flag("use_bias", use_bias, where=kind)
+        self.trainable = flag("trainable", trainable, where=kind)
 
     def build(self, *shapes: tuple[Extent, ...]) -> None:
         (shape,) = shapes
@@ -98,7 +100,7 @@ class GroupNorm(_Norm):
         name: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(1, eps, use_bias, trainable, name)
-        self.groups = groups
+        self.groups = whole("groups", groups, 1, where="GroupNorm")
 
     def call(self, x: Tensor, training: bool) -> Tensor:
         return self.named("Z", group_norm(x, self.groups, self.g, self.b, self.eps))
@@ -129,11 +131,8 @@ class BatchNorm(_Norm):
         trainable: bool = True, name: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(axis, eps, use_bias, trainable, name)
-        if not (is_number(momentum) and 0 <= momentum < 1):
-            raise GraphnetError(
-                f"the momentum of BatchNorm is in 0 <= momentum < 1, not {momentum!r}"
-            )
-        self.momentum = float(momentum)
+        whole("axis", axis, where="BatchNorm")
+        self.momentum = float(number("the momentum of BatchNorm", momentum, 0, 1))
 
     def own_axes(self, shape: Sequence[Extent]) -> tuple[int, ...]:
         assert isinstance(self.axis, int)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graphnet.errors import GraphnetError
+from graphnet.arguments import number
+from graphnet.errors import GraphnetError, told
 from graphnet.formula.extent import Extent, show_extent
 from graphnet.formula.formula import index_names
 from graphnet.network.graph import show_shape
-from graphnet.ops.building import is_number
 from graphnet.ops.reductions import Axis, axes_of, one_axis
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
 
@@ -124,7 +124,7 @@ def group_norm(
     whole = isinstance(groups, int) and not isinstance(groups, bool) and groups >= 1
     if not (whole and isinstance(channels, int) and channels % groups == 0):
         raise GraphnetError(
-            f"axis 1 of x is a multiple of groups, came x {show_shape(x.shape)} and {groups!r}",
+            f"axis 1 of x is a multiple of groups, came x {show_shape(x.shape)} and {told(groups)}",
             where="group_norm",
         )
     own = channels // groups
@@ -174,8 +174,7 @@ def _affine(
 
     m and s are made by the formulas `statistics`, of which one alone makes s, or are `known`.
     """
-    if not (is_number(eps) and eps >= 0):
-        raise GraphnetError(f"eps is a number from 0 on, not {eps!r}", where=label)
+    eps = number("eps", eps, 0, where=label)
     shape = tuple(x.shape[a] for a in spread)
     own = [names[a] for a in spread]
     body, tensors = _at("x", names), {"x": x, **(known or {})}

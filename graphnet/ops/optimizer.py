@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, ClassVar, Self
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.arguments import flag, items, mapping, number
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.network.graph import Network, Node, Parameter
 from graphnet.ops import schedules
-from graphnet.ops.schedules import Schedule, exact, number
+from graphnet.ops.schedules import Schedule, exact
 from graphnet.ops.update_rules import SettledRule, settle, update_rule
 from graphnet.ops.updates import Updates
 
@@ -59,6 +60,8 @@ class Optimizer:
         self, rule: str, *, clip_norm: float | None = None,
         groups: Mapping[Any, Mapping[str, Any]] | None = None, **options: Any,
     ) -> None:  # fmt: skip
+        if not isinstance(rule, str):
+            raise GraphnetTypeError(f'a rule is a text such as "w\' = w - lr*g", not {told(rule)}')
         update_rule(rule)
         self._start({"rule": rule} | options, clip_norm, groups)
 
@@ -72,14 +75,19 @@ class Optimizer:
         if clip_norm is not None and number("clip_norm", clip_norm, 0) == 0:
             raise GraphnetError("clip_norm must be > 0; leave it out for no clipping")
         self.groups: dict[Node | str, dict[str, Value]] = {}
-        for key, changes in (groups or {}).items():
+        for key, changes in mapping("groups", groups, "options by parameter").items():
             owner = key if isinstance(key, str) else getattr(key, "node", key)
             if not isinstance(owner, str | Parameter):
-                raise GraphnetTypeError(f"a group is of a parameter or its name, not of {key!r}")
+                raise GraphnetTypeError(
+                    f"a group is of a parameter or its name, not of {told(key)}"
+                )
+            changes = mapping(f"the group of {told(key)}", changes, "options, {'lr': 0.1}")
             for name in changes:
-                if name not in self.options or name == "rule":
+                if not isinstance(name, str) or name not in self.options or name == "rule":
                     known = [o for o in self.options if o != "rule"]
-                    raise GraphnetError(f"a group cannot set {name!r}{did_you_mean(name, known)}")
+                    raise GraphnetError(
+                        f"a group cannot set {told(name)}{did_you_mean(name, known)}"
+                    )
             self.groups[owner] = self._checked(changes)
             self._settled(self.options | self.groups[owner])
 
@@ -88,7 +96,7 @@ class Optimizer:
         for name in common:
             if name not in COMMON:
                 near = did_you_mean(name, [*options, *COMMON])
-                raise GraphnetTypeError(f"{type(self).__name__} has no option {name!r}{near}")
+                raise GraphnetTypeError(f"{type(self).__name__} has no option {told(name)}{near}")
         self._start(options, common.get("clip_norm"), common.get("groups"))
 
     # -- the rule ----------------------------------------------------------------------------------
@@ -112,15 +120,14 @@ class Optimizer:
             if name == "rule" and ours:
                 checked[name] = value
             elif name in FLAGS and not ours:
-                if not isinstance(value, bool):
-                    raise GraphnetTypeError(f"{name} must be True or False, came {value!r}")
-                checked[name] = value
+                checked[name] = flag(name, value)
             elif isinstance(value, Schedule) and (ours or name == "lr"):
                 checked[name] = value
             elif name == "betas" and not ours:
-                if not isinstance(value, tuple | list) or len(value) != 2:
-                    raise GraphnetTypeError(f"betas must be two numbers, came {value!r}")
-                checked[name] = tuple(number(f"betas[{k}]", b, 0, 1) for k, b in enumerate(value))
+                pair = items(name, value, "two numbers")
+                if len(pair) != 2:
+                    raise GraphnetTypeError(f"betas must be two numbers, came {told(value)}")
+                checked[name] = tuple(number(f"betas[{k}]", b, 0, 1) for k, b in enumerate(pair))
             else:
                 checked[name] = number(name, value, *(() if ours else RANGES.get(name, ())))
         return checked
@@ -165,7 +172,7 @@ class Optimizer:
         parameters = dict(network.of(Parameter))
         for name in gradients:
             if name not in parameters:
-                raise GraphnetError(f"{name!r} is no parameter{did_you_mean(name, parameters)}")
+                raise GraphnetError(f"{told(name)} is no parameter{did_you_mean(name, parameters)}")
         own = self._by_name(network, parameters)
         trained = {n: p for n, p in parameters.items() if p.trainable and n in gradients}
         given = {name: network.node(gradients[name]) for name in trained}
@@ -191,7 +198,7 @@ class Optimizer:
             name = owner if isinstance(owner, str) else _name(owner, network)
             if name not in parameters:
                 raise GraphnetError(
-                    f"groups: {name!r} is no parameter{did_you_mean(name, parameters)}"
+                    f"groups: {told(name)} is no parameter{did_you_mean(name, parameters)}"
                 )
             result[name] = options
         return result
@@ -233,13 +240,17 @@ class Optimizer:
         >>> Optimizer.from_config(SGD(lr=0.1, momentum=0.9).config())
         SGD(lr=0.1, momentum=0.9)
         """
-        options = dict(config)
+        options = mapping("an optimizer", config, "its options by name")
         name = options.pop("optimizer", None)
         kinds = {"Optimizer": Optimizer} | Optimizer.kinds
-        if name not in kinds:
-            raise GraphnetError(f"there is no optimizer {name!r}{did_you_mean(str(name), kinds)}")
+        if not isinstance(name, str) or name not in kinds:
+            raise GraphnetError(f"there is no optimizer {told(name)}{did_you_mean(name, kinds)}")
         if "groups" in options:
-            options["groups"] = {k: _alive(v) for k, v in options["groups"].items()}
+            groups = mapping("groups", options["groups"], "options by parameter")
+            options["groups"] = {
+                k: _alive(mapping(f"the group of {told(k)}", v, "options"))
+                for k, v in groups.items()
+            }
         try:
             made: Self = kinds[name](**_alive(options))  # type: ignore[assignment]
         except TypeError as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from graphnet.arguments import flag
 from graphnet.ops.pools import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from graphnet.ops.reductions import max as maximum_over
 from graphnet.ops.reductions import mean
 from graphnet.ops.tensor import Tensor
-from graphnet.ops.window_arguments import Sizes
+from graphnet.ops.window_arguments import Sizes, each
 from graphnet.ops.window_layers import Windows
 
 __all__ = [
@@ -26,7 +27,10 @@ class _Pool(Windows):
         name: str | None = None, *, layout: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(layout, name)
-        self.size, self.stride, self.padding = size, stride, padding
+        kind = type(self).__name__
+        self.size = tuple(each(size, "size", 1, self.axes, kind))
+        self.stride = None if stride is None else tuple(each(stride, "stride", 1, self.axes, kind))
+        self.padding = tuple(each(padding, "padding", 0, self.axes, kind))
 
     def call(self, x: Tensor, training: bool) -> Tensor:
         return type(self).pool(x, self.size, self.stride, self.padding, layout=self.layout)
@@ -60,7 +64,8 @@ class _Mean(_Pool):
         name: str | None = None, *, count_include_pad: bool = True, layout: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(size, stride, padding, name, layout=layout)
-        self.count_include_pad = count_include_pad
+        kind = type(self).__name__
+        self.count_include_pad = flag("count_include_pad", count_include_pad, where=kind)
 
     def call(self, x: Tensor, training: bool) -> Tensor:
         return type(self).pool(

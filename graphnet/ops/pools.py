@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import prod
 
+from graphnet.arguments import flag
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import show_extent
 from graphnet.ops.tensor import Tensor, TensorLike, apply
@@ -89,7 +90,7 @@ def _mean(
 ) -> Tensor:  # fmt: skip
     pool = _Pool(where, x, size, stride, padding, layout, rank)
     count, first = str(prod(axis.size for axis in pool.axes)), ""
-    if pool.inside and not count_include_pad:
+    if pool.inside and not flag("count_include_pad", count_include_pad, where=where):
         count = f"C[{pool.places}]"
         first = f"{count} = Sum(where({pool.inside}, 1, 0), {pool.loops}){pool.bounds}; "
     text = f"{first}{pool.target} = Sum({pool.read}/{count}, {pool.loops}){pool.bounds}"

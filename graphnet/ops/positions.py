@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphnet.errors import GraphnetError, did_you_mean
+from graphnet.arguments import flag, one_of, whole
+from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.network.graph import show_shape
+from graphnet.ops.initializers import resolve
 from graphnet.ops.layer import Layer, require_width
-from graphnet.ops.regularizers import Regularizer
+from graphnet.ops.regularizers import Regularizer, check_regularizer
 from graphnet.ops.tensor import Tensor, apply
-from graphnet.ops.window_arguments import whole
 
 __all__ = ["PositionalEncoding", "sinusoidal"]
 
@@ -25,7 +26,10 @@ def sinusoidal(length: int, width: int) -> Tensor:
     >>> sinusoidal(3, 4).shape
     (3, 4)
     """
-    length, width = whole(length, "length", 0, "sinusoidal"), whole(width, "width", 1, "sinusoidal")
+    length, width = (
+        whole("length", length, 0, where="sinusoidal"),
+        whole("width", width, 1, where="sinusoidal"),
+    )
     angle = f"t/10000**(2*k/{width})"
     text = (
         f"P[t,2*k + r] += where(r == 0, sin({angle}), cos({angle})), t < {length}, "
@@ -49,13 +53,10 @@ class PositionalEncoding(Layer):
         regularizer: Regularizer | None = None, trainable: bool = True, name: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(name)
-        if kind not in KINDS:
-            raise GraphnetError(
-                f"the kind of a PositionalEncoding is {' or '.join(map(repr, KINDS))}, not "
-                f"{kind!r}{did_you_mean(str(kind), KINDS)}"
-            )
-        self.kind, self.init = kind, init
-        self.regularizer, self.trainable = regularizer, trainable
+        self.kind = one_of("the kind of a PositionalEncoding", kind, KINDS)
+        self.init = resolve(init)
+        self.regularizer = check_regularizer(regularizer, "PositionalEncoding")
+        self.trainable = flag("trainable", trainable, where="PositionalEncoding")
 
     def build(self, *shapes: tuple[Extent, ...]) -> None:
         (shape,) = shapes

@@ -10,7 +10,7 @@ einsum (4, 2) = Sum(A[i,j]*B[j,k], j)
 
 from __future__ import annotations
 
-from graphnet.errors import GraphnetError
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import show_extent
 from graphnet.network.graph import show_shape
 from graphnet.ops.catalogue import FORMULAS
@@ -76,8 +76,10 @@ def _pattern(pattern: str, tensors: list[Tensor]) -> tuple[list[list[str]], list
 
     def refuse(why: str) -> GraphnetError:
         shapes = ", ".join(show_shape(t.shape) for t in tensors)
-        return GraphnetError(f"{why} ({pattern!r}, shapes {shapes})", where="einsum")
+        return GraphnetError(f"{why} ({told(pattern)}, shapes {shapes})", where="einsum")
 
+    if not isinstance(pattern, str):
+        raise GraphnetTypeError(f"a pattern is a str, not {told(pattern)}", where="einsum")
     left, arrow, right = pattern.replace(" ", "").partition("->")
     parts = left.split(",")
     if len(parts) != len(tensors):
@@ -88,7 +90,7 @@ def _pattern(pattern: str, tensors: list[Tensor]) -> tuple[list[list[str]], list
     inputs = []
     for part, rank in zip(parts, ranks, strict=True):
         if rank < 0 or (rank and "..." not in part):
-            raise refuse(f"{part!r} does not have as many letters as its operand has axes")
+            raise refuse(f"{told(part)} does not have as many letters as its operand has axes")
         inputs.append(_letters(part, dots[len(dots) - rank :] if rank else [], refuse))
     letters = [s for subs in inputs for s in subs if s not in dots]
     if not arrow:
@@ -106,5 +108,5 @@ def _pattern(pattern: str, tensors: list[Tensor]) -> tuple[list[list[str]], list
 def _letters(part: str, dots: list[str], refuse: object) -> list[str]:
     head, found, tail = part.partition("...")
     if not (head + tail).isalpha() and head + tail:
-        raise refuse(f"{part!r} is not made of letters")  # type: ignore[operator]
+        raise refuse(f"{told(part)} is not made of letters")  # type: ignore[operator]
     return [*head, *(dots if found else []), *tail]

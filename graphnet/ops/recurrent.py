@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from graphnet.arguments import flag, whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.network.graph import show_shape
@@ -23,12 +24,12 @@ from graphnet.ops.activations import activation as function_of
 from graphnet.ops.arrays import flip, transpose
 from graphnet.ops.define import formula
 from graphnet.ops.filling import zeros
+from graphnet.ops.initializers import resolve
 from graphnet.ops.layer import Layer
 from graphnet.ops.pointwise import where
-from graphnet.ops.regularizers import Regularizer
+from graphnet.ops.regularizers import Regularizer, check_regularizer
 from graphnet.ops.scan import scan
 from graphnet.ops.tensor import Tensor
-from graphnet.ops.window_arguments import whole
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -61,12 +62,17 @@ class _Recurrent(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.units = whole(units, "units", 1, type(self).__name__)
+        self.units = whole("units", units, 1, where=type(self).__name__)
         self.activation = function_of(activation)
-        self.return_sequences, self.return_state = return_sequences, return_state
-        self.go_backwards, self.use_bias = go_backwards, use_bias
-        self.init, self.recurrent_init, self.bias_init = init, recurrent_init, bias_init
-        self.regularizer, self.trainable = regularizer, trainable
+        kind = type(self).__name__
+        self.return_sequences = flag("return_sequences", return_sequences, where=kind)
+        self.return_state = flag("return_state", return_state, where=kind)
+        self.go_backwards = flag("go_backwards", go_backwards, where=kind)
+        self.use_bias = flag("use_bias", use_bias, where=kind)
+        self.init, self.recurrent_init = resolve(init), resolve(recurrent_init)
+        self.bias_init = resolve(bias_init)
+        self.regularizer = check_regularizer(regularizer, kind)
+        self.trainable = flag("trainable", trainable, where=kind)
 
     # What a kind of layer defines.
 
@@ -225,10 +231,10 @@ class LSTM(_Gated):
         **options: Any,
     ) -> None:
         super().__init__(units, activation, recurrent_activation, **options)
-        self.unit_forget_bias = unit_forget_bias
+        self.unit_forget_bias = flag("unit_forget_bias", unit_forget_bias, where="LSTM")
 
     def first_bias(self) -> Any:
-        if not self.unit_forget_bias or self.bias_init != "zeros":
+        if not self.unit_forget_bias or self.bias_init.name != "zeros":
             return self.bias_init
         return np.repeat([0.0, 1.0, 0.0, 0.0], self.units)
 

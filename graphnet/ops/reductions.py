@@ -14,11 +14,11 @@ mean () = Sum(x[i,j]/(size(i)*size(j)), i, j)
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import flag, items, whole
+from graphnet.errors import GraphnetError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.formula import index_names
 from graphnet.network.graph import Input as InputNode
@@ -35,23 +35,21 @@ Axis = int | Sequence[int] | None
 
 def one_axis(axis: Any, rank: int, where: str) -> int:
     """An axis counted from the front."""
-    try:
-        number = operator.index(axis)
-    except TypeError:
-        raise GraphnetTypeError(f"an axis is an int, not {axis!r}", where=where) from None
+    number = whole("an axis", axis, where=where)
     if not -rank <= number < rank:
         raise GraphnetError(f"axis {number} of a tensor with {rank} axes", where=where)
     return number % rank
 
 
-def axes_of(axis: Axis, rank: int, where: str) -> tuple[int, ...]:
+def axes_of(axis: Any, rank: int, where: str) -> tuple[int, ...]:
     """The axes counted from the front, sorted; None is all of them."""
     if axis is None:
         return tuple(range(rank))
-    given = axis if isinstance(axis, Sequence) else (axis,)
+    one = isinstance(axis, str) or getattr(axis, "shape", None) == ()
+    given = (axis,) if one or not isinstance(axis, Iterable) else items("axis", axis, "ints")
     found = [one_axis(a, rank, where) for a in given]
     if len(set(found)) < len(found):
-        raise GraphnetError(f"an axis is named twice in {tuple(given)}", where=where)
+        raise GraphnetError(f"an axis is named twice in {told(tuple(given))}", where=where)
     return tuple(sorted(found))
 
 
@@ -67,6 +65,7 @@ class _Plan:
         self.all = _bracket("x", self.names)
         self.loops = [self.names[a] for a in self.over]
         self.kept = [n for a, n in enumerate(self.names) if a not in self.over]
+        keepdims = flag("keepdims", keepdims, where=where)
         units = {a: names[rank + a] for a in self.over} if keepdims else {}
         self.target = [units.get(a, n) for a, n in enumerate(self.names)
                        if a in units or a not in self.over]  # fmt: skip
@@ -156,8 +155,9 @@ def var(x: TensorLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False)
     """
     plan = _Plan(x, axis, keepdims, "var")
     center = mean(plan.x, axis, keepdims=True)
+    ddof = whole("ddof", ddof, 0, where="var")
     names = [n if n in plan.kept else "0" for n in plan.names]
-    spread = f"({plan.all} - {_bracket('M', names)})**2/({plan.size} - {operator.index(ddof)})"
+    spread = f"({plan.all} - {_bracket('M', names)})**2/({plan.size} - {ddof})"
     return apply(plan.text("Sum", spread), {"x": plan.x, "M": center}, label="var")
 
 
@@ -201,6 +201,7 @@ def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
     x = as_tensor(x)
     over = axes_of(axis, x.ndim, "prod")
+    keepdims = flag("keepdims", keepdims, where="prod")
     kept = [a for a in range(x.ndim) if a not in over]
     shape = [1 if a in over else e for a, e in enumerate(x.shape)]
     result = x

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphnet.errors import GraphnetError
+from graphnet.arguments import number
+from graphnet.errors import GraphnetTypeError, told
 from graphnet.formula.formula import index_names
-from graphnet.ops.building import is_number
 from graphnet.ops.define import formula
 from graphnet.ops.tensor import Tensor
 
-__all__ = ["L1", "L2", "Regularizer"]
+__all__ = ["L1", "L2", "Regularizer", "check_regularizer"]
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,24 @@ class Regularizer:
     body = ""
 
     def __post_init__(self) -> None:
-        if not (is_number(self.rate) and self.rate >= 0):
-            kind = type(self).__name__
-            raise GraphnetError(f"the rate of {kind} is a number of at least 0, not {self.rate!r}")
+        number(f"the rate of {type(self).__name__}", self.rate, 0)
 
     def __call__(self, parameter: Tensor) -> Tensor:
+        if not isinstance(parameter, Tensor):
+            raise GraphnetTypeError(f"a parameter is regularized, not {told(parameter)}")
         indices = ",".join(index_names(len(parameter.shape), ("W", "R")))
         element = f"W[{indices}]" if indices else "W"
         body = self.body.format(rate=repr(float(self.rate)), W=element)
         return formula(f"R = Sum({body}, {indices})" if indices else f"R = {body}", W=parameter)
+
+
+def check_regularizer(value: object, where: str) -> Regularizer | None:
+    """What may act on a parameter: nothing, or gn.L1(...), gn.L2(...)."""
+    if value is None or isinstance(value, Regularizer):
+        return value
+    raise GraphnetTypeError(
+        f"a regularizer is gn.L1(...) or gn.L2(...), not {told(value)}", where=where
+    )
 
 
 class L1(Regularizer):

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import flag
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent, show_extent
 from graphnet.network.graph import Input, Loop, Network, Node, Scan, show_shape, topological
 from graphnet.ops.building import to_node
@@ -24,6 +25,7 @@ __all__ = ["scan"]
 
 Tree = Any  # a tensor, a list, tuple or dict of trees, or None
 Step = Callable[..., tuple[Tree, Tree]]
+DEEPEST = 50
 STEP = "t"  # a keyword-only argument of a step that has this name is given the step's number
 
 
@@ -62,7 +64,7 @@ def scan(
     """
     if not callable(step):
         raise GraphnetTypeError(
-            f"a step is a function (*states, *sequences) -> (new states, outs), not {step!r}",
+            f"a step is a function (*states, *sequences) -> (new states, outs), not {told(step)}",
             where="scan",
         )
     names = _argument_names(step)
@@ -75,7 +77,9 @@ def scan(
     new, outs = _called(step, [*given[1], *ahead[1]], t)
     carried = _carried(new, states, start, given[0])
     emitted = _nodes(outs, "what a step gives out")
-    loop, fixed = _loop(given[0], ahead[0], t, carried, emitted, count, bool(reverse))
+    loop, fixed = _loop(
+        given[0], ahead[0], t, carried, emitted, count, flag("reverse", reverse, where="scan")
+    )
     operands = (*start, *along, *fixed)
 
     def result(kind: str, k: int, inner: Node) -> Node:
@@ -101,13 +105,15 @@ def _spread(tree: Tree) -> Sequence[Tree]:
     return tuple(tree) if isinstance(tree, list | tuple) else (tree,)
 
 
-def _leaves(tree: Tree) -> list[TensorLike]:
+def _leaves(tree: Tree, depth: int = 0) -> list[TensorLike]:
     if tree is None:
         return []
+    if depth > DEEPEST:
+        raise GraphnetError(f"structures are nested at most {DEEPEST} deep", where="scan")
     if isinstance(tree, Mapping):
-        return [leaf for value in tree.values() for leaf in _leaves(value)]
+        return [leaf for value in tree.values() for leaf in _leaves(value, depth + 1)]
     if isinstance(tree, list | tuple):
-        return [leaf for value in tree for leaf in _leaves(value)]
+        return [leaf for value in tree for leaf in _leaves(value, depth + 1)]
     return [tree]
 
 

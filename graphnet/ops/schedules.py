@@ -13,7 +13,6 @@ warmup(0.1, 5, after=cosine(0.1, 100))
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,33 +21,16 @@ from typing import Any
 
 from sympy import Expr, Rational
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.arguments import mapping, number, whole
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.formula import Equation
 from graphnet.formula.parse import parse_rule
 from graphnet.ops.update_rules import fold
 
 __all__ = [
     "Schedule", "constant", "cosine", "exact", "exponential", "formula", "from_config", "linear",
-    "number", "step", "warmup",
+    "step", "warmup",
 ]  # fmt: skip
-
-
-def number(name: str, value: Any, low: float = -math.inf, below: float = math.inf) -> float:
-    """A finite number with low <= value < below; an error names it otherwise.
-
-    >>> number("lr", -1, 0)
-    Traceback (most recent call last):
-        ...
-    graphnet.errors.GraphnetError: lr must be a finite number >= 0, came -1
-    """
-    meant = "a finite number" + (f" >= {low:g}" if low > -math.inf else "")
-    meant += f" and < {below:g}" if below < math.inf else ""
-    plain = getattr(value, "item", lambda: value)() if getattr(value, "ndim", 0) == 0 else value
-    if isinstance(plain, bool) or not isinstance(plain, int | float):
-        raise GraphnetTypeError(f"{name} must be {meant}, came {type(value).__name__}: {value!r}")
-    if not (math.isfinite(plain) and low <= plain < below):
-        raise GraphnetError(f"{name} must be {meant}, came {plain!r}")
-    return plain
 
 
 def exact(value: float) -> Expr:
@@ -62,7 +44,7 @@ def _equation(text: str) -> Equation:
     equations = parse_rule(f"lr = {text}")
     (equation,) = equations if len(equations) == 1 else (None,)
     if equation is None or equation.formula.indices:
-        raise GraphnetError(f"a schedule is one formula of t, not {text!r}")
+        raise GraphnetError(f"a schedule is one formula of t, not {told(text)}")
     for name in equation.operands:
         if name != "t":
             raise GraphnetError(f"a schedule is a formula of t, so it cannot read {name}: {text}")
@@ -81,6 +63,8 @@ class Schedule:
     arguments: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise GraphnetTypeError(f"a schedule is a formula of t, not {told(self.text)}")
         _equation(self.text)
 
     @property
@@ -111,9 +95,11 @@ class Schedule:
 
 def from_config(config: Mapping[str, Any]) -> Schedule:
     """The schedule of a `config()`."""
+    config = mapping("a schedule", config, "its arguments by name")
     name = config.get("schedule")
-    if name not in SCHEDULES:
-        raise GraphnetError(f"there is no schedule {name!r}{did_you_mean(str(name), SCHEDULES)}")
+    if not isinstance(name, str) or name not in SCHEDULES:
+        near = did_you_mean(name, SCHEDULES)
+        raise GraphnetError(f"there is no schedule {told(name)}{near}")
     arguments = {
         k: from_config(v) if isinstance(v, Mapping) else v
         for k, v in config.items()
@@ -146,7 +132,7 @@ def step(lr: float, every: int, factor: float = 0.1) -> Schedule:
     >>> [step(0.1, 10, 0.5)(t) for t in (1, 10, 11, 21)]
     [0.1, 0.1, 0.05, 0.025]
     """
-    lr, every = number("lr", lr, 0), _count("every", every)
+    lr, every = number("lr", lr, 0), whole("every", every, 1)
     factor = number("factor", factor, 0)
     # Half a step off the multiples of `every`, where rounding cannot tip the floor.
     text = f"{lr!r}*{factor!r}**floor((t - 1/2)/{every})"
@@ -166,7 +152,7 @@ def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
     >>> [linear(1.0, 4)(t) for t in (1, 2, 5, 9)]
     [1.0, 0.75, 0.0, 0.0]
     """
-    lr, steps, final = number("lr", lr, 0), _count("steps", steps), number("final", final, 0)
+    lr, steps, final = number("lr", lr, 0), whole("steps", steps, 1), number("final", final, 0)
     text = f"{lr!r} + ({final!r} - {lr!r})*Min((t - 1)/{steps}, 1)"
     return Schedule(text, "linear", (("lr", lr), ("steps", steps), ("final", final)))
 
@@ -176,7 +162,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
 
     Loshchilov and Hutter 2017, "SGDR", equation 5, without restarts.
     """
-    lr, steps, final = number("lr", lr, 0), _count("steps", steps), number("final", final, 0)
+    lr, steps, final = number("lr", lr, 0), whole("steps", steps, 1), number("final", final, 0)
     text = f"{final!r} + ({lr!r} - {final!r})*(1 + cos(pi*Min((t - 1)/{steps}, 1)))/2"
     return Schedule(text, "cosine", (("lr", lr), ("steps", steps), ("final", final)))
 
@@ -186,9 +172,9 @@ def warmup(lr: float, steps: int, after: Schedule | None = None) -> Schedule:
 
     Without `after` the rate stays at lr. Goyal et al. 2017, section 2.2.
     """
-    lr, steps = number("lr", lr, 0), _count("steps", steps)
+    lr, steps = number("lr", lr, 0), whole("steps", steps, 1)
     if after is not None and not isinstance(after, Schedule):
-        raise GraphnetTypeError(f"after must be a schedule, came {after!r}")
+        raise GraphnetTypeError(f"after must be a schedule, came {told(after)}")
     rest = repr(lr) if after is None else _shifted(after.text, steps)
     text = f"where(t <= {steps}, {lr!r}*t/{steps}, {rest})"
     return Schedule(text, "warmup", (("lr", lr), ("steps", steps), ("after", after)))
@@ -197,13 +183,6 @@ def warmup(lr: float, steps: int, after: Schedule | None = None) -> Schedule:
 def _shifted(text: str, steps: int) -> str:
     """The formula with t - steps for t."""
     return re.sub(r"\bt\b", f"(t - {steps})", text)
-
-
-def _count(name: str, value: Any) -> int:
-    whole = number(name, value, 1)
-    if whole != int(whole):
-        raise GraphnetError(f"{name} must be a whole number of steps, came {value!r}")
-    return int(whole)
 
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {

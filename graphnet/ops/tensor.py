@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import flag
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent
 from graphnet.network.graph import Computed, Node, Order, Scan, show_shape
 from graphnet.ops import building
@@ -42,6 +43,10 @@ class Tensor:
     __array_ufunc__ = None  # `array @ tensor` asks the tensor
 
     def __init__(self, node: Node) -> None:
+        if not isinstance(node, Node):
+            raise GraphnetTypeError(
+                f"a Tensor wraps a node, not {told(node)}; gn.constant takes values"
+            )
         self.node = node
 
     @property
@@ -75,7 +80,7 @@ class Tensor:
         """
         if not isinstance(self.node, Computed | Scan | Order):
             raise GraphnetError(f"a {self.node.kind} is named where it is made: {self!r}")
-        return Tensor(replace(self.node, name=check_name(name), made=made))
+        return Tensor(replace(self.node, name=check_name(name), made=flag("made", made)))
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """gn.sum of this tensor."""

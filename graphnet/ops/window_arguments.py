@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphnet.errors import GraphnetError, did_you_mean
+from graphnet.arguments import one_of, whole
+from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, show_extent
 from graphnet.network.graph import show_shape
@@ -66,10 +67,7 @@ class Layout:
 
 def layout_of(value: Any, rank: int, where: str) -> Layout:
     first, last = ("NCW", "NWC") if rank == 1 else ("NCHW", "NHWC")
-    if value not in (first, last):
-        hint = did_you_mean(value, (first, last)) if isinstance(value, str) else ""
-        raise GraphnetError(f'layout is "{first}" or "{last}", not {value!r}{hint}', where=where)
-    return Layout(value == last)
+    return Layout(one_of("layout", value, (first, last), where=where) == last)
 
 
 def letters(wish: str, *tensors: Tensor) -> list[str]:
@@ -97,27 +95,21 @@ def known(extent: Extent, what: str, where: str) -> int:
     return extent
 
 
-def whole(value: Any, what: str, least: int, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise GraphnetError(f"{what} is a whole number from {least} on, not {value!r}", where=where)
-    return int(value)
-
-
 def each(value: Any, what: str, least: int, rank: int, where: str) -> list[int]:
     """A number for every axis, from one for all or one for each."""
     values = list(value) if isinstance(value, list | tuple) else [value] * rank
     if len(values) != rank:
-        raise GraphnetError(f"{what} is a number or one an axis, not {value!r}", where=where)
-    return [whole(v, what, least, where) for v in values]
+        raise GraphnetError(f"{what} is a number or one an axis, not {told(value)}", where=where)
+    return [whole(what, v, least, where=where) for v in values]
 
 
 def paddings(
     value: Padding, sizes: list[int], strides: list[int], dilations: list[int], where: str
 ) -> list[tuple[int, int]]:
     """Padding before and after along every axis."""
-    if value == "valid":
+    if isinstance(value, str) and value == "valid":
         return [(0, 0) for _ in sizes]
-    if value == "same":
+    if isinstance(value, str) and value == "same":
         if any(s != 1 for s in strides):
             raise GraphnetError('padding="same" needs stride 1', where=where)
         spans = [d * (k - 1) for d, k in zip(dilations, sizes, strict=True)]
@@ -125,14 +117,14 @@ def paddings(
     if isinstance(value, str):
         known = ("same", "valid")
         raise GraphnetError(
-            f'padding is "same", "valid" or numbers, not {value!r}{did_you_mean(value, known)}',
+            f'padding is "same", "valid" or numbers, not {told(value)}{did_you_mean(value, known)}',
             where=where,
         )
     axes: list[Any] = list(value) if isinstance(value, list | tuple) else [value] * len(sizes)
     if len(sizes) == 1 and len(axes) == 2:
         axes = [axes]
     if len(axes) != len(sizes):
-        raise GraphnetError(f"padding is a number or one an axis, not {value!r}", where=where)
+        raise GraphnetError(f"padding is a number or one an axis, not {told(value)}", where=where)
     pairs = [each(v, "padding", 0, 2, where) for v in axes]
     return [(before, after) for before, after in pairs]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from graphnet.arguments import flag, whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.network.graph import show_shape
 from graphnet.ops.activations import activation as function_of
+from graphnet.ops.initializers import resolve
 from graphnet.ops.layer import Layer
-from graphnet.ops.regularizers import Regularizer
+from graphnet.ops.regularizers import Regularizer, check_regularizer
 from graphnet.ops.tensor import Tensor
-from graphnet.ops.window_arguments import Padding, Sizes, each, layout_of, whole
+from graphnet.ops.window_arguments import Padding, Sizes, each, layout_of, paddings
 from graphnet.ops.windows import conv1d, conv1d_transpose, conv2d, conv2d_transpose
 
 __all__ = ["Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Windows"]
@@ -27,7 +29,8 @@ class Windows(Layer):
 
     def __init__(self, layout: str | None, name: str | None) -> None:
         super().__init__(name)
-        self.layout = layout or ("NCW" if self.axes == 1 else "NCHW")
+        usual = "NCW" if self.axes == 1 else "NCHW"
+        self.layout = usual if layout is None else layout
         self.form = layout_of(self.layout, self.axes, type(self).__name__)
 
     def wanted(self, shape: tuple[Extent, ...], more: str = "") -> GraphnetError:
@@ -60,13 +63,18 @@ class _Conv(Windows):
     ) -> None:
         super().__init__(layout, name)
         kind = type(self).__name__
-        self.filters = whole(filters, "filters", 1, kind)
+        self.filters = whole("filters", filters, 1, where=kind)
         self.size = tuple(each(size, "size", 1, self.axes, kind))
-        self.stride, self.padding, self.dilation = stride, padding, dilation
-        self.groups = whole(groups, "groups", 1, kind)
+        self.stride = tuple(each(stride, "stride", 1, self.axes, kind))
+        self.dilation = tuple(each(dilation, "dilation", 1, self.axes, kind))
+        self.padding = padding
+        paddings(padding, [1] * self.axes, [1] * self.axes, [1] * self.axes, kind)
+        self.groups = whole("groups", groups, 1, where=kind)
         self.activation = function_of(activation)
-        self.use_bias, self.init, self.bias_init = use_bias, init, bias_init
-        self.regularizer, self.trainable = regularizer, trainable
+        self.use_bias = flag("use_bias", use_bias, where=kind)
+        self.init, self.bias_init = resolve(init), resolve(bias_init)
+        self.regularizer = check_regularizer(regularizer, kind)
+        self.trainable = flag("trainable", trainable, where=kind)
 
     def build(self, *shapes: tuple[Extent, ...]) -> None:
         shape = shapes[0]
@@ -155,7 +163,9 @@ class _ConvTranspose(_Conv):
             filters, size, stride, padding, activation, use_bias, init, bias_init, regularizer,
             trainable, name, dilation=dilation, groups=groups, layout=layout,
         )  # fmt: skip
-        self.crop, self.output_padding = padding, output_padding
+        kind = type(self).__name__
+        self.crop = tuple(each(padding, "padding", 0, self.axes, kind))
+        self.output_padding = tuple(each(output_padding, "output_padding", 0, self.axes, kind))
 
     def kernel(self, channels: int) -> tuple[int, int]:
         return channels, self.filters // self.groups

@@ -14,6 +14,7 @@ conv2d (batch, 4, 6, 6) = Sum(X[n,c,y + u,x + v]*W[o,c,u,v], c, u, v), y < 6, x 
 
 from __future__ import annotations
 
+from graphnet.arguments import whole
 from graphnet.errors import GraphnetError
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import show_extent
@@ -32,8 +33,7 @@ from graphnet.ops.window_arguments import (
     paddings,
     positive,
     ranked,
-    whole,
-)
+)  # fmt: skip
 
 __all__ = ["conv1d", "conv1d_transpose", "conv2d", "conv2d_transpose"]
 
@@ -117,7 +117,7 @@ def _transpose(
 ) -> Tensor:  # fmt: skip
     X, W = ranked(x, "x", rank + 2, where), ranked(w, "w", rank + 2, where)
     form = layout_of(layout, rank, where)
-    groups = whole(groups, "groups", 1, where)
+    groups = whole("groups", groups, 1, where=where)
     filters = known(W.shape[1], "the filters of w", where)
     check_channels(X, W, form.channels(X.shape), W.shape[0], groups, where)
     more = each(output_padding, "output_padding", 0, rank, where)
@@ -159,7 +159,7 @@ def _conv(
 ) -> Tensor:  # fmt: skip
     X, W = ranked(x, "x", rank + 2, where), ranked(w, "w", rank + 2, where)
     form = layout_of(layout, rank, where)
-    groups = whole(groups, "groups", 1, where)
+    groups = whole("groups", groups, 1, where=where)
     check_channels(X, W, form.channels(X.shape), W.shape[1], groups, where, split=True)
     strides = each(stride, "stride", 1, rank, where)
     dilations = each(dilation, "dilation", 1, rank, where)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 
 if TYPE_CHECKING:
     from graphnet.compiler.program import Program
@@ -100,7 +100,9 @@ def split_inputs(X: Any, names: Sequence[str]) -> list[NDArray[Any]]:
     if isinstance(X, Mapping):
         for name in X:
             if name not in names:
-                raise GraphnetError(f"the model has no input {name!r}{did_you_mean(name, names)}")
+                raise GraphnetError(
+                    f"the model has no input {told(name)}{did_you_mean(name, names)}"
+                )
         missing = [name for name in names if name not in X]
         if missing:
             raise GraphnetError(f"X has no array for the inputs {', '.join(missing)}")

@@ -15,7 +15,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.arguments import flag, number, whole
+from graphnet.arguments import path as file_name
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.training.history import higher_is_better
 
 if TYPE_CHECKING:
@@ -52,6 +54,11 @@ class _Monitor(Callback):
     """Watches one measurement; `_improved` says whether an epoch was the best so far."""
 
     def __init__(self, monitor: str | None) -> None:
+        if monitor is not None and not isinstance(monitor, str):
+            raise GraphnetTypeError(
+                f"monitor is the name of a measurement, not {told(monitor)}",
+                where=type(self).__name__,
+            )
         self.monitor = monitor
         self.best = math.nan
         self.best_epoch = 0
@@ -64,7 +71,7 @@ class _Monitor(Callback):
         if name not in row:
             known = [k for k in row if k not in ("epoch", "seconds")]
             raise GraphnetError(
-                f"no {name!r} is measured{did_you_mean(name, known)}", where=type(self).__name__
+                f"no {told(name)} is measured{did_you_mean(name, known)}", where=type(self).__name__
             )
         sign = 1 if higher_is_better(name) else -1
         if math.isnan(row[name]) or sign * (row[name] - self.best) <= by:
@@ -117,10 +124,10 @@ class EarlyStopping(KeepBest):
         self, patience: int = 5, monitor: str | None = None, restore_best: bool = True,
         min_delta: float = 0.0,
     ) -> None:  # fmt: skip
-        if patience < 1:
-            raise GraphnetError(f"patience must be at least 1, not {patience}")
         super().__init__(monitor)
-        self.patience, self.restore_best, self.min_delta = patience, restore_best, min_delta
+        self.patience = whole("patience", patience, 1, where="EarlyStopping")
+        self.restore_best = flag("restore_best", restore_best, where="EarlyStopping")
+        self.min_delta = number("min_delta", min_delta, 0, where="EarlyStopping")
         self._waited = 0
 
     def on_train_begin(self) -> None:
@@ -144,7 +151,7 @@ class SaveBest(_Monitor):
 
     def __init__(self, path: str | os.PathLike[str], monitor: str | None = None) -> None:
         super().__init__(monitor)
-        self.path = path
+        self.path = file_name("path", path)
 
     def on_epoch_end(self, epoch: int, row: Mapping[str, float]) -> None:
         if self._improved(epoch, row):
@@ -166,7 +173,7 @@ def as_callbacks(given: Sequence[Any] | Any, model: Model) -> list[Callback]:
     for one in listed:
         if not isinstance(one, Callback) and (isinstance(one, type) or not callable(one)):
             raise GraphnetTypeError(
-                f"a callback is a gn.Callback or a function (epoch, row), not {one!r}"
+                f"a callback is a gn.Callback or a function (epoch, row), not {told(one)}"
             )
         callback = one if isinstance(one, Callback) else _Function(one)
         callback.model, callback.stopped = model, None

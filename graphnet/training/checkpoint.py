@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import graphnet
+from graphnet.arguments import path as file_name
 from graphnet.compiler.program import Program, check_options
 from graphnet.errors import GraphnetError, GraphnetFileError
 from graphnet.formula.kinks import PRESETS, Kinks, kinks
@@ -42,6 +43,7 @@ GROUPS = ("inputs", "training", "inference", "penalties")  # of Heads
 
 def save(model: Model, path: str | os.PathLike[str]) -> None:
     """Writes a compiled model. Raises GraphnetFileError where the file cannot be written."""
+    path = file_name("path", path)
     compiled, writer = model.compiled, NetworkWriter()
     step = compiled.step
     record = {
@@ -82,6 +84,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         ...
     graphnet.errors.GraphnetFileError: missing.npz: cannot be read: No such file or directory
     """
+    path = file_name("path", path)
     arrays, record = read_container(path)
     try:
         if not isinstance(record, dict) or not isinstance(record.get("format"), int):

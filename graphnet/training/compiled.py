@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from graphnet.compiler.build import function, training_step
 from graphnet.compiler.program import Program
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.kinks import Kinks, kinks
 from graphnet.network.backward import AS_IN_GRAPHNET
 from graphnet.network.graph import Input, Network, show_shape
@@ -255,12 +255,12 @@ def optimizer_of(given: str | Optimizer) -> Optimizer:
         known = {name.lower(): name for name in optimizers.__all__ if name != "Optimizer"}
         if given.lower() not in known:
             tail = did_you_mean(given.lower(), known)
-            raise GraphnetError(f"there is no optimizer {given!r}{tail}")
+            raise GraphnetError(f"there is no optimizer {told(given)}{tail}")
         usual = {"lr": 0.01} if given.lower() == "sgd" else {}
         made: Optimizer = getattr(optimizers, known[given.lower()])(**usual)
         return made
     if not hasattr(given, "extend"):
-        raise GraphnetTypeError(f"an optimizer is a name or gn.SGD(...), ..., not {given!r}")
+        raise GraphnetTypeError(f"an optimizer is a name or gn.SGD(...), ..., not {told(given)}")
     return given
 
 

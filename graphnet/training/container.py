@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.arguments import path as file_name
+from graphnet.errors import GraphnetError, GraphnetFileError, told
 
 __all__ = ["read_container", "write_container"]
 
@@ -38,6 +39,7 @@ def write_container(
     Raises GraphnetFileError where it cannot be written, GraphnetError for an array of objects.
     """
     content = _pack(arrays, record)
+    path = file_name("path", path)
     target = Path(path)
     temporary: str | None = None
     try:
@@ -77,7 +79,7 @@ def _pack(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> bytes:
 
 def read_container(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], Any]:
     """The arrays and the JSON of a file. Raises GraphnetFileError where it is not whole."""
-    where = str(path)
+    where = path = file_name("path", path)
     try:
         if os.path.getsize(path) > _LARGEST:
             raise GraphnetFileError(f"is larger than {_LARGEST} bytes", where=where)
@@ -106,11 +108,11 @@ def _unpack(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(content):
-                raise ValueError(f"the member {info.filename!r} is packed")
+                raise ValueError(f"the member {told(info.filename)} is packed")
             if info.filename != _JSON:
                 name = info.filename.removesuffix(".npy")
                 if name in arrays:
-                    raise ValueError(f"there are two arrays {name!r}")
+                    raise ValueError(f"there are two arrays {told(name)}")
                 arrays[name] = _array(archive.read(info))
         record = json.loads(archive.read(_JSON))
     return arrays, record

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnet.arguments import whole
 from graphnet.compiler.build import training_step
-from graphnet.errors import GraphnetError
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.ops.define import parameter
 from graphnet.ops.tensor import Tensor
 
@@ -32,12 +33,13 @@ def descend(
     """
     try:
         first = np.asarray(start, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise GraphnetError(f"a descent starts from numbers: {error}") from None
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise GraphnetError(f"a descent starts from numbers, not {told(start)}") from None
     if not np.isfinite(first).all():
-        raise GraphnetError(f"a descent starts from finite numbers, came {start!r}")
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
-        raise GraphnetError(f"steps are a whole number of at least 0, came {steps!r}")
+        raise GraphnetError(f"a descent starts from finite numbers, came {told(start)}")
+    steps = whole("steps", steps, 0)
+    if not callable(f):
+        raise GraphnetTypeError(f"a descent is of a function of a tensor, not of {told(f)}")
     w = parameter("w", first.shape, init=first)
     step = training_step([], f(w), optimizer, dtype="float64")
     points = [first]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnet.errors import GraphnetError, did_you_mean
+from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.ops.layers import Dense, Input
 from graphnet.ops.optimizers import SGD, Adam
 from graphnet.training.gpt import build_gpt, load_gpt
@@ -148,5 +148,5 @@ EXAMPLES: dict[str, Example] = {
 def example(name: str) -> Example:
     """The example of a name. GraphnetError where there is none."""
     if name not in EXAMPLES:
-        raise GraphnetError(f"there is no example {name!r}{did_you_mean(name, EXAMPLES)}")
+        raise GraphnetError(f"there is no example {told(name)}{did_you_mean(name, EXAMPLES)}")
     return EXAMPLES[name]

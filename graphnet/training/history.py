@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean
+from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean, told
 
 __all__ = ["History", "higher_is_better"]
 
@@ -51,7 +51,9 @@ class History(Mapping[str, list[float]]):
     def __getitem__(self, name: str) -> list[float]:
         """A column; nan for an epoch that did not measure it. GraphnetError if no epoch did."""
         if name not in self.columns:
-            raise GraphnetError(f"the history has no {name!r}{did_you_mean(name, self.columns)}")
+            raise GraphnetError(
+                f"the history has no {told(name)}{did_you_mean(name, self.columns)}"
+            )
         return [row.get(name, float("nan")) for row in self.epochs]
 
     def __contains__(self, name: object) -> bool:
@@ -73,7 +75,7 @@ class History(Mapping[str, list[float]]):
         """The number of the (first) epoch with the best value: lowest loss, highest accuracy."""
         column = [v for v in self[name] if v == v]
         if not column:
-            raise GraphnetError(f"no epoch measured a finite {name!r}")
+            raise GraphnetError(f"no epoch measured a finite {told(name)}")
         return self[name].index((max if higher_is_better(name) else min)(column)) + 1
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
+from graphnet.arguments import items
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 
 __all__ = ["METRICS", "Metric", "accuracy", "decide", "metrics_by_name", "threshold_of"]
 
@@ -83,21 +84,22 @@ def metrics_by_name(
     asked: Sequence[str | Metric] | str | Metric, loss: object
 ) -> dict[str, Metric]:
     """Name -> function, in order. Raises GraphnetError for an unknown or repeated name."""
-    listed: Sequence[Any] = [asked] if isinstance(asked, str) or callable(asked) else list(asked)
+    single = isinstance(asked, str) or callable(asked)
+    listed: Sequence[Any] = [asked] if single else items("metrics", asked, "names or functions")
     found: dict[str, Metric] = {}
     for metric in listed:
         if isinstance(metric, str):
             if metric not in METRICS:
-                raise GraphnetError(f"no metric {metric!r}{did_you_mean(metric, METRICS)}")
+                raise GraphnetError(f"no metric {told(metric)}{did_you_mean(metric, METRICS)}")
             name, function = metric, METRICS[metric]
             if metric == "accuracy":
                 function = _accuracy_at(threshold_of(loss))
         elif callable(metric):
             name, function = getattr(metric, "__name__", type(metric).__name__), metric
         else:
-            raise GraphnetTypeError(f"a metric is a name or a function, not {metric!r}")
+            raise GraphnetTypeError(f"a metric is a name or a function, not {told(metric)}")
         if name in found or name in ("loss", "epoch", "seconds"):
-            raise GraphnetError(f"two measurements are called {name!r}; rename the metric")
+            raise GraphnetError(f"two measurements are called {told(name)}; rename the metric")
         found[name] = function
     return found
 

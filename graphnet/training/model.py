@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnet.arguments import flag, items, whole
 from graphnet.compiler.program import Program, check_options
 from graphnet.compiler.stores import Store
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.network.graph import Input as InputNode
 from graphnet.network.graph import Network, show_shape
 from graphnet.ops.tensor import Tensor
@@ -143,7 +144,7 @@ class Model:
 
         Raises GraphnetError for unknown names and where the loss does not fit the output.
         """
-        check_options(dtype, style, seed)
+        check_options(dtype, style, seed, stabilize=stabilize)
         self._recipe = recipe_of(
             optimizer, loss, metrics, seed=int(seed), dtype=dtype, style=style,
             stabilize=stabilize, kinks=kinks,
@@ -166,7 +167,7 @@ class Model:
 
     def reset(self, seed: int | None = None) -> None:
         """Everything as after `compile`, with parameters from its seed or another one."""
-        seed = self.compiled.recipe.seed if seed is None else seed
+        seed = self.compiled.recipe.seed if seed is None else whole("a seed", seed, 0)
         self.step.reset(seed)
         self.history, self.steps = History(), 0
         self.shuffler = np.random.default_rng([seed, 2])
@@ -205,7 +206,7 @@ class Model:
 
         Raises GraphnetError for data that does not fit, naming the first wrong element.
         """
-        epochs, batch_size = _count("epochs", epochs, 0), _count("batch_size", batch_size, 1)
+        epochs, batch_size = whole("epochs", epochs, 0), whole("batch_size", batch_size, 1)
         self._meet(X)
         arrays, target = self.compiled.given(X, y, sample_weight)
         if target != self.compiled.target:
@@ -223,8 +224,9 @@ class Model:
             validation = self.compiled.judge(target), data.part(held)
             data = data.part(rows)
         run = Run(
-            self, data, validation, epochs=epochs, batch_size=batch_size, shuffle=bool(shuffle),
-            callbacks=as_callbacks(callbacks, self), verbose=verbose,
+            self, data, validation, epochs=epochs, batch_size=batch_size,
+            shuffle=flag("shuffle", shuffle), callbacks=as_callbacks(callbacks, self),
+            verbose=verbose,
         )  # fmt: skip
         return run.train()
 
@@ -234,7 +236,7 @@ class Model:
         """The loss and the metrics of data, at inference: {"loss": ..., "accuracy": ...}."""
         self._meet(X)
         program, data = self._judged(X, y, sample_weight)
-        size = _count("batch_size", batch_size, 1)
+        size = whole("batch_size", batch_size, 1)
         with np.errstate(all="ignore"):
             return judge(program, data, self.compiled.recipe.metrics, size)
 
@@ -259,7 +261,7 @@ class Model:
             return dict(zip(program.outputs, program.run(*data.arrays), strict=True))
 
     def _run(self, program: Program, X: Any, batch_size: int) -> list[NDArray[Any]]:
-        size, data = _count("batch_size", batch_size, 1), self._inputs(program, X)
+        size, data = whole("batch_size", batch_size, 1), self._inputs(program, X)
         with np.errstate(all="ignore"):
             parts = [program.run(*data.take(batch)) for batch in row_batches(data.rows, size, None)]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -316,18 +318,13 @@ class Model:
 
 
 def _tensors(what: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    listed: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
+    single = isinstance(given, Tensor) or not isinstance(given, Iterable)
+    listed: list[Any] = [given] if single else items(what, given, "tensors")
     for tensor in listed:
         if not isinstance(tensor, Tensor):
-            raise GraphnetTypeError(f"the {what} of a model are tensors, not {tensor!r}")
+            raise GraphnetTypeError(f"the {what} of a model are tensors, not {told(tensor)}")
         if what == "inputs" and not isinstance(tensor.node, InputNode):
-            raise GraphnetError(f"an input is made by gn.input, but {tensor!r} is none")
+            raise GraphnetError(f"an input is made by gn.input, but {told(tensor)} is none")
     if not listed:
         raise GraphnetError(f"a model needs {what}")
     return listed
-
-
-def _count(what: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise GraphnetError(f"{what} is a whole number of at least {least}, not {value!r}")
-    return int(value)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from graphnet.errors import GraphnetError
+from graphnet.errors import GraphnetError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, Floor, Poly, show_extent
 from graphnet.formula.formula import Equation, Formula
@@ -144,10 +144,10 @@ class NetworkReader:
         for each in record["nodes"]:
             name = _word(each["id"])
             if any(not 0 <= k < len(order) for k in each.get("operands", ())):
-                raise ValueError(f"{name!r} stands before one of its operands")
+                raise ValueError(f"{told(name)} stands before one of its operands")
             node = self._node(each, tuple(order[k] for k in each.get("operands", ())), loops)
             if name in nodes:
-                raise ValueError(f"two nodes are called {name!r}")
+                raise ValueError(f"two nodes are called {told(name)}")
             nodes[name] = node
             order.append(node)
             stages[node] = _one_of(each["stage"], STAGES)
@@ -163,8 +163,8 @@ class NetworkReader:
             Rewrite(each["rule"], each["law"], tuple(each["nodes"])) for each in record["rewrites"]
         )
         if record.get("kinks"):
-            name, told = record["kinks"]
-            network.graph["kinks"] = (str(name), tuple((str(n), str(t)) for n, t in told))
+            name, shown = record["kinks"]
+            network.graph["kinks"] = (str(name), tuple((str(n), str(t)) for n, t in shown))
         return network
 
     def _node(
@@ -218,7 +218,7 @@ class NetworkReader:
 
 def _word(value: Any) -> str:
     if not isinstance(value, str) or not value.isidentifier():
-        raise ValueError(f"{value!r} is not a name")
+        raise ValueError(f"{told(value)} is not a name")
     return value
 
 
@@ -228,13 +228,13 @@ def _words(values: Sequence[Any]) -> tuple[str, ...]:
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{told(value)} is not a number")
     return value
 
 
 def _one_of(value: Any, known: Sequence[str]) -> str:
     if value not in known:
-        raise ValueError(f"{value!r} is none of {', '.join(known)}")
+        raise ValueError(f"{told(value)} is none of {', '.join(known)}")
     return str(value)
 
 
@@ -286,7 +286,7 @@ def _read_extent(record: Any) -> Extent:
     terms = []
     for coefficient, *atoms in record:
         if not isinstance(coefficient, int):
-            raise ValueError(f"{record!r} is not an extent")
+            raise ValueError(f"{told(record)} is not an extent")
         terms.append((tuple(_read_atom(a) for a in atoms), coefficient))
     return Poly(tuple(terms))
 
@@ -296,7 +296,7 @@ def _read_atom(record: Any) -> str | Floor:
         return _word(record)
     inner, divisor = _read_extent(record[0]), record[1]
     if not isinstance(inner, Poly) or not isinstance(divisor, int):
-        raise ValueError(f"{record!r} is not a floor of an extent")
+        raise ValueError(f"{told(record)} is not a floor of an extent")
     return Floor(f"({show_extent(inner)})//{divisor}", inner, divisor)
 
 

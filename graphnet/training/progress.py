@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from graphnet.errors import GraphnetError
+from graphnet.errors import GraphnetError, told
 
 __all__ = ["Progress", "Verbose"]
 
@@ -22,8 +22,9 @@ class Progress:
     """
 
     def __init__(self, verbose: Verbose, epochs: int, steps: int) -> None:
-        if verbose not in ("auto", 0, 1, 2) or isinstance(verbose, bool):
-            raise GraphnetError(f'verbose is "auto", 0, 1 or 2, not {verbose!r}')
+        known = ("auto",) if isinstance(verbose, str) else (0, 1, 2)
+        if isinstance(verbose, bool) or not isinstance(verbose, str | int) or verbose not in known:
+            raise GraphnetError(f'verbose is "auto", 0, 1 or 2, not {told(verbose)}')
         self._epochs, self._steps, self._epoch = epochs, steps, 0
         self._bar: Any = None
         self._level = verbose

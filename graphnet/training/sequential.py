@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import items
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.ops.layer import Layer
 from graphnet.ops.layers import Embedding, Input
 from graphnet.ops.tensor import Tensor
@@ -29,11 +30,11 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         if isinstance(layers, Layer):
-            raise GraphnetTypeError(f"a Sequential takes a list of layers, [{layers!r}, ...]")
-        listed = list(layers)
+            raise GraphnetTypeError(f"a Sequential takes a list of layers, [{told(layers)}, ...]")
+        listed = items("layers", layers, "layers")
         for layer in listed:
             if not isinstance(layer, Layer):
-                raise GraphnetTypeError(f"a Sequential is made of layers, not of {layer!r}")
+                raise GraphnetTypeError(f"a Sequential is made of layers, not of {told(layer)}")
         if not any(not isinstance(layer, Input) for layer in listed):
             raise GraphnetError("a Sequential needs at least one layer besides its input")
         self.layers = listed

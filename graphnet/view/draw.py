@@ -15,7 +15,8 @@ from typing import Any
 
 import graphviz
 
-from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean
+from graphnet.arguments import flag, one_of
+from graphnet.errors import GraphnetError, GraphnetFileError, told
 from graphnet.view import engine as engines
 from graphnet.view.dot import Diagram
 from graphnet.view.folding import fold as fold_diagram
@@ -54,6 +55,7 @@ def draw(
     """
     _one_of("stage", stage, PICTURES)
     _one_of("level", level, LEVELS)
+    flag("fold", fold)
     network = network_of(what, stage)
     if level == "neurons":
         neurons = neuron_diagram(network, stage, values)
@@ -72,8 +74,7 @@ class Drawing(graphviz.Source):
         full: Diagram | NeuronDiagram,
         engine: str = "graphviz-pure",
     ) -> None:
-        if engine not in engines.ENGINES:
-            _one_of("engine", engine, engines.ENGINES)
+        _one_of("engine", engine, engines.ENGINES)
         super().__init__(diagram.dot(), filename="network.gv", format="svg", engine="dot")
         self.layout_engine = engine
         self.title = diagram.title
@@ -143,7 +144,7 @@ class Drawing(graphviz.Source):
         if self.layout_engine == "dot":
             return engines.layout(self.source, format, "dot")
         raise GraphnetError(
-            f"expected format to be one of {', '.join(_FORMATS)}, got {format!r}; "
+            f"expected format to be one of {', '.join(_FORMATS)}, got {told(format)}; "
             "engine='dot' makes what an installed Graphviz can"
         )
 
@@ -155,6 +156,4 @@ class Drawing(graphviz.Source):
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        hint = did_you_mean(str(value), known)
-        raise GraphnetError(f"expected {name} to be one of {', '.join(known)}, got {value!r}{hint}")
+    one_of(name, value, known)

@@ -14,7 +14,7 @@ import sysconfig
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.errors import GraphnetError, GraphnetFileError, told
 from graphnet.view.style import FAMILY, FONT, PAPER, font_files, has_glyphs, text_width
 
 __all__ = ["ENGINES", "layout", "polish", "rasterize"]
@@ -51,7 +51,9 @@ def layout(
 
 def _program(engine: str) -> str:
     if engine not in ENGINES:
-        raise GraphnetError(f"expected engine to be one of {', '.join(ENGINES)}, got {engine!r}")
+        raise GraphnetError(
+            f"expected engine to be one of {', '.join(ENGINES)}, got {told(engine)}"
+        )
     if engine == "graphviz-pure":
         # Beside the running Python first: a virtual environment need not be activated.
         folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
@@ -61,7 +63,7 @@ def _program(engine: str) -> str:
     found = shutil.which(engine)
     if found is None:
         hint = "pip install graphviz-pure" if engine == "graphviz-pure" else "install Graphviz"
-        raise GraphnetFileError(f"the layout engine {engine!r} is not installed; {hint}")
+        raise GraphnetFileError(f"the layout engine {told(engine)} is not installed; {hint}")
     return found
 
 

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import sympy
 
 from graphnet.errors import GraphnetError, did_you_mean
 from graphnet.network.graph import Computed, Input, Network
 from graphnet.network.neurons import Element, places
 from graphnet.network.neurons import unfold as unfold_network
+from graphnet.ops.array import arrays_given
+from graphnet.ops.names import sizes_given
 from graphnet.view.spell import element_text, write
 from graphnet.view.subject import network_of
 
@@ -46,7 +47,7 @@ def unfold(
     Raises GraphnetError where there is a loop, or more than can be written out.
     """
     network = network_of(what, "forward")
-    arrays = {name: np.asarray(v) for name, v in (values or {}).items()}
+    arrays = arrays_given(values)
 
     def whole(element: Element) -> int:
         if element.tensor not in arrays:
@@ -55,7 +56,7 @@ def unfold(
             )
         return int(arrays[element.tensor][element.place])
 
-    return Unfolded(network, sizes or {}, whole)
+    return Unfolded(network, sizes_given(sizes), whole)
 
 
 class Unfolded:

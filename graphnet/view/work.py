@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 import sympy
 
+from graphnet.arguments import one_of, whole
 from graphnet.compiler.interpret import infer_sizes, interpret
 from graphnet.errors import GraphnetError
 from graphnet.formula.arrange import ordered
 from graphnet.formula.extent import evaluate
 from graphnet.network.graph import STAGES, Computed, Input, Network, Parameter, State
 from graphnet.network.neurons import Element, places
+from graphnet.ops.array import arrays_given
 from graphnet.view.spell import write
 from graphnet.view.subject import network_of
 from graphnet.view.unfold import Unfolded
@@ -60,7 +62,9 @@ def work(
     Raises GraphnetError where a value is missing or does not fit.
     """
     network = network_of(what, "all")
-    given = {name: np.asarray(v) for name, v in values.items()}
+    given = arrays_given(values)
+    most, digits = whole("most", most, 1), whole("digits", digits, 1, 17)
+    one_of("style", style, ("text", "unicode", "latex"))
     arrays = interpret(network, _complete(network, given))
     return Work(network, arrays, most, style, digits)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import sympy
 
 import graphnet as gn
 from graphnet.compiler import check_gradients as module
-from graphnet.compiler.check_gradients import _slope, check_gradients
+from graphnet.compiler.check_gradients import check_gradients
+from graphnet.compiler.differences import central, complex_step
 from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.network import contributions
 from graphnet.ops.tensor import Tensor
 
 
@@ -88,10 +92,54 @@ def test_a_wrong_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_program_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     x = gn.input("x", (3,))
     real = module._by_program
-    monkeypatch.setattr(module, "_by_program", lambda t, h: [a + 1e-9 for a in real(t, h)])
+    monkeypatch.setattr(module, "_by_program", lambda t, h, s: [a + 1e-9 for a in real(t, h, s)])
     report = check_gradients(gn.sum(x**3))
     assert [row.verdict for row in report.rows] == ["COMPILED WRONG"]
     assert not report.ok
+    assert report.first is not None
+    assert "compiled (" in report.first
+
+
+def hidden() -> Tensor:
+    x, w = gn.input("x", (3, 2)), gn.parameter("w", (2, 2))
+    a = gn.tanh(x @ w).rename("a")
+    b = gn.sin(a).rename("b")
+    return gn.mean(gn.exp(b).rename("c") ** 2)
+
+
+def softmaxed() -> Tensor:
+    p = gn.softmax(gn.input("z", (3, 4)) * gn.parameter("s", (4,))).rename("p")
+    return gn.sum(gn.sin(gn.log(p).rename("q")))
+
+
+# a loss; the functions whose adjoint is made wrong; the tensor whose adjoint is first wrong
+WRONG = [
+    (hidden, "sin", "d_a, the adjoint of a, which is read by b[i,j] = sin(a[i,j])"),
+    (hidden, "exp", "d_b, the adjoint of b, which is read by c[i,j] = exp(b[i,j])"),
+    (hidden, "tanh", "d_matmul_1, the adjoint of matmul_1"),
+    (softmaxed, "sin", "d_q, the adjoint of q"),
+]
+
+
+@pytest.mark.parametrize(("make", "function", "first"), WRONG)
+def test_a_wrong_adjoint_is_caught_and_located(monkeypatch, make, function, first) -> None:
+    """An adjoint that is 0.01 % too large where the formula has a function."""
+    right = contributions.adjoint
+
+    def wrong(formula, k, *rest):
+        found = right(formula, k, *rest)
+        names = {f.func.__name__ for f in formula.body.atoms(sympy.Function)}
+        if function not in names:
+            return found
+        scaled = replace(found.formula, body=found.formula.body * sympy.Rational(10001, 10000))
+        return replace(found, formula=scaled)
+
+    assert check_gradients(make()).ok
+    monkeypatch.setattr(contributions, "adjoint", wrong)
+    report = check_gradients(make())
+    assert not report.ok
+    assert str(report.first).startswith(first)
+    assert f"first wrong in backward order: {first}" in str(report)
 
 
 def test_a_kink_is_no_error() -> None:
@@ -114,7 +162,8 @@ def test_the_table() -> None:
     lines = str(check_gradients(classifier())).splitlines()
     assert lines[0].startswith("loss 1.")
     assert re.split(r"  +", lines[1]) == [
-        "tensor", "shape", "checked", "difference", "relative", "compiled", "verdict",
+        "tensor", "shape", "checked", "difference", "predicted", "relative", "complex step",
+        "compiled", "verdict",
     ]  # fmt: skip
     assert re.split(r"  +", lines[3])[:3] == ["W1", "(5, 4)", "12 of 20"]
     assert all(line.endswith("ok") for line in lines[2:])
@@ -135,15 +184,30 @@ SLOPES = [
 
 @pytest.mark.parametrize(("f", "slope"), SLOPES)
 def test_slope(f, slope: float | None) -> None:
-    found = _slope(f, f(0.0))
+    found = central(f, f(0.0))
     assert (found is None) == (slope is None)
-    if slope is not None:
-        assert found == pytest.approx(slope, rel=1e-8, abs=1e-12)
+    if found is not None:
+        assert abs(found.value - slope) <= 10 * found.error  # the prediction holds
+        assert found.value == pytest.approx(slope, rel=1e-8, abs=1e-12)
+
+
+def test_complex_step_knows_no_rounding() -> None:
+    assert complex_step(lambda t: np.exp(t) / (np.sin(t) ** 3 + np.cos(t) ** 3)) == 1.0
+    assert np.isnan(complex_step(lambda t: complex("nan")))
+
+
+def test_what_stops_the_gradient_stands_still() -> None:
+    x = gn.input("x", (3,))
+    assert check_gradients(gn.sum(gn.stop_gradient(gn.exp(x)) * x)).ok
 
 
 REFUSED = [
-    (lambda: check_gradients(gn.input("x", (3,))), GraphnetError, r"shape \(\), not \(3,\)"),
-    (lambda: check_gradients(3.0), GraphnetTypeError, "came float"),
+    (
+        lambda: check_gradients(gn.input("x", (3,))),
+        GraphnetError,
+        r"\(\), not float \(3,\)",
+    ),
+    (lambda: check_gradients(3.0), GraphnetTypeError, "came 3.0"),
     (lambda: check_gradients(gn.sum(gn.ones((3,)))), GraphnetError, "depends on no float input"),
     (lambda: check_gradients(classifier(), {"y": 1}), GraphnetError, "the loss has no 'y'"),
     (lambda: check_gradients(classifier(), {"x": np.ones((2, 3))}), GraphnetError, "x has shape"),

@@ -297,7 +297,7 @@ def test_reset_and_seeds() -> None:
     program.reset(seed=2)
     np.testing.assert_array_equal(program.parameters["W"], other.parameters["W"])
     for seed in (-1, 1.5, True, "1"):
-        with pytest.raises(GraphnetTypeError, match="a seed is an int"):
+        with pytest.raises(GraphnetError, match="a seed is a whole number"):
             program.reset(seed=seed)  # type: ignore[arg-type]
 
 

@@ -259,7 +259,7 @@ def test_stop_gradient(evaluate: Any) -> None:
 WRONG: dict[str, tuple[Any, str]] = {
     "axis": (lambda x, v: gn.sum(x, axis=3), "sum: axis 3 of a tensor with 3 axes"),
     "axis twice": (lambda x, v: gn.sum(x, axis=(0, -3)), "twice"),
-    "axis float": (lambda x, v: gn.sum(x, axis=1.5), "an axis is an int"),
+    "axis float": (lambda x, v: gn.sum(x, axis=1.5), "an axis is a whole number, not 1.5"),
     "matmul": (
         lambda x, v: x @ gn.parameter("W", (6, 2)),
         r"matmul: index k is 5 in x but 6 in W \(Y\[...,i,j\] = Sum",

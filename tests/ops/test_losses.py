@@ -185,7 +185,7 @@ WRONG = [
     (lambda p, t: gn.cross_entropy(t, p), "cross_entropy: expected int classes"),
     (lambda p, t: gn.cross_entropy(p, t), r"expected int classes \(batch,\) or a probability"),
     (lambda p, t: gn.kl_divergence(p, t), "two tensors of one shape"),
-    (lambda p, t: gn.mse(p, p, reduction="average"), '"mean", "sum" or "none", not'),
+    (lambda p, t: gn.mse(p, p, reduction="average"), "'mean', 'sum' or 'none', not 'average'"),
     (lambda p, t: gn.mse(p, p, weight=np.ones(3)), "the weight has shape"),
     (lambda p, t: gn.huber(p, p, delta=0), "delta is a number above 0"),
     (lambda p, t: loss("mean_squared"), "there is no loss"),

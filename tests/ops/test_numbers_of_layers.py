@@ -21,8 +21,8 @@ BAD = [
     (lambda: gn.Residual([gn.Dense(2)]), "a Residual is made of layers"),
     (lambda: gn.Sequential(gn.Dense(2)), "a Sequential takes a list of layers"),
     (lambda: NoTraining()(gn.input("x", ("batch", 2))), "`training`"),
-    (lambda: gn.Dropout("half"), "0 <= rate < 1, not 'half'"),
-    (lambda: gn.L2("x"), "the rate of L2 is a number"),
+    (lambda: gn.Dropout("half"), ">= 0 and < 1, came str: 'half'"),
+    (lambda: gn.L2("x"), "the rate of L2 must be a finite number"),
     (lambda: gn.op("a +"), "came the end"),
 ]
 

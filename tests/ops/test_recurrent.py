@@ -119,7 +119,7 @@ def test_the_forget_gate_starts_open():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: gn.RNN(0), "units is a whole number from 1 on"),
+        (lambda: gn.RNN(0), "units is a whole number of at least 1"),
         (lambda: gn.RNN(2)(gn.input("x", ("batch", 3))), "takes .batch, time, features."),
         (lambda: gn.RNN(2)(gn.input("x", ("batch", 3, "n"))), "known features"),
         (lambda: gn.LSTM(2)(gn.input("x", ("batch", 3, 1)), gn.input("h", ("batch", 2))),

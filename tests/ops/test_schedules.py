@@ -136,9 +136,12 @@ def test_a_group_may_have_its_own_schedule():
     ("make", "message"),
     [
         (lambda: schedules.constant(-1), "lr must be a finite number >= 0, came -1"),
-        (lambda: schedules.step(0.1, 0), "every must be a finite number >= 1, came 0"),
-        (lambda: schedules.step(0.1, 2.5), "every must be a whole number of steps, came 2.5"),
-        (lambda: schedules.cosine(0.1, "long"), "steps must be"),
+        (lambda: schedules.step(0.1, 0), "every is a whole number of at least 1, not 0"),
+        (lambda: schedules.step(0.1, 2.5), "every is a whole number of at least 1, not 2.5"),
+        (
+            lambda: schedules.cosine(0.1, "long"),
+            "steps is a whole number of at least 1, not 'long'",
+        ),
         (lambda: schedules.warmup(0.1, 3, after=0.1), "after must be a schedule, came 0.1"),
         (lambda: schedules.formula("0.1/x"), "cannot read x"),
         (lambda: schedules.formula("t; t"), ""),

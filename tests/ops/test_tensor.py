@@ -185,17 +185,17 @@ def test_every_row_is_an_op(name: str) -> None:
 
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "name digit": (lambda: gn.input("2x", 3), "starts with no digit"),
+    "name digit": (lambda: gn.input("2x", 3), "begins with a digit"),
     "name space": (lambda: gn.input("a b", 3), "cannot name"),
     "name prime": (lambda: gn.input("w'", 3), "cannot name"),
     "name cyrillic": (lambda: gn.input("ж", 3), "cannot name"),
-    "name word": (lambda: gn.parameter("Sum", 3), "is a word of formulas"),
-    "name none": (lambda: gn.input(None, 3), "is a str, not NoneType"),
+    "name word": (lambda: gn.parameter("not", 3), "is a word of formulas"),
+    "name none": (lambda: gn.input(None, 3), "is a str, not None"),
     "size": (lambda: gn.input("x", (3, -1)), "x: a size is at least 0, not -1"),
     "size float": (lambda: gn.input("x", (3, 2.5)), "an int or a name, not 2.5"),
     "size bool": (lambda: gn.input("x", (True,)), "an int or a name, not True"),
     "size name": (lambda: gn.input("x", ("my batch",)), "cannot name a size"),
-    "dtype": (lambda: gn.input("x", 3, dtype="float32"), 'x: dtype is "float", "int" or "bool"'),
+    "dtype": (lambda: gn.input("x", 3, dtype="float32"), "x: dtype is 'float', 'int' or 'bool'"),
     "named parameter": (lambda: gn.parameter("W", ("batch",)), r"W: .*fixed shape, not \(batch,\)"),
     "init": (lambda: gn.parameter("W", (3,), init="he_norml"), "did you mean 'he_normal'"),
     "init shape": (lambda: gn.parameter("W", (3,), init=np.ones(2)), r"W: the shape is \(3,\)"),

@@ -52,10 +52,10 @@ def test_shapes_and_names(layer, shape, expected, parameters):
     [
         (lambda: gn.Conv2D(4, 3)(gn.input("x", ("batch", 8, 8))), "takes .batch, channels, y, x."),
         (lambda: gn.Conv2D(4, 3, groups=3)(gn.input("x", (1, 3, 8, 8))), "multiples of groups = 3"),
-        (lambda: gn.Conv1D(0, 3), "Conv1D: filters is a whole number from 1 on"),
+        (lambda: gn.Conv1D(0, 3), "Conv1D: filters is a whole number of at least 1, not 0"),
         (lambda: gn.Conv2D(4, (3, 3, 3)), "size is a number or one an axis"),
-        (lambda: gn.Conv2D(4, 3, layout="NHCW"), 'layout is "NCHW" or "NHWC", not .NHCW.; did you'),
-        (lambda: gn.Conv1D(4, 3, layout="NHWC"), 'layout is "NCW" or "NWC"'),
+        (lambda: gn.Conv2D(4, 3, layout="NHCW"), "layout is 'NCHW' or 'NHWC', not 'NHCW'; did you"),
+        (lambda: gn.Conv1D(4, 3, layout="NHWC"), "layout is 'NCW' or 'NWC'"),
         (
             lambda: gn.Conv2D(4, 3, layout="NHWC")(gn.input("x", ("batch", 8, 8))),
             r"takes .batch, y, x, channels. with known channels, not .batch, 8, 8.",

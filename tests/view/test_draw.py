@@ -238,8 +238,12 @@ def test_files_and_notebooks(tmp_path: Path, model: gn.Sequential) -> None:
     ("call", "error", "expected"),
     [
         (lambda m: m.draw("fowrard"), GraphnetError, "did you mean 'forward'"),
-        (lambda m: m.draw(level="neuron"), GraphnetError, "layers, tensors"),
-        (lambda m: m.draw(engine="neato"), GraphnetError, "graphviz-pure, dot"),
+        (
+            lambda m: m.draw(level="neuron"),
+            GraphnetError,
+            "level is 'layers', 'tensors' or 'neurons'",
+        ),
+        (lambda m: m.draw(engine="neato"), GraphnetError, "engine is 'graphviz-pure' or 'dot'"),
         (lambda m: m.draw().pipe("bmp"), GraphnetError, "svg, png, gv"),
         (lambda m: draw(m.network(), "update"), GraphnetError, "no update stage"),
         (lambda m: draw(3), GraphnetTypeError, "got int"),

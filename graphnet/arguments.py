@@ -1,0 +1,136 @@
+"""Checks of arguments: each gives the value back, or says what it is called, was and should be.
+
+>>> whole("units", 32, 1)
+32
+>>> whole("units", 0, 1)
+Traceback (most recent call last):
+    ...
+graphnet.errors.GraphnetError: units is a whole number of at least 1, not 0
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
+
+__all__ = ["LARGEST", "flag", "items", "mapping", "number", "one_of", "path", "whole"]
+
+LARGEST = 2**63 - 1  # what an index of an array can be
+
+
+def plain(value: Any) -> Any:
+    """A 0-d array or a number of NumPy as Python has it; everything else as it is."""
+    if type(value).__module__ == "builtins" or getattr(value, "shape", None) != ():
+        return value
+    try:
+        return value.item()
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return value
+
+
+def whole(
+    what: str, value: Any, least: int = -LARGEST, most: int = LARGEST, *, where: str | None = None
+) -> int:
+    """An int (of any library, but no bool) in least .. most."""
+    came = plain(value)
+    meant = "a whole number"
+    meant += f" of at least {least}" if least > -LARGEST else ""
+    meant += f" and at most {most}" if most < LARGEST else ""
+    try:
+        if isinstance(came, bool):
+            raise TypeError
+        found = operator.index(came)
+    except TypeError:
+        kind = GraphnetError if isinstance(came, float) else GraphnetTypeError
+        raise kind(f"{what} is {meant}, not {told(value)}", where=where) from None
+    if not least <= found <= most:
+        raise GraphnetError(f"{what} is {meant}, not {told(value)}", where=where)
+    return found
+
+
+def number(
+    what: str, value: Any, low: float = -math.inf, below: float = math.inf, *,
+    where: str | None = None,
+) -> float:  # fmt: skip
+    """A finite number with low <= value < below; an int stays one.
+
+    >>> number("lr", -1, 0)
+    Traceback (most recent call last):
+        ...
+    graphnet.errors.GraphnetError: lr must be a finite number >= 0, came -1
+    """
+    meant = "a finite number" + (f" >= {low:g}" if low > -math.inf else "")
+    meant += f" and < {below:g}" if below < math.inf else ""
+    came = plain(value)
+    if isinstance(came, bool) or not isinstance(came, int | float):
+        raise GraphnetTypeError(
+            f"{what} must be {meant}, came {type(value).__name__}: {told(value)}", where=where
+        )
+    small = abs(came) <= LARGEST if isinstance(came, int) else math.isfinite(came)
+    if not (small and low <= came < below):
+        raise GraphnetError(f"{what} must be {meant}, came {told(came)}", where=where)
+    return came
+
+
+def flag(what: str, value: Any, *, where: str | None = None) -> bool:
+    """True or False, and nothing that Python would take for one of them."""
+    came = plain(value)
+    if not isinstance(came, bool):
+        raise GraphnetTypeError(f"{what} is True or False, not {told(value)}", where=where)
+    return came
+
+
+def one_of(what: str, value: Any, known: Iterable[str], *, where: str | None = None) -> str:
+    """One of some words."""
+    words = tuple(known)
+    if isinstance(value, str) and value in words:
+        return value
+    kind = GraphnetError if isinstance(value, str) else GraphnetTypeError
+    near = did_you_mean(value, words)
+    meant = ", ".join(map(repr, words[:-1])) + f" or {words[-1]!r}" if words[1:] else repr(words[0])
+    raise kind(
+        f"{what} is {meant}, not {told(value)}" + (near if "did you mean" in near else ""),
+        where=where,
+    )
+
+
+def items(what: str, value: Any, of: str, *, where: str | None = None) -> list[Any]:
+    """The elements of a list, or of another iterable that is neither text nor a mapping."""
+    if not isinstance(value, list | tuple):
+        text = isinstance(value, str | bytes | bytearray | memoryview | Mapping | type)
+        try:
+            if text or getattr(value, "shape", None) == ():
+                raise TypeError
+            return list(value)
+        except TypeError:
+            raise GraphnetTypeError(
+                f"{what} is a list of {of}, not {told(value)}", where=where
+            ) from None
+    return list(value)
+
+
+def mapping(what: str, value: Any, of: str, *, where: str | None = None) -> dict[Any, Any]:
+    """A mapping as a dict; None is an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise GraphnetTypeError(f"{what} is a dict of {of}, not {told(value)}", where=where)
+    return dict(value)
+
+
+def path(what: str, value: Any) -> str:
+    """The name of a file that the system can hold."""
+    try:
+        name = os.fspath(value)
+        name = os.fsdecode(name) if isinstance(name, bytes) else name
+        os.fsencode(name)
+    except (TypeError, UnicodeError):
+        name = ""
+    if not name or "\0" in name:
+        raise GraphnetTypeError(f"{what} is the name of a file, not {told(value)}")
+    return name
