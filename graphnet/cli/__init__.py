@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", metavar="NAME", help="digits, neuron, xor or iris")
+    command.add_argument(
+        "name", metavar="NAME", help="digits, neuron, xor, iris, rnn, lstm, gru or gpt"
+    )
     command.add_argument("--epochs", type=_count, metavar="N", help="(default: the example's)")
     command.add_argument("--batch-size", type=_count, metavar="N", help="(default: the example's)")
     command.add_argument("--seed", type=_seed, default=0, metavar="N", help="(default: 0)")

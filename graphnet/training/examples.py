@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphnet.errors import GraphnetError, did_you_mean, told
+from graphnet.ops.layer import Layer
 from graphnet.ops.layers import Dense, Input
 from graphnet.ops.optimizers import SGD, Adam
+from graphnet.ops.recurrent import GRU, LSTM, RNN
 from graphnet.training.gpt import build_gpt, load_gpt
 from graphnet.training.sequential import Sequential
 
@@ -71,6 +74,18 @@ def build_digits() -> Sequential:
     # Learning rate, batch and epochs: best mean loss of five seeds on a fifth of the training rows.
     model = Sequential([Input(64), Dense(32, activation="relu"), Dense(10)])
     model.compile(SGD(lr=0.1, momentum=0.9), "cross_entropy", ["accuracy"])
+    return model
+
+
+def load_rows() -> Arrays:
+    """The digits as sequences: 8 rows of 8 pixels, from the top to the bottom."""
+    X, y, X_test, y_test = load_digits()
+    return X.reshape(-1, 8, 8), y, X_test.reshape(-1, 8, 8), y_test
+
+
+def build_recurrent(layer: Callable[[int], Layer], units: int, lr: float) -> Sequential:
+    model = Sequential([Input((8, 8)), layer(units), Dense(10)])
+    model.compile(Adam(lr=lr), "cross_entropy", ["accuracy"])
     return model
 
 
@@ -136,6 +151,18 @@ EXAMPLES: dict[str, Example] = {
             "iris", "softmax regression: 4 -> 3, cross entropy",
             load_iris, build_iris, epochs=40, batch_size=16,
             classes=("setosa", "versicolor", "virginica"),
+        ),
+        *(
+            Example(
+                name, f"{what} reads the digits row by row: 8 steps of 8 -> {units}, 10",
+                load_rows, partial(build_recurrent, layer, units, lr), epochs, batch_size=32,
+                classes=tuple("0123456789"),
+            )
+            for name, what, layer, units, lr, epochs in (
+                ("rnn", "a recurrent network", RNN, 64, 0.003, 40),
+                ("lstm", "an LSTM", LSTM, 48, 0.005, 30),
+                ("gru", "a GRU", GRU, 48, 0.005, 30),
+            )
         ),
         Example(
             "gpt", "a small GPT sorts 6 symbols of 3: 3 blocks, width 48, 3 heads, AdamW",

@@ -15,9 +15,12 @@ PROMISES = {  # name -> (metric, at least or at most, seconds)
     "iris": ("accuracy", 0.9, 5),
     "xor": ("accuracy", 1.0, 5),
     "neuron": ("mae", 0.5, 5),
+    "rnn": ("accuracy", 0.95, 30),
+    "lstm": ("accuracy", 0.95, 60),
+    "gru": ("accuracy", 0.95, 60),
     "gpt": ("exact", 0.99, 180),
 }
-SLOW = ("gpt",)
+SLOW = ("lstm", "gru", "gpt")
 
 
 @pytest.mark.parametrize(
