@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphnet.compiler.reads import Held, Reader
+from graphnet.compiler.held import Held
+from graphnet.compiler.reads import Reader
 from graphnet.compiler.values import Local, Value, Values
 from graphnet.compiler.windows import outermost
 from graphnet.formula import extent as ext

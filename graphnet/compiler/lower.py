@@ -7,21 +7,29 @@ themselves: equal values are one object, and a value that nothing needs is never
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sympy import Expr, S
 
 from graphnet.compiler.body import Context
+from graphnet.compiler.held import Held, merged
 from graphnet.compiler.inside import tests_inside
 from graphnet.compiler.pull import pulled
-from graphnet.compiler.reads import Held, Reader
+from graphnet.compiler.reads import Reader
+from graphnet.compiler.splits import (
+    Wishes,
+    loops_to_split,
+    split_axes,
+    split_loops,
+    wished,
+)
 from graphnet.compiler.values import Local, Value, Values
 from graphnet.compiler.writes import write
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula
-from graphnet.formula.subscript import Affine
+from graphnet.formula.subscript import Affine, Index
 from graphnet.network.graph import Computed, Network, Node, Order, Scan
 
 __all__ = ["Lowered", "full", "lower"]
@@ -34,26 +42,29 @@ class Lowered:
     values: Values
     held: dict[str, Held]
     notes: dict[Value, str] = field(default_factory=dict)  # the node a value was first made for
+    split: bool = False  # whether poolings are read by phases
 
 
 def lower(
     network: Network, values: Values | None = None, counter: str | None = None,
-    scales: Mapping[str, Any] | None = None,
+    scales: Mapping[str, Any] | None = None, split: bool = False,
 ) -> Lowered:  # fmt: skip
     """The values of every node of a network, in its order. No recursion over nodes.
 
     `counter` is an input that is a Python int when it runs: the step of a loop whose body it is.
-    What a node in `scales` holds is read times that number.
+    What a node in `scales` holds is read times that number. With `split` what a pooling reads is
+    laid out by phases (splits.py): faster, and less to read.
     """
     values = values or Values()
     held: dict[str, Held] = {}
     loops: dict[object, Value] = {}
     notes: dict[Value, str] = {}
+    wishes = wished(network) if split else None
     for name, node in network.items():
         operands, count = network.operands(name), len(values)
         match node:
             case Computed():
-                made = _computed(values, node, [held[o] for o in operands])
+                made = _computed(values, node, [held[o] for o in operands], wishes)
                 held[name] = _in_order(values, made, node) if node.name is not None else made
             case Scan():
                 held[name] = _scan(values, node, [held[o] for o in operands], loops)
@@ -70,13 +81,14 @@ def lower(
             by = (values.number(scales[name]).value, ())
             args = [by, (made_, tuple(range(made_.rank)))]
             made_ = values.make("multiply", args, made_.extents, made_.dtype)
-            held[name] = Held(made_, held[name].axes)
+            held[name] = replace(held[name], value=made_)
         notes.update(dict.fromkeys(values.since(count), name))
-    return Lowered(values, held, notes)
+    return Lowered(values, held, notes, split)
 
 
 def full(values: Values, held: Held, shape: Sequence[Extent]) -> Value:
     """The value with exactly the axes of the node, in order."""
+    held = merged(values, held)
     if held.axes == tuple(range(len(shape))) and not held.value.host:
         return held.value
     moved = len(held.axes) == len(shape) > 0 and not held.value.host
@@ -87,7 +99,7 @@ def full(values: Values, held: Held, shape: Sequence[Extent]) -> Value:
 def _in_order(values: Values, held: Held, node: Node) -> Held:
     """A named node keeps the layout it is shown with, so that its variable can be looked at."""
     order = tuple(sorted(held.axes))
-    if held.axes == order:
+    if held.axes == order or held.steps is not None:
         return held
     axes = tuple(order.index(a) for a in held.axes)
     extents = [node.shape[a] for a in order]
@@ -98,7 +110,9 @@ def _in_order(values: Values, held: Held, node: Node) -> Held:
 _OF_NOTHING = {"Max": S.NegativeInfinity, "Min": S.Infinity, "LogSumExp": S.NegativeInfinity}
 
 
-def _computed(values: Values, node: Computed, operands: Sequence[Held]) -> Held:
+def _computed(
+    values: Values, node: Computed, operands: Sequence[Held], wishes: Wishes | None
+) -> Held:
     f = node.formula
     if 0 in (*node.extents, *node.shape):  # no loop runs, what stands is a reduction of nothing
         nothing = _OF_NOTHING.get(f.reduce or "Sum", S.Zero)
@@ -106,7 +120,36 @@ def _computed(values: Values, node: Computed, operands: Sequence[Held]) -> Held:
     extents, shapes = node.extents, [o.shape for o in node.operands]
     if f.accumulate:
         f, extents = pulled(f, extents, node.shape, shapes) or (f, extents)
+    elif f.plain_target is None:
+        raise GraphnetError(f"the target of an = formula must be distinct indices: {f.target}")
+    phases = {}
+    if wishes is not None:
+        phases = loops_to_split(f, extents, node.shape, operands, wishes.get(node, {}))
+        f, extents = split_loops(f, extents, phases)
     reader = Reader(values, extents, operands.__getitem__, shapes.__getitem__)
+    context = _context(values, f, extents, reader, node.shape)
+    if f.accumulate:
+        body = context.sum(f.body, f.over, node.dtype)
+        return write(values, reader, body, f.target, node.shape, split_axes(f, operands))
+    if f.over and f.reduce == "Sum":
+        result = context.sum(f.body, f.over, node.dtype)
+    elif f.over and f.reduce:
+        result = _extremum(values, context, f, node.dtype)
+    else:
+        result = context.local(f.body, node.dtype)
+    place = {
+        atom.position: (axis, step)
+        for axis, s in enumerate(f.target) for atom, step in s.terms
+        if isinstance(atom, Index) and isinstance(step, int)
+    }  # fmt: skip
+    axes, steps = [place[p][0] for p in result.labels], [place[p][1] for p in result.labels]
+    return Held(result.value, tuple(axes), tuple(steps) if phases else None)
+
+
+def _context(
+    values: Values, f: Formula, extents: Sequence[Extent], reader: Reader, shape: Sequence[Extent]
+) -> Context:
+    """How the body of a formula gets at its reads, each made once."""
     cache: dict[int, Local] = {}
 
     def read(k: int) -> Local:
@@ -116,25 +159,12 @@ def _computed(values: Values, node: Computed, operands: Sequence[Held]) -> Held:
 
     def read_in(k: int, outside: Expr, tests: frozenset[Affine]) -> Local | None:
         r = f.reads[k]
-        needed = tests_inside(r.subs, shapes[r.slot], extents)
+        needed = tests_inside(r.subs, reader.shape(r.slot), extents)
         return reader.read(r.slot, r.subs, outside) if tests == needed else None
 
-    given = tests_inside(f.target, node.shape, extents) if f.accumulate else frozenset()
-    target = f.plain_target
-    order = target if target is not None else _loops_of_target(f)
-    context = Context(values, f, extents, read, order, read_in, given)
-    if f.accumulate:
-        body = context.sum(f.body, f.over, node.dtype)
-        return write(values, reader, body, f.target, node.shape)
-    if f.over and f.reduce == "Sum":
-        result = context.sum(f.body, f.over, node.dtype)
-    elif f.over and f.reduce:
-        result = _extremum(values, context, node, f)
-    else:
-        result = context.local(f.body, node.dtype)
-    if target is None:
-        raise GraphnetError(f"the target of an = formula must be distinct indices: {f.target}")
-    return Held(result.value, tuple(target.index(p) for p in result.labels))
+    given = tests_inside(f.target, shape, extents) if f.accumulate else frozenset()
+    order = f.plain_target if f.plain_target is not None else _loops_of_target(f)
+    return Context(values, f, extents, read, order, read_in, given)
 
 
 def _loops_of_target(f: Formula) -> tuple[int, ...]:
@@ -144,24 +174,24 @@ def _loops_of_target(f: Formula) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _extremum(values: Values, context: Context, node: Computed, f: Formula) -> Local:
+def _extremum(values: Values, context: Context, f: Formula, dtype: str) -> Local:
     """Max, Min or LogSumExp; loops that the body lacks are repeated where that matters."""
-    body = context.local(f.body, node.dtype)
+    body = context.local(f.body, dtype)
     missing = [
         p for p in f.over
         if p not in body.labels
-        and (f.reduce == "LogSumExp" or not isinstance(e := node.extents[p], int) or e == 0)
+        and (f.reduce == "LogSumExp" or not isinstance(e := context.extents[p], int) or e == 0)
     ]  # fmt: skip
     if missing:
         labels = [*body.labels, *missing]
         axes = tuple(range(len(body.labels)))
-        extents = [node.extents[p] for p in labels]
+        extents = [context.extents[p] for p in labels]
         repeated = values.make("broadcast", [(body.value, axes)], extents, body.value.dtype)
         body = Local(repeated, tuple(labels))
     over = [p for p in f.over if p in body.labels]
     if not over:
         return body
-    may_be_empty = any(not isinstance(e := node.extents[p], int) or e == 0 for p in over)
+    may_be_empty = any(not isinstance(e := context.extents[p], int) or e == 0 for p in over)
     return values.reduce(str(f.reduce).lower(), body, over, may_be_empty)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from graphnet.compiler.held import Held, as_it_lies, digits, merged
 from graphnet.compiler.values import Axes, Local, Value, Values
 from graphnet.compiler.windows import Opened, channels_last, frame_of, opened
 from graphnet.formula import extent as ext
@@ -20,26 +21,6 @@ from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
 from graphnet.network.outside import is_inside
 
 __all__ = ["Held", "Reader"]
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a node is at run time: `axes[d]` is the node's axis that the value's axis d is.
-
-    Axes of the node that the value lacks repeat it (they broadcast).
-    """
-
-    value: Value
-    axes: Axes
-
-
-def as_it_lies(held: Held) -> Held:
-    """The value behind a transposition, which is how the elements lie in memory."""
-    value, axes = held.value, held.axes
-    while value.op == "transpose":
-        ((value, moves),) = value.args
-        axes = tuple(axes[k] for k in moves)
-    return Held(value, axes)
 
 
 @dataclass
@@ -56,8 +37,11 @@ class Reader:
         held, shape = as_it_lies(self.held(slot)), self.shape(slot)
         if any(self._outside(s, size) for s, size in zip(subs, shape, strict=True)):
             return self.values.number(outside, held.value.dtype)
-        own = [subs[axis] for axis in held.axes]
-        sizes = [shape[axis] for axis in held.axes]
+        own = digits(held, subs, self.extents)
+        if own is None:
+            held = as_it_lies(merged(self.values, held))
+            own = [subs[axis] for axis in held.axes]
+        sizes = list(held.value.extents) if held.steps else [shape[a] for a in held.axes]
         unsafe = [k for k, s in enumerate(own) if not self._inside(s, sizes[k])]
         # A subscript on an axis the value lacks matters only where it may leave the tensor.
         absent = [

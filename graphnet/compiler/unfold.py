@@ -8,6 +8,7 @@ slope of its kernel share one copy.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from graphnet.compiler.values import Axes, Local, Value, Values
 from graphnet.compiler.windows import is_window
@@ -103,23 +104,34 @@ def _order(
     of the array is one of places, so that the copy always runs along neighbors.
     """
     inner = [x.labels[k] for k in _window_axes(x.value)]
-    holds_summed = all(p in summed for p in inner) or not all(p in own for p in inner)
-    columns = [p for p in x.labels if p in (summed if holds_summed else own)]
-    rows = [p for p in x.labels if p in (own if holds_summed else summed)]
-    columns = [p for p in columns if p in inner] + [p for p in columns if p not in inner]
+    places = [x.labels[k] for k in _window_axes(x.value, outer=True)]
+    rows_own = all(p in own for p in places) or not all(p in summed for p in places)
+    rows = _inner_first(x, own if rows_own else summed, inner)
+    columns = _inner_first(x, summed if rows_own else own, inner)
     last = next((p for p in reversed(x.labels) if p not in inner), None)
     columns_first = last not in columns
-    if holds_summed:
+    if rows_own:
         return rows, columns, columns_first
     return columns, rows, not columns_first
 
 
-def _window_axes(value: Value) -> list[int]:
-    """The axes of a view that run through windows."""
+def _inner_first(x: Local, loops: Sequence[int], inner: Sequence[int]) -> list[int]:
+    """Loops as they lie, those that run inside windows in front."""
+    lying = [p for p in x.labels if p in loops]
+    return [p for p in lying if p in inner] + [p for p in lying if p not in inner]
+
+
+def _window_axes(value: Value, outer: bool = False) -> list[int]:
+    """The axes of a view that run inside windows, or those along which the windows lie."""
     if value.op == "window":
         earlier = value.args[0][0]
-        return [*_window_axes(earlier), *range(earlier.rank, value.rank)]
+        before = _window_axes(earlier, outer)
+        if outer:
+            extra: Any = value.extra
+            inside = _window_axes(earlier)
+            return [*before, *(k for k, _ in extra if k not in inside)]
+        return [*before, *range(earlier.rank, value.rank)]
     if value.op in ("slice", "transpose"):
         ((source, axes),) = value.args
-        return sorted(axes[k] for k in _window_axes(source) if axes[k] >= 0)
+        return sorted(axes[k] for k in _window_axes(source, outer) if axes[k] >= 0)
     return []

@@ -6,11 +6,12 @@ recognised; everything else adds element by element (`scatter`). Writes outside 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from graphnet.compiler.folds import folded, repeated
-from graphnet.compiler.reads import Held, Reader
+from graphnet.compiler.held import Held
+from graphnet.compiler.reads import Reader
 from graphnet.compiler.values import Axes, Local, Value, Values
 from graphnet.compiler.windows import mixed_radix
 from graphnet.formula import extent as ext
@@ -22,10 +23,14 @@ __all__ = ["end_to_end", "write"]
 
 
 def write(
-    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
-) -> Held:
-    """The tensor that holds `a` at the target subscripts, and 0 elsewhere."""
-    held = _merged(values, reader, a, target, shape)
+    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent],
+    split: Collection[int] = (),
+) -> Held:  # fmt: skip
+    """The tensor that holds `a` at the target subscripts, and 0 elsewhere.
+
+    The axes in `split` stay as their digits, to be merged where they are read as a whole.
+    """
+    held = _merged(values, reader, a, target, shape, split)
     held = held or _unmerged(values, reader, a, target, shape)
     held = held or _placed(values, reader, a, target, shape)
     held = held or folded(values, reader, a, target, shape)
@@ -33,8 +38,9 @@ def write(
 
 
 def _merged(
-    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
-) -> Held | None:
+    values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent],
+    split: Collection[int],
+) -> Held | None:  # fmt: skip
     """`F[4*i + j] += A[i,j]` with j < 4: a reshape."""
     digits: list[list[int]] = []
     for s, size in zip(target, shape, strict=True):
@@ -45,6 +51,15 @@ def _merged(
     loops = [p for radix in digits for p in radix]
     if len(set(loops)) != len(loops):
         return None
+    if split and all(k in split or len(radix) == 1 for k, radix in enumerate(digits)):
+        step = {
+            atom.position: (axis, c)
+            for axis, s in enumerate(target) for atom, c in s.terms
+            if isinstance(atom, Index) and isinstance(c, int)
+        }  # fmt: skip
+        if set(a.labels) == set(loops):
+            places = [step[p] for p in a.labels]
+            return Held(a.value, tuple(k for k, _ in places), tuple(c for _, c in places))
     # The axes stay in the order in which the local lies, so that nothing has to be moved.
     place = {p: k for k, p in enumerate(a.labels)}
     order = sorted(range(len(digits)), key=lambda k: place.get(digits[k][0], len(place)))

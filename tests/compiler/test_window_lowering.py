@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import graphnet as gn
 from graphnet.compiler import body, contraction, lower, reads, writes
 from graphnet.compiler.interpret import interpret
+from graphnet.compiler.listing import listing
 from graphnet.network.graph import Network
 
 SLOW = ("add.at", "np.clip", "scatter")  # what stands in the source where nothing is recognised
@@ -139,6 +140,43 @@ def test_each_recogniser_may_go(monkeypatch, switch_off, conv, pool):
     switch_off(monkeypatch)
     for found, wanted in zip(run(), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+# ----------------------------------------------------------------------------- laid out by phases
+
+
+@pytest.mark.parametrize(
+    ("make", "phased"),
+    [
+        (lambda x, W: gn.max_pool2d(gn.conv2d(x, W, padding="same"), 2), True),
+        (lambda x, W: gn.max_pool2d(gn.relu(gn.conv2d(x, W, padding=1)), (2, 3)), True),
+        (lambda x, W: gn.avg_pool2d(gn.tanh(gn.conv2d(x, W, padding=1)), 3), True),
+        (lambda x, W: gn.max_pool2d(z := gn.conv2d(x, W, padding=1), 2) + gn.mean(z), True),
+        (lambda x, W: gn.max_pool2d(gn.conv2d(gn.conv2d(x, W, padding=1), W[:, :1]), 2, 2, 1),
+         False),
+        (lambda x, W: gn.reshape(gn.conv2d(x, W), ("batch", -1)), False),
+    ],
+)  # fmt: skip
+def test_phases_change_nothing(make, phased):
+    x, W = gn.input("x", ("batch", 2, 6, 12)), gn.input("W", (2, 2, 3, 3))
+    if not phased:
+        W = gn.input("W", (1, 1, 3, 3))
+        x = gn.input("x", ("batch", 1, 6, 12))
+    y = make(x, W)
+    grads = gn.grad(gn.sum(y**2), [x, W])
+    network = Network.collect({"Y": y.node, "dx": grads[0].node, "dW": grads[1].node})
+    rng = np.random.default_rng(0)
+    values = {t.name: rng.normal(size=(3, *t.shape[1:]) if t is x else t.shape) for t in (x, W)}
+    results = []
+    for split in (False, True):
+        lowered = lower.lower(network, split=split)
+        assert any(h.steps for h in lowered.held.values()) == (split and phased)
+        made = listing(network, "float64", lowered)
+        space: dict[str, object] = {"np": np, **values}
+        exec("\n".join([*made.helpers, *(s.code for s in made.statements)]), space)
+        results.append([eval(made.variable[name], space) for name in network.outputs.values()])
+    for mine, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12)
 
 
 # --------------------------------------------------------------------------------- drawn subscripts

@@ -7,7 +7,7 @@ factor or vanish, so only the nodes that are still held as they were are in `hel
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sympy import Integer
@@ -15,8 +15,8 @@ from sympy import Integer
 from graphnet.compiler.algebra.facts import Facts
 from graphnet.compiler.algebra.simplify import Simplifier
 from graphnet.compiler.algebra.terms import Term, moved, power, scaled
+from graphnet.compiler.held import Held
 from graphnet.compiler.lower import Lowered, full, lower
-from graphnet.compiler.reads import Held
 from graphnet.compiler.values import Value, Values
 from graphnet.network.graph import Computed, Input, Network, State
 
@@ -93,7 +93,7 @@ def improved_values(
     numbers = dict(scales or {})
     names = list(dict.fromkeys([*network.outputs.values(), *network.updates.values(), *keep]))
     if numbers:
-        lowered = lower(network, scales=numbers)
+        lowered = lower(network, scales=numbers, split=lowered.split)
     roots = {name: full(lowered.values, lowered.held[name], network.node(name).shape)
              for name in names}  # fmt: skip
     live, uses = live_values(roots.values())
@@ -146,7 +146,7 @@ def _unchanged(work: Simplifier, source: Held) -> Held | None:
     """What a node holds, where one array is still just that."""
     v = source.value
     if v in work.moves:
-        return Held(work.moves[v], source.axes)
+        return replace(source, value=work.moves[v])
     terms = work.sums.get(v)
     if terms is None or len(terms) != 1:
         return None
@@ -154,7 +154,8 @@ def _unchanged(work: Simplifier, source: Held) -> Held | None:
     if t.number != 1 or t.scalars or len(t.factors) != 1 or t.factors[0][2] != 1:
         return None
     value, axes, _ = t.factors[0]
-    return Held(value, tuple(source.axes[a] for a in axes))
+    steps = source.steps and tuple(source.steps[a] for a in axes)
+    return Held(value, tuple(source.axes[a] for a in axes), steps)
 
 
 def _leaf(work: Simplifier, source: Held) -> Held:
