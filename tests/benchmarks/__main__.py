@@ -13,11 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import first_step, machine, report
+from tests.benchmarks import chart, first_step, machine, report
 from tests.benchmarks.rounds import ROOT, measure
 from tests.benchmarks.steps import ROWS
 from tests.benchmarks.workloads import WORKLOADS
 
+JSON = "benchmarks.json"
 OWN = ("graphnet fast", "graphnet fast, prepared", "graphnet plain", "by hand", "naive")
 FIRST_STEP = (
     "graphnet fast", "torch eager", "torch.compile", "jax", "pytensor", "autograd",
@@ -40,6 +41,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=200, help="seconds to compile a step")
     parser.add_argument("--quick", action="store_true", help="5 short rounds")
     parser.add_argument("--out", type=Path, help="folder for benchmarks.json, .md, .svg and .png")
+    parser.add_argument(
+        "--render",
+        action="store_true",
+        help="measure nothing: renew page and chart",
+    )
     parser.add_argument("--merge", action="store_true", help="keep other workloads of --out")
     parser.add_argument("--readme", action="store_true", help="renew the README's table from --out")
     parser.add_argument(
@@ -65,6 +71,8 @@ def arguments() -> argparse.Namespace:
     ]  # fmt: skip
     if unknown := [row for row in given.rows if row not in ROWS]:
         parser.error(f"unknown rows: {', '.join(unknown)}; known: {'; '.join(ROWS)}")
+    if (given.render or given.readme) and not given.out:
+        given.out = ROOT / "docs"
     if given.quick:
         given.rounds, given.seconds = min(given.rounds, 5), 0.05
     return given
@@ -72,6 +80,16 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
+    if given.render:
+        render(given.out, json.loads((given.out / JSON).read_text(encoding="utf-8")))
+    else:
+        run(given)
+    if given.readme:
+        report.renew_readme(ROOT / "README.md", given.out)
+
+
+def run(given: argparse.Namespace) -> None:
+    """Measures the workloads, prints them, and saves them as they come."""
     results: dict[str, Any] = {"machine": machine.describe(given.note), "workloads": {}}
     results["machine"]["peaks"] = machine.peaks(given.lock, given.priority)
     print(report.machine_line(results["machine"]), flush=True)
@@ -95,19 +113,20 @@ def main() -> None:
         print(report.text(name, results["workloads"][name]), flush=True)
         if given.out:  # after each: a long run that is stopped leaves what it found
             save(given.out, results, given.merge)
-    if given.readme:
-        report.renew_readme(ROOT / "README.md", given.out or ROOT / "docs")
 
 
 def save(out: Path, results: dict[str, Any], merge: bool) -> None:
-    from tests.benchmarks import chart
-
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "benchmarks.json"
+    path = out / JSON
     if merge and path.exists():
         old = json.loads(path.read_text(encoding="utf-8"))
         results = results | {"workloads": old["workloads"] | results["workloads"]}
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    render(out, results)
+
+
+def render(out: Path, results: dict[str, Any]) -> None:
+    """The page and the chart."""
     (out / "benchmarks.md").write_text(report.page(results), encoding="utf-8")
     chart.draw(results, out)
 

@@ -37,6 +37,7 @@ class Workload:
     """
 
     name: str
+    label: str
     title: str
     make: Callable[[np.random.Generator], Case]
     goals: dict[str, float]
@@ -167,31 +168,36 @@ WORKLOADS = {
     w.name: w
     for w in (
         Workload(
-            "W1", "XOR 2-3-1, tanh, sigmoid, squared error, batch 4, SGD", xor,
+            "W1", "XOR",
+            "XOR 2-3-1, tanh, sigmoid, squared error, batch 4, SGD", xor,
             {"torch eager": 0.04, "torch": 0.15, "jax": 0.70, "naive": 0.30}, 0.3,
             flops=2.0 * 4 * (2 * 6 + 3 * 3), bytes=traffic(13, 0, 4 * 4, 12),
             options={"lr": 0.5},
         ),
         Workload(
-            "W2", "digits 64-32-10, ReLU, cross entropy, batch 32, SGD with momentum 0.9", digits,
+            "W2", "digits",
+            "digits 64-32-10, ReLU, cross entropy, batch 32, SGD with momentum 0.9", digits,
             {"torch eager": 0.10, "torch": 0.25, "jax": 0.60, "naive": 0.42}, 0.3,
             flops=2.0 * 32 * (2 * 64 * 32 + 3 * 320), bytes=traffic(2410, 1, 32 * 42, 32 * 65),
             options={"lr": 0.05, "momentum": 0.9},
         ),
         Workload(
-            "W3", "MLP 784-512-256-10, ReLU, cross entropy, batch 128, Adam", mlp(128),
+            "W3", "MLP, ReLU",
+            "MLP 784-512-256-10, ReLU, cross entropy, batch 128, Adam", mlp(128),
             {"torch eager": 0.90, "torch": 1.05, "jax": 1.05, "naive": 0.80}, 0.3,
             flops=mlp_flops(128), bytes=traffic(535818, 2, 128 * 778, 128 * 785),
             options={"lr": 1e-3},
         ),
         Workload(
-            "W4", "MLP 784-512-256-10, GELU and tanh, cross entropy, batch 512, Adam", mlp(512),
+            "W4", "MLP, GELU",
+            "MLP 784-512-256-10, GELU and tanh, cross entropy, batch 512, Adam", mlp(512),
             {"torch eager": 0.90, "torch": 0.95, "jax": 0.95, "naive": 0.74}, 0.3,
             flops=mlp_flops(512), bytes=traffic(535818, 2, 512 * 778, 512 * 785),
             options={"lr": 1e-3},
         ),
         Workload(
-            "W5", "CNN 28x28x1: conv 3x3x16, ReLU, pool 2, conv 3x3x32, ReLU, pool 2, dense 10, "
+            "W5", "CNN",
+            "CNN 28x28x1: conv 3x3x16, ReLU, pool 2, conv 3x3x32, ReLU, pool 2, dense 10, "
             "batch 64, SGD",
             cnn,
             {"torch eager": 0.95, "torch": 0.95, "jax": 0.80, "naive": 0.27}, 1.5,
@@ -200,7 +206,8 @@ WORKLOADS = {
             options={"lr": 0.01},  # at 0.05 one rounding at a kink grows to 1e-4 in 20 steps
         ),
         Workload(
-            "W6", "tanh RNN, 32 steps, hidden 64, input 16, dense 10 on the last state, batch 32, "
+            "W6", "RNN",
+            "tanh RNN, 32 steps, hidden 64, input 16, dense 10 on the last state, batch 32, "
             "SGD", rnn,
             {"torch eager": 0.30, "torch": 0.38, "jax": 0.75, "naive": 0.62}, 1.5,
             flops=2.0 * 32 * (32 * (2 * 16 * 64 + 3 * 64 * 64) + 3 * 640),
@@ -208,7 +215,8 @@ WORKLOADS = {
             options={"lr": 0.05},
         ),
         Workload(
-            "W7", "pre-LN transformer layer, sequence 64, width 64, one head, GELU MLP 256, "
+            "W7", "transformer",
+            "pre-LN transformer layer, sequence 64, width 64, one head, GELU MLP 256, "
             "32 classes a position, batch 16, Adam", transformer,
             {"torch eager": 0.70, "torch": 0.80, "jax": 0.80, "naive": 0.35}, 1.5,
             flops=2.0 * 1024 * 3 * (4 * 64**2 + 2 * 64 * 64 + 2 * 64 * 256 + 64 * 32),
@@ -216,7 +224,8 @@ WORKLOADS = {
             options={"lr": 1e-3},
         ),
         Workload(
-            "W8", "GPT that sorts 6 symbols of 3: 3 pre-LN blocks, width 48, 3 heads, length 11, "
+            "W8", "GPT",
+            "GPT that sorts 6 symbols of 3: 3 pre-LN blocks, width 48, 3 heads, length 11, "
             "batch 64, AdamW", gpt,
             {"torch eager": 0.75}, 1.5,
             flops=2.0 * 704 * 3 * 3 * (4 * 48**2 + 2 * 11 * 48 + 2 * 48 * 192),
