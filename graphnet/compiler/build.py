@@ -123,7 +123,9 @@ def training_step(
     renewed |= {_tensor(t, "what is updated").node: (t, new) for t, new in given_updates.items()}
     network = _collected(keys, dict(renewed.values()), given)
     network, names = _named(network, given, stabilize)
-    network = _tightened(_trained(network, optimizer, kinks_of(kinks)))
+    slopes = kinks_of(kinks)
+    before, network = network, _tightened(_trained(network, optimizer, slopes))
+    fast = recast(before, network, optimizer, slopes) if style == "fast" else None
     shown = list(network.outputs.values())
     several = not (isinstance(outputs, Sequence) and not wanted)
 
@@ -133,7 +135,7 @@ def training_step(
     return Program(
         network, names, shown, restore=structure, parameters=parameters, states=states, seed=seed,
         predictions=predictions(network, shown[1:], shown[0]), dtype=dtype, check=check, copy=copy,
-        style=style,
+        style=style, recast=fast,
     )  # fmt: skip
 
 

@@ -7,12 +7,15 @@ one call on sample data. The same network gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 import graphnet
+from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.fast.flat import Adjacent
 from graphnet.compiler.fast.function import planned
 from graphnet.compiler.function import Function
@@ -51,7 +54,7 @@ def emit(
     predictions: Sequence[str] = (),
     style: str = "plain",
     *,
-    lowered: Lowered | None = None,
+    recast: Recast | None = None,
     copy: bool = True,
     adjacent: Adjacent | None = None,
     off: frozenset[str] = frozenset(),
@@ -61,17 +64,22 @@ def emit(
     Where the network updates something, `step` does it all and `forward` returns `predictions`
     (the outputs, where none are named). In fast style the one that does it all has its memory
     planned: `copy`, `adjacent` and `off` are those of `fast.plan.make_plan`.
-    `lowered` may be given, simplified for a network without updates.
+    The fast text computes the values of `recast`, whose states may be kept in scales of their own.
     """
     functions = []
-    lowered = lowered or lower(network)
+    fast = style == "fast"
+    recast = recast or Recast(network)
+    scales = recast.scales.states if fast or recast.scales.states else {}
+    lowered = lower(network)
     if network.updates:
         shown = list(dict.fromkeys(predictions or outputs))
         ahead = part(network, shown)
         needed = [name for name in inputs if name in ahead]
         functions.append(_function("forward", ahead, needed, shown, dtype, lowered))
     name = "step" if network.updates else "forward"
-    if style == "fast":
+    if fast or scales:
+        lowered = recast.lowered(outputs, off)
+    if fast:
         main: Function = planned(
             name, network, inputs, outputs, dtype, lowered, copy, adjacent, off
         )
@@ -80,7 +88,7 @@ def emit(
     functions.append(main)
     helpers = dict.fromkeys(h for f in functions for h in f.listing.helpers)
     parts = [_head(main), *(h.strip() for h in helpers)]
-    parts += _initializers(network, dtype, seed)
+    parts += _initializers(network, dtype, seed, scales)
     constants = [*_constants(functions, dtype)]
     if any(f.draws for f in functions):
         constants.append(f"generator = np.random.default_rng([{seed}, 1])  # makes the draws")
@@ -143,7 +151,9 @@ def _constants(functions: Sequence[Function], dtype: str) -> Iterator[str]:
             yield f"{variable} = {literal(array, 79 - len(variable))}"
 
 
-def _initializers(network: Network, dtype: str, seed: int) -> Iterator[str]:
+def _initializers(
+    network: Network, dtype: str, seed: int, scales: Mapping[str, Any]
+) -> Iterator[str]:
     """initial_parameters and initial_states, with the functions they call."""
     parameters, states = network.of(Parameter), network.of(State)
     calls = [initializers.helper(node.init) for _, node in [*parameters, *states]]
@@ -151,24 +161,30 @@ def _initializers(network: Network, dtype: str, seed: int) -> Iterator[str]:
     if parameters or network.updates:
         yield _initializer("initial_parameters", f"seed={seed}", parameters, dtype, seed)
     if states:
-        yield _initializer("initial_states", "", states, dtype, seed)
+        yield _initializer("initial_states", "", states, dtype, seed, scales)
 
 
 def _initializer(
-    name: str, arguments: str, nodes: Sequence[tuple[str, Node]], dtype: str, seed: int
-) -> str:
+    name: str, arguments: str, nodes: Sequence[tuple[str, Node]], dtype: str, seed: int,
+    scales: Mapping[str, Any] = MappingProxyType({}),
+) -> str:  # fmt: skip
     lines = [f"def {name}({arguments}):"]
     lines.append(f'    """New arrays: {_shapes(nodes)}."""' if nodes else '    """Nothing."""')
     texts = {key: _initial(key, node) for key, node in nodes}
+    kept = {key: f"  # kept divided by {float(s):.6g}" for key, s in scales.items()}
+    for key in scales:
+        if key in texts and not texts[key].startswith("np.zeros("):
+            texts[key] = f"({texts[key]}) / {float(scales[key])!r}"
     if any("rng" in text for text in texts.values()):
         lines.append(f"    rng = np.random.default_rng({'seed' if arguments else seed})")
     if any(node.dtype != "float" for _, node in nodes):
         kinds = {"float": f"np.{dtype}", "int": "np.intp", "bool": "bool"}
         lines.append("    return {")
-        lines += [f'        "{k}": np.array({texts[k]}, {kinds[n.dtype]}),' for k, n in nodes]
+        lines += [f'        "{k}": np.array({texts[k]}, {kinds[n.dtype]}),{kept.get(k, "")}'
+                  for k, n in nodes]  # fmt: skip
         return "\n".join([*lines, "    }"])
     lines.append("    arrays = {")
-    lines += [f'        "{key}": {text},' for key, text in texts.items()]
+    lines += [f'        "{key}": {text},{kept.get(key, "")}' for key, text in texts.items()]
     lines.append("    }")
     lines.append(f"    return {{name: np.array(a, np.{dtype}) for name, a in arrays.items()}}")
     return "\n".join(lines)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnet.arguments import flag, one_of, whole
+from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.aliases import sources
 from graphnet.compiler.entry import Entry, check_finite, check_labels
 from graphnet.compiler.identifiers import BUILTINS
@@ -60,6 +61,7 @@ class Program:
         copy: bool = True,
         style: str = "plain",
         off: frozenset[str] = frozenset(),
+        recast: Recast | None = None,
     ) -> None:
         self.network = network
         self.inputs = tuple(inputs)
@@ -69,9 +71,13 @@ class Program:
         self._restore = restore or list
         self._check = check
         self.style = style
+        # float64 is for exactness: there a state is kept as it is known
+        self.recast = recast if style == "fast" and dtype == "float32" else None
+        if isinstance(states, Store) and (states.scales or self.recast):
+            self.recast = (self.recast or Recast(network)).with_states(states.scales)
         module = emit(
             network, inputs, outputs, dtype, seed, predictions, style,
-            copy=copy, adjacent=_neighbors(parameters, states), off=off,
+            copy=copy, adjacent=_neighbors(parameters, states), off=off, recast=self.recast,
         )  # fmt: skip
         self.source = module.source
         namespace = execute(self, module.source, f"graphnet {module.name}")
@@ -173,7 +179,8 @@ class Program:
         if parameters:
             self.parameters.update(parameters(seed))
         if states:
-            self.states.update(states())
+            for name, array in states().items():
+                self.states.arrays[name][...] = array
         self.generator = _generator(seed)
 
     def save(self, path: str | os.PathLike[str], style: str | None = None) -> None:
@@ -203,7 +210,8 @@ class Program:
             ("parameter", "state"), (parameters, states), self._initial, seeds, names
         ):
             arrays = initial(*seed) if initial and own else {}
-            store = Store(kind, arrays)
+            scales = self.recast.scales.states if self.recast and kind == "state" else {}
+            store = Store(kind, arrays, scales)
             if isinstance(given, Store):
                 given.shared(arrays)
                 store = given

@@ -25,6 +25,8 @@ class Store(MutableMapping[str, NDArray[Any]]):
     """Arrays by name, of fixed shape and dtype; what it gives is the array itself.
 
     Assignment copies the values in. Programs that share a store see one another's updates.
+    A fast program may keep a state in a scale of its own: `scales[name]` times `arrays[name]` is
+    what the name means. What such a name gives is a copy that cannot be written to: assign to it.
 
     >>> store = Store("parameter", {"W": np.zeros((2, 2), np.float32)})
     >>> store["W"] = [[1, 2], [3, 4]]
@@ -37,11 +39,28 @@ class Store(MutableMapping[str, NDArray[Any]]):
     graphnet.compiler.stores.MissingNameError: there is no parameter 'V'; known: W
     """
 
-    def __init__(self, kind: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(
+        self, kind: str, arrays: Mapping[str, NDArray[Any]],
+        scales: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
         self.kind = kind
         self.arrays = dict(arrays)
+        self.scales = {n: float(s) for n, s in (scales or {}).items() if n in self.arrays}
 
     def __getitem__(self, name: str) -> NDArray[Any]:
+        held = self._kept(name)
+        if name not in self.scales:
+            return held
+        shown = self.exact(name).astype(held.dtype)
+        shown.flags.writeable = False
+        return shown
+
+    def exact(self, name: str) -> NDArray[Any]:
+        """The array, with as many digits as assigning it back needs to give the same bits."""
+        held = self._kept(name)
+        return held.astype(np.float64) * self.scales[name] if name in self.scales else held
+
+    def _kept(self, name: str) -> NDArray[Any]:
         try:
             return self.arrays[name]
         except (KeyError, TypeError):  # a list is no name either
@@ -49,15 +68,18 @@ class Store(MutableMapping[str, NDArray[Any]]):
             raise MissingNameError(f"there is no {self.kind} {told(name)}{tail}") from None
 
     def __setitem__(self, name: str, value: Any) -> None:
-        held = self[name]
-        held[...] = self.fitted(name, value)
+        self._write(name, self.fitted(name, value))
+
+    def _write(self, name: str, array: NDArray[Any]) -> None:
+        held = self._kept(name)
+        held[...] = array.astype(np.float64) / self.scales[name] if name in self.scales else array
 
     def fitted(self, name: str, value: Any) -> NDArray[Any]:
         """The value as an array that may be copied into `name`.
 
         Raises GraphnetError for another shape, GraphnetTypeError for another kind of elements.
         """
-        held, where = self[name], f"{self.kind} {name}"
+        held, where = self._kept(name), f"{self.kind} {name}"
         try:
             array = np.asarray(value)
         except ValueError as error:
@@ -77,10 +99,11 @@ class Store(MutableMapping[str, NDArray[Any]]):
         """Assigns several at once, or none where one does not fit."""
         nothing = isinstance(other, tuple) and not other
         of = f"arrays by name of {self.kind}"
-        given = mapping("values", None if nothing else other, of) | more
+        exact = {n: other.exact(n) for n in other} if isinstance(other, Store) else other
+        given = mapping("values", None if nothing else exact, of) | more
         fitted = {name: self.fitted(name, value) for name, value in given.items()}
         for name, array in fitted.items():
-            self.arrays[name][...] = array
+            self._write(name, array)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.arrays)
@@ -95,7 +118,7 @@ class Store(MutableMapping[str, NDArray[Any]]):
     def shared(self, needed: Mapping[str, NDArray[Any]]) -> None:
         """Raises GraphnetError unless this store has every needed name with its shape and dtype."""
         for name, array in needed.items():
-            held = self[name]
+            held = self._kept(name)
             if (held.shape, held.dtype) != (array.shape, array.dtype):
                 raise GraphnetError(
                     f"the shared one is {held.dtype} {held.shape}, the program needs "

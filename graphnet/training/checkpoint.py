@@ -15,9 +15,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sympy import Rational
 
 import graphnet
 from graphnet.arguments import path as file_name
+from graphnet.compiler.algebra.scales import Recast, Scales
 from graphnet.compiler.program import Program, check_options
 from graphnet.errors import GraphnetError, GraphnetFileError
 from graphnet.formula.kinks import PRESETS, Kinks, kinks
@@ -65,7 +67,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     if not isinstance(compiled.recipe.loss, str):  # a file cannot hold a function, but its network
         record["judge"] = _write_program(compiled.judge(compiled.target), writer)
     arrays = {f"parameters/{name}": a for name, a in step.parameters.items()}
-    arrays |= {f"states/{name}": a for name, a in step.states.items()}
+    arrays |= {f"states/{name}": step.states.exact(name) for name in step.states}
     arrays |= {f"arrays/{key}": held.array for key, held in writer.arrays.items()}  # type: ignore[attr-defined]
     write_container(path, arrays, record)
 
@@ -115,7 +117,7 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
         if shapes != {name: array.shape for name, array in values[kind].items()}:
             raise ValueError(f"its {kind} are not those of its network")
     step = _program(
-        network, record["step"], recipe, restore=lambda results: (results[0], results[1])
+        network, record["step"], recipe, reader, restore=lambda results: (results[0], results[1])
     )
     step.parameters.update(values["parameters"])
     step.states.update(values["states"])
@@ -128,7 +130,7 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
     if record["judge"] is not None:
         saved = record["judge"]
         model._compiled.judges[target] = _program(
-            reader.network(saved["network"]), saved, recipe, parameters=step.parameters,
+            reader.network(saved["network"]), saved, recipe, reader, parameters=step.parameters,
             states=step.states,
         )  # fmt: skip
     model.history.epochs.extend(dict(row) for row in record["history"])
@@ -173,15 +175,47 @@ def _write_program(program: Program, writer: NetworkWriter) -> dict[str, Any]:
         "inputs": list(program.inputs),
         "outputs": list(program.outputs),
         "predictions": list(program.predictions),
+        "recast": _write_recast(program.recast, writer) if program.recast else None,
     }
 
 
-def _program(network: Network, record: Mapping[str, Any], recipe: Recipe, **more: Any) -> Program:
+def _program(
+    network: Network, record: Mapping[str, Any], recipe: Recipe, reader: NetworkReader, **more: Any
+) -> Program:
     network.check()
+    recast = _read_recast(record["recast"], reader) if record.get("recast") else None
     return Program(
         network, record["inputs"], record["outputs"], predictions=record["predictions"],
-        seed=recipe.seed, dtype=recipe.dtype, **more,
+        seed=recipe.seed, dtype=recipe.dtype, style=recipe.style, recast=recast, **more,
     )  # fmt: skip
+
+
+def _write_recast(recast: Recast, writer: NetworkWriter) -> dict[str, Any]:
+    """The network a fast step runs, and the scales its states are kept in, as "1/10"."""
+    s = recast.scales
+    return {
+        "network": writer.network(recast.network),
+        "seed": str(s.seed),
+        "states": {name: str(number) for name, number in s.states.items()},
+        "gradients": {name: str(number) for name, number in s.gradients.items()},
+    }
+
+
+def _read_recast(record: Mapping[str, Any], reader: NetworkReader) -> Recast:
+    network = reader.network(record["network"])
+    network.check()
+    numbers = {
+        kind: {str(name): _rational(n) for name, n in record[kind].items()}
+        for kind in ("states", "gradients")
+    }  # fmt: skip
+    if any(n <= 0 for found in numbers.values() for n in found.values()):
+        raise ValueError("a scale is not positive")
+    return Recast(network, Scales(_rational(record["seed"]), **numbers))
+
+
+def _rational(text: str) -> Rational:
+    above, _, below = text.partition("/")
+    return Rational(int(above), int(below or "1"))
 
 
 def _write_recipe(recipe: Recipe, step: Network) -> dict[str, Any]:

@@ -36,8 +36,8 @@ class Snapshot:
     @classmethod
     def of(cls, program: Program) -> Snapshot:
         return cls(
-            {name: array.copy() for name, array in program.parameters.items()},
-            {name: array.copy() for name, array in program.states.items()},
+            {name: program.parameters.exact(name).copy() for name in program.parameters},
+            {name: program.states.exact(name).copy() for name in program.states},
             program.generator.bit_generator.state,
         )
 
@@ -92,7 +92,8 @@ class Guard:
         return None
 
     def _arrays(self) -> list[NDArray[Any]]:
-        return [*self._program.parameters.values(), *self._program.states.values()]
+        stores = self._program.parameters, self._program.states
+        return [array for store in stores for array in store.arrays.values()]
 
     def _rewind(self, step: int) -> NotFinite:
         """Plays the steps since the last copy again, up to the one that fails."""

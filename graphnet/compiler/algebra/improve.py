@@ -58,7 +58,7 @@ class Reading:
         if len(numbers) != 1 or any(t.scalars for t in rest):
             return None
         (number,) = numbers
-        return number if number.is_positive else None
+        return number if number.is_Rational and number.is_positive else None
 
 
 def improved(

@@ -12,14 +12,14 @@ that varies at run time is no number, so nothing absorbs it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sympy import Add, S
 
-from graphnet.compiler.algebra.improve import Reading, improved_values
-from graphnet.compiler.lower import lower
+from graphnet.compiler.algebra.improve import Reading, improved, improved_values
+from graphnet.compiler.lower import Lowered, lower
 from graphnet.network.graph import Computed, Input, Network, Node, Parameter, State, topological
 
 __all__ = ["Recast", "Scales", "chosen_scales"]
@@ -48,6 +48,14 @@ class Recast:
 
     network: Network
     scales: Scales = field(default_factory=Scales)
+
+    def lowered(self, keep: Sequence[str] = (), off: Collection[str] = ()) -> Lowered:
+        """The simplified values of the network in these scales."""
+        return improved(self.network, lower(self.network), keep, off, self.scales.all)
+
+    def with_states(self, scales: Numbers) -> Recast:
+        """For states that are kept in given scales, because another program does."""
+        return replace(self, scales=replace(self.scales, states=scales))
 
 
 def chosen_scales(network: Network, gradients: Mapping[str, str], free: bool = True) -> Scales:
@@ -118,7 +126,7 @@ class _Part:
         node = self.network.node(self.network.updates[self.parameter])
         body = node.formula.body if isinstance(node, Computed) else S.Zero
         found = (abs(t.as_coeff_Mul()[0]) for t in Add.make_args(body))
-        return [c for c in dict.fromkeys(found) if c not in (0, 1)]
+        return [c for c in dict.fromkeys(found) if c.is_Rational and c not in (0, 1)]
 
     def best(self, seed: Any) -> tuple[int, dict[str, Any]]:
         """The least number of passes under a seed, and the states' scales by role."""

@@ -58,6 +58,7 @@ def make_plan(
         if node.shape
         else lowered.held[name].value
         for name, node in network.items()
+        if name in lowered.held  # what algebra did away with is not there
     }
     held = rewritten(values, held, off)
     roles = Roles(network)
