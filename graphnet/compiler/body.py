@@ -16,6 +16,7 @@ from sympy import Expr
 from sympy.logic.boolalg import And, BooleanFalse, BooleanTrue, Not, Or
 
 from graphnet.compiler.contraction import sum_of_product
+from graphnet.compiler.cumulative import is_running, running
 from graphnet.compiler.inside import asks
 from graphnet.compiler.values import Local, Values
 from graphnet.compiler.writes import end_to_end
@@ -270,7 +271,11 @@ class Context:
         """Sum of a part of the body over some loops: products become contractions."""
         if not over:
             return self.local(expr, dtype)
-        if isinstance(expr, sympy.Add) and any(self._spreads(t) for t in expr.args):
+        if (one_pass := running(self, expr, over, dtype)) is not None:
+            return one_pass
+        if isinstance(expr, sympy.Add) and any(
+            self._spreads(t) or is_running(self, t, over, "Sum") for t in expr.args
+        ):
             # Sum(A*B + c) would multiply A*B out; apart, A*B is a matrix product.
             parts = [(self.sum(t, over, dtype), minus) for minus, t in terms(expr)]
             return self._total(parts, dtype)

@@ -13,6 +13,7 @@ from typing import Any
 import sympy
 
 from graphnet.compiler.code import AND, ATOM, CHOICE, COMPARE, OR, POWER, PRODUCT, SUM, UNARY, Code
+from graphnet.compiler.cumulative import running_text
 from graphnet.compiler.products import contracted
 from graphnet.compiler.values import Axes, Value
 from graphnet.errors import GraphnetError
@@ -392,5 +393,5 @@ WRITERS: Mapping[str, Callable[[Printer, Value], Code]] = {
     "concatenate": Printer._concatenate,
     "argmax": Printer._order, "argsort": Printer._order, "contract": contracted,
     "result": Printer._result, "window": Printer._window,
-    "fold": Printer._fold, "one_hot": Printer._one_hot,
+    "running": running_text, "fold": Printer._fold, "one_hot": Printer._one_hot,
 }  # fmt: skip

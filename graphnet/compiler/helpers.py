@@ -70,6 +70,16 @@ def overlap_add(out, value, axis, dilation=None, stride=None, start=None):
         out[tuple(slice(i, i + s * size, s) for i, s, size in n)] += value[(..., *inner)]
     return out
 ''',
+    "running": '''\
+def running(ufunc, a, axis, back=False, own=True):
+    """ufunc over the elements up to each (back: from each on), that one left out unless own."""
+    a = np.moveaxis(a, axis, 0)[::-1 if back else 1]
+    out = np.empty_like(a)
+    ufunc.accumulate(a if own else a[:-1], axis=0, out=out if own else out[1:])
+    if not own:
+        out[:1] = {np.add: 0, np.maximum: -np.inf, np.minimum: np.inf}[ufunc]
+    return np.moveaxis(out[::-1 if back else 1], 0, axis)
+''',
     "place": '''\
 def place(out, where, value):
     """out with value at one slice of it."""

@@ -13,6 +13,7 @@ from typing import Any
 from sympy import Expr, S
 
 from graphnet.compiler.body import Context
+from graphnet.compiler.cumulative import running
 from graphnet.compiler.held import Held, merged
 from graphnet.compiler.inside import tests_inside
 from graphnet.compiler.pull import pulled
@@ -176,6 +177,10 @@ def _loops_of_target(f: Formula) -> tuple[int, ...]:
 
 def _extremum(values: Values, context: Context, f: Formula, dtype: str) -> Local:
     """Max, Min or LogSumExp; loops that the body lacks are repeated where that matters."""
+    if f.reduce in ("Max", "Min"):
+        one_pass = running(context, f.body, f.over, dtype, f.reduce)
+        if one_pass is not None:
+            return one_pass
     body = context.local(f.body, dtype)
     missing = [
         p for p in f.over
