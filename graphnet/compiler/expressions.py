@@ -342,12 +342,15 @@ class Printer:
         (source, _), *indices = value.args
         extra: Any = value.extra
         rank, inside = extra
+        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
+        if inside and writes_rows(value):
+            rows, name = self.code(indices[0][0]).text, self.helper("scatter_rows")
+            return Code(f"{name}({zeros}, {rows}, {self.code(source).text})")
         name = self.helper("scatter_add" if inside else "scatter_inside")
         shifted = [
             self.aligned(v, tuple(a - value.rank for a in axes), rank).text for v, axes in indices
         ]
         index = f"({shifted[0]},)" if len(shifted) == 1 else f"({', '.join(shifted)})"
-        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
         return Code(f"{name}({zeros}, {index}, {self.code(source).text})")
 
     def _fold(self, value: Value) -> Code:
@@ -371,6 +374,21 @@ class Printer:
 
     def _result(self, value: Value) -> Code:
         raise GraphnetError(f"{value!r} must have a variable: a loop assigns it")
+
+
+def writes_rows(value: Value) -> bool:
+    """Whether a scatter adds whole rows: dW[T[n],d] += G[n,d], every d once and at its place."""
+    (source, _), (rows, axes), *rest = value.args
+    lead, place = source.rank - len(rest), value.rank
+    return (
+        not rows.host
+        and axes == tuple(range(place, place + lead))
+        and all(
+            v.op == "range" and v.extents == value.extents[k + 1 : k + 2]
+            and at == (place + lead + k,)
+            for k, (v, at) in enumerate(rest)
+        )
+    )  # fmt: skip
 
 
 def _tuple(items: Iterable[object]) -> str:

@@ -89,18 +89,37 @@ def place(out, where, value):
     "scatter_add": '''\
 def scatter_add(out, index, value):
     """out with value added at index; equal places add up."""
-    if np.size(value):
-        np.add.at(out, index, value)
+    at = 0
+    for i, n in zip(index, out.shape):  # along one axis add.at is several times as fast
+        at = at * n + i
+    np.add.at(out.reshape(-1), np.broadcast_to(at, np.shape(value)).ravel(), np.ravel(value))
+    return out
+''',
+    "scatter_rows": '''\
+def scatter_rows(out, at, value):
+    """out with rows of value added at `at`; equal rows add up."""
+    rows, at = out.reshape(len(out), -1), at.ravel()
+    value = value.reshape(at.size, -1)
+    if len(rows) <= 32:  # so few that a product with a one-hot matrix is faster
+        hot = np.zeros((len(rows), at.size), out.dtype)
+        hot[at, np.arange(at.size)] = 1
+        np.matmul(hot, value, out=rows)
+        if np.isfinite(rows).all():  # else 0 * inf may have spread
+            return out
+        rows[...] = 0
+    index = at[:, None] * rows.shape[1] + np.arange(rows.shape[1])
+    np.add.at(out.reshape(-1), index.ravel(), value.ravel())
     return out
 ''',
     "scatter_inside": '''\
 def scatter_inside(out, index, value):
     """out with value added at index; places outside out are dropped."""
     value, *index = np.broadcast_arrays(value, *index)
-    inside = np.full(value.shape, True)
+    inside, at = np.full(value.shape, True), 0
     for i, n in zip(index, out.shape):
         inside &= (0 <= i) & (i < n)
-    np.add.at(out, tuple(i[inside] for i in index), value[inside])
+        at = at * n + i
+    np.add.at(out.reshape(-1), at[inside], value[inside])
     return out
 ''',
     "joined": '''\
