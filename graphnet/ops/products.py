@@ -92,6 +92,11 @@ def _pattern(pattern: str, tensors: list[Tensor]) -> tuple[list[list[str]], list
         if rank < 0 or (rank and "..." not in part):
             raise refuse(f"{told(part)} does not have as many letters as its operand has axes")
         inputs.append(_letters(part, dots[len(dots) - rank :] if rank else [], refuse))
+    for subs, t in zip(inputs, tensors, strict=True):
+        for s in dict.fromkeys(subs):
+            sizes = list(dict.fromkeys(e for e, own in zip(t.shape, subs, strict=True) if own == s))
+            if len(sizes) > 1:
+                raise refuse(f"{s!r} names axes of sizes {' and '.join(map(show_extent, sizes))}")
     letters = [s for subs in inputs for s in subs if s not in dots]
     if not arrow:
         once = sorted(s for s in set(letters) if letters.count(s) == 1)
@@ -99,6 +104,8 @@ def _pattern(pattern: str, tensors: list[Tensor]) -> tuple[list[list[str]], list
     output = _letters(right, dots, refuse)
     if len(set(output)) < len(output):
         raise refuse("the result names an index twice")
+    if most > 0 and "..." not in right:
+        raise refuse('the operands have axes at "...", but the result has none')
     for s in output:
         if s not in letters and s not in dots:
             raise refuse(f"the result has the index {s!r}, which no operand has")
