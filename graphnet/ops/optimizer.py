@@ -203,6 +203,20 @@ class Optimizer:
             result[name] = options
         return result
 
+    def convert(self, form: Optimizer | str) -> Any:
+        """This optimizer in another form that takes the same steps, with the map between them.
+
+        `form` is the text of a rule or an optimizer whose text is meant; false where there is no
+        map, with the reason.
+
+        >>> momentum = Optimizer("v' = beta*v + g; w' = w - lr*v'", lr=0.1, beta=0.9)
+        >>> print(momentum.convert("u' = b*u - a*g; w' = w + u'"))
+        b = beta; a = lr; u = -lr*v
+        """
+        from graphnet.ops.convert import convert
+
+        return convert(self, form)
+
     # -- showing and saving ------------------------------------------------------------------------
 
     def __repr__(self) -> str:
