@@ -15,7 +15,7 @@ from graphnet.network.graph import Loop, Network, Scan
 if TYPE_CHECKING:
     from graphnet.compiler.listing import Writer
 
-__all__ = ["loop_statement"]
+__all__ = ["described", "loop_statement", "told"]
 
 
 def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
@@ -58,7 +58,7 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
     emitted = [k for k, _ in enumerate(loop.emits) if ("emit", k) in wanted]
     roots = [*loop.carried, *(loop.emits[k] for k in emitted)]
     for s in inner.statements(list(dict.fromkeys(roots))):
-        inside += [*_told(s.comment, outer.width), *s.code.split("\n")]
+        inside += [*told(s.comment, outer.width), *s.code.split("\n")]
     inside += [f"{wanted['emit', k]}[{step}] = {inner.reference(loop.emits[k])}" for k in emitted]
     if loop.states:
         left = ", ".join(variable[s] for s in loop.states)
@@ -70,11 +70,11 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
         for i, s in enumerate(loop.states) if ("last", i) in wanted
     ]  # fmt: skip
     nodes = tuple(name for r in results for name in outer.owners.get(r, ()))
-    comment = _described(outer.network, loop, nodes)
+    comment = described(outer.network, loop, nodes)
     return Statement(stage, "", "\n".join(lines), comment, nodes)
 
 
-def _described(network: Network, loop: Loop, nodes: Sequence[str]) -> str:
+def described(network: Network, loop: Loop, nodes: Sequence[str]) -> str:
     """What a loop runs over, what it is given, and what each of its results is."""
     scans = {n: node for n in nodes if isinstance(node := network.node(n), Scan)}
     operands = network.operands(next(iter(scans)))
@@ -93,7 +93,7 @@ def _described(network: Network, loop: Loop, nodes: Sequence[str]) -> str:
     return f"{'; '.join(results)}: {' '.join(parts)}"
 
 
-def _told(comment: str, width: int) -> list[str]:
+def told(comment: str, width: int) -> list[str]:
     """The formula of a statement above it; nothing above one that is a part of another."""
     lines = textwrap.wrap(
         comment, width + 16, subsequent_indent="    ", break_long_words=False,

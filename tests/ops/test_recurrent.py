@@ -48,9 +48,10 @@ def test_the_table_is_of_these_cases():
     assert list(RECORDED) == list(CASES)
 
 
+@pytest.mark.parametrize("style", ["plain", "fast"])
 @pytest.mark.parametrize("name", CASES)
-def test_value_and_gradients_are_those_that_torch_recorded(name):
-    np.testing.assert_allclose(results(name), RECORDED[name], rtol=1e-10, atol=1e-10)
+def test_value_and_gradients_are_those_that_torch_recorded(name, style):
+    np.testing.assert_allclose(results(name, style), RECORDED[name], rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.oracle

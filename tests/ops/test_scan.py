@@ -90,7 +90,9 @@ def network_and_program(loop, reverse):
     inputs = [x, h, W, n, r, q]
     network = Network.collect([t.node for t in results], extra=[t.node for t in inputs])
     network.check()
-    return network, gn.function(inputs, results, dtype="float64")
+    return network, [
+        gn.function(inputs, results, dtype="float64", style=style) for style in ("plain", "fast")
+    ]
 
 
 MADE = {
@@ -105,7 +107,7 @@ MADE = {
     time=st.integers(0, 3), batch=st.integers(0, 2), seed=st.integers(0, 99),
 )  # fmt: skip
 def test_compiled_is_what_literal_loops_give(name, time, batch, seed):
-    network, program = MADE[name]
+    network, programs = MADE[name]
     rng = np.random.default_rng(seed)
     shapes = {"x": (time, batch, 2), "h": (batch, 2), "W": (2, 2)}
     values = {k: rng.normal(size=s) for k, s in shapes.items()}
@@ -115,9 +117,10 @@ def test_compiled_is_what_literal_loops_give(name, time, batch, seed):
         shape = [sizes.get(str(e), e) for e in network.node(name).shape]
         values[name] = rng.normal(size=shape)
     arrays = interpret(network, values)
-    found = program(*(values[k] for k in ("x", "h", "W", "n", "r", "q")))
-    for got, out in zip(found, network.outputs.values(), strict=True):
-        np.testing.assert_allclose(got, arrays[out], rtol=1e-11, atol=1e-11, err_msg=out)
+    for program in programs:
+        found = program(*(values[k] for k in ("x", "h", "W", "n", "r", "q")))
+        for got, out in zip(found, network.outputs.values(), strict=True):
+            np.testing.assert_allclose(got, arrays[out], rtol=1e-11, atol=1e-11, err_msg=out)
 
 
 @pytest.mark.parametrize("loop", [elman, masked, two_states, nested, product, straight])

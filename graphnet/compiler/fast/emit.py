@@ -217,6 +217,12 @@ class Emitter:
         if v.op == "result":
             return
         if v.op == "scan":
+            from graphnet.compiler.fast.loops import planned_loop
+
+            loop = planned_loop(self, v, stage)
+            if loop is not None:
+                yield loop
+                return
             self.arrays.expression_of_arguments(v)
             yield loop_statement(self.writer, v, stage)
             for r in self.writer.results.get(v, ()):
@@ -265,7 +271,7 @@ class Emitter:
         copy = bool(v.extra)
         base = self.plan.roles.base(source)
         fresh = base is source and self.plan.roles(source) == "line" and (
-            source not in self.plan.memory.places
+            source not in self.plan.memory.places and not self.arrays.held[source].lasting
         )  # fmt: skip
         assert array is not None
         if not v.rank:

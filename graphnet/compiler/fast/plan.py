@@ -17,7 +17,7 @@ from graphnet.compiler.values import Value, Values
 from graphnet.formula.extent import Extent, add, product
 from graphnet.network.graph import Input, Network, Node, Parameter, State
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "lines_of", "make_plan"]
 
 
 @dataclass
@@ -76,7 +76,7 @@ def make_plan(
     roots = [v for _, v in shown]
     ends = [v for v in roots if v.op == "output" and not copy]
     ahead = [v for v in roots if v not in ends]
-    lines = _lines(plan, [*ahead, *_packs(flat), *(s.args[0][0] for s in stores), *stores, *ends])
+    lines = lines_of(plan, [*ahead, *_packs(flat), *(s.args[0][0] for s in stores), *stores, *ends])
     _forms(plan, lines)
     _allocate(plan, lines, stores)
     return plan
@@ -136,7 +136,7 @@ def _ends(
     return shown, stores
 
 
-def _lines(plan: Plan, roots: Sequence[Value]) -> tuple[Value, ...]:
+def lines_of(plan: Plan, roots: Sequence[Value]) -> tuple[Value, ...]:
     """The statements. A number that one statement reads is written inside that statement."""
     readers: dict[Value, int] = {}
     for v in live(roots):

@@ -52,6 +52,10 @@ class Roles:
             value = value.args[0][0]
         return value
 
+    def set(self, value: Value, role: str) -> None:
+        """Says the role of a leaf."""
+        self._known[value] = role
+
     def number(self, value: Value) -> None:
         """Has a 0-d statement written inside the only one that reads it."""
         self._known[value] = "number"
