@@ -98,6 +98,8 @@ def scatter_add(out, index, value):
     "scatter_rows": '''\
 def scatter_rows(out, at, value):
     """out with rows of value added at `at`; equal rows add up."""
+    if not np.size(value):
+        return out
     rows, at = out.reshape(len(out), -1), at.ravel()
     value = value.reshape(at.size, -1)
     if len(rows) <= 32:  # so few that a product with a one-hot matrix is faster
