@@ -111,11 +111,19 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+# What a page runs is compared there.
+ON_PAGES = {
+    name
+    for page in make.pages()
+    for name in re.findall(r"^<!-- run examples/(\w+)\.py -->", page.read_text("utf-8"), re.M)
+}
+
+
 @pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
-        for name in sorted(p.stem for p in (ROOT / "examples").glob("*.py"))
+        for name in sorted({p.stem for p in (ROOT / "examples").glob("*.py")} - ON_PAGES)
     ],
 )
 def test_an_example_runs(name, tmp_path):
@@ -127,3 +135,29 @@ def test_an_example_runs(name, tmp_path):
     assert result.stderr == ""
     for words in EXAMPLES[name]:
         assert words in result.stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
+def test_an_example_is_short(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 80
+    assert lines[0].startswith('"""')
+
+
+TEXTBOOKS = [ROOT / "docs" / "textbook.md", ROOT / "docs" / "textbook.zh.md"]
+
+
+@pytest.mark.parametrize("contents", TEXTBOOKS, ids=lambda p: p.name)
+def test_the_contents_name_every_page(contents):
+    """A row a page: its link, its example and its picture; the same pages in both languages."""
+    rows = [
+        line for line in contents.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ") and "](" in line
+    ]  # fmt: skip
+    for row in rows:
+        targets = re.findall(r"\]\(([^)]+)\)", row)
+        assert any(t.startswith("textbook/") and t.endswith(".md") for t in targets), row
+        assert any("examples/" in t for t in targets), row
+        assert any("images/" in t for t in targets), row
+    listed = set(re.findall(r"\(textbook/(\w+)\.md\)", "\n".join(rows)))
+    assert listed == {p.stem for p in (ROOT / "docs" / "textbook").glob("*.md")}
