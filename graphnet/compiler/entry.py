@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnet.compiler.empty import refuse_empty
 from graphnet.compiler.literals import kinds
 from graphnet.compiler.ranges import Bound
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
@@ -30,6 +31,7 @@ class Entry:
         self, network: Network, inputs: Sequence[str], dtype: str, bounds: Sequence[Bound],
         finite: bool,
     ) -> None:  # fmt: skip
+        self.network = network
         self.names = tuple(inputs)
         self.nodes: tuple[Node, ...] = tuple(network.node(name) for name in inputs)
         self.dtypes = tuple(kinds(dtype)[node.dtype] for node in self.nodes)
@@ -130,6 +132,8 @@ class Entry:
                     expected = evaluate(extent, sizes)
                     if shape[axis] != expected:
                         self._refuse(name, node, shape, axis, f"{expected}")
+        if 0 in sizes.values():
+            refuse_empty(self.network, sizes)
         return sizes
 
     def _axis(

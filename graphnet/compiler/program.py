@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from graphnet.arguments import flag, one_of, whole
 from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.aliases import sources
+from graphnet.compiler.allowed import check_code
 from graphnet.compiler.entry import Entry, check_finite, check_labels
 from graphnet.compiler.identifiers import BUILTINS
 from graphnet.compiler.module import DTYPES, emit
@@ -264,7 +265,7 @@ def execute(owner: object, source: str, name: str) -> dict[str, Any]:
         "__name__": name.replace(" ", "_"),
         "__builtins__": allowed | {"__import__": _import_numpy},
     }
-    exec(compile(source, filename, "exec"), namespace)
+    exec(compile(check_code(source), filename, "exec"), namespace)
     return namespace
 
 

@@ -26,7 +26,7 @@ from graphnet.network.names import Namer
 
 __all__ = [
     "STAGES", "Array", "Computed", "Constant", "Distribution", "Init", "Input", "Loop", "Network",
-    "Node", "Order", "Parameter", "Scan", "State", "show_shape", "topological",
+    "Node", "Order", "Parameter", "Scan", "State", "show_difference", "show_shape", "topological",
 ]  # fmt: skip
 
 STAGES = ("forward", "loss", "backward", "update")
@@ -374,3 +374,25 @@ def show_shape(shape: Sequence[Extent]) -> str:
     """(batch, 64)"""
     inside = ", ".join(show_extent(e) for e in shape)
     return f"({inside},)" if len(shape) == 1 else f"({inside})"
+
+
+def show_difference(
+    first: tuple[str, Sequence[Extent]],
+    second: tuple[str, Sequence[Extent]],
+    indices: Sequence[str],
+    beside: int | None = None,
+) -> str:
+    """Where two (name, shape) first differ, with the index of a formula that runs there.
+
+    >>> show_difference(("p", (2, 3)), ("t", (2, 4)), ["n", "k"])
+    'index k is 3 in p (2, 3) but 4 in t (2, 4)'
+    """
+    (a, shape), (b, other) = first, second
+    if len(shape) != len(other):
+        tail = f"{b} {show_shape(other)} has {len(other)}"
+        return f"{a} {show_shape(shape)} has {len(shape)} axes, {tail}"
+    axis = next(k for k, (e, f) in enumerate(zip(shape, other)) if e != f and k != beside)
+    return (
+        f"index {indices[axis]} is {show_extent(shape[axis])} in {a} {show_shape(shape)} but "
+        f"{show_extent(other[axis])} in {b} {show_shape(other)}"
+    )

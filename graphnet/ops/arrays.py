@@ -22,7 +22,7 @@ from graphnet.arguments import items, whole
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, show_extent
-from graphnet.formula.formula import hole, index_symbol
+from graphnet.formula.formula import hole, index_names, index_symbol
 from graphnet.formula.functions import where
 from graphnet.formula.subscript import Affine, bare, constant
 from graphnet.network.graph import Node, show_shape
@@ -103,9 +103,11 @@ def _new_shape(old: tuple[Extent, ...], wanted: Any) -> tuple[Extent, ...]:
         if known == 0:
             raise GraphnetError(f"{refused}: nothing says what -1 is", where="reshape")
     if ext.product(tuple(new)) != total:
+        old_at, new_at = index_names(len(old)), index_names(len(old) + len(new))[len(old) :]
         raise GraphnetError(
             f"{refused}: {show_extent(total)} elements do not become "
-            f"{show_extent(ext.product(tuple(new)))}",
+            f"{show_extent(ext.product(tuple(new)))} "
+            f"(Y[{','.join(new_at)}] = x[{','.join(old_at)}] in the same order)",
             where="reshape",
         )
     return tuple(new)

@@ -19,10 +19,10 @@ from graphnet.arguments import whole
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
-from graphnet.formula.formula import dim_symbol, hole, index_symbol
+from graphnet.formula.formula import dim_symbol, hole, index_names, index_symbol
 from graphnet.formula.functions import where
 from graphnet.formula.subscript import bare, constant
-from graphnet.network.graph import show_shape
+from graphnet.network.graph import show_difference
 from graphnet.ops.arrays import reshape
 from graphnet.ops.building import place, to_number
 from graphnet.ops.reductions import one_axis
@@ -47,15 +47,23 @@ def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
             a == axis or e == f for a, (e, f) in enumerate(zip(part.shape, parts[0].shape))
         )
         if not same:
+            indices = index_names(parts[0].ndim)
+            apart = show_difference(_named(parts[0], "A"), _named(part, "B"), indices, axis)
+            at = ",".join(indices)
+            shifted = ",".join(f"{i} - n" if a == axis else i for a, i in enumerate(indices))
             raise GraphnetError(
-                f"shapes {show_shape(parts[0].shape)} and {show_shape(part.shape)} do not "
-                f"agree beside axis {axis}",
+                f"{apart}; only axis {axis} may differ "
+                f"(Y[{at}] = where({indices[axis]} < n, A[{at}], B[{shifted}]))",
                 where="concatenate",
             )
     parts = [p for p in parts if p.shape[axis] != 0] or parts[:1]
     while len(parts) > 1:
         parts = [_join(parts[k : k + _AT_ONCE], axis) for k in range(0, len(parts), _AT_ONCE)]
     return parts[0]
+
+
+def _named(part: Tensor, letter: str) -> tuple[str, Sequence[Extent]]:
+    return part.name or letter, part.shape
 
 
 def _parts(tensors: Sequence[TensorLike], where: str) -> list[Tensor]:
@@ -110,9 +118,11 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     axis = one_axis(axis, rank, "stack")
     for part in parts[1:]:
         if part.shape != parts[0].shape:
+            indices = index_names(rank)[1:]
+            apart = show_difference(_named(parts[0], "A"), _named(part, "B"), indices)
+            at = ",".join(indices)
             raise GraphnetError(
-                f"shapes {show_shape(parts[0].shape)} and {show_shape(part.shape)} differ",
-                where="stack",
+                f"{apart} (Y[i,{at}] = where(i < 1, A[{at}], B[{at}]))", where="stack"
             )
     unit = [a for a in range(rank) if a != axis]
     if 1 < len(parts) <= _AT_ONCE:

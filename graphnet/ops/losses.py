@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from graphnet.arguments import number, one_of
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
-from graphnet.network.graph import show_shape
+from graphnet.network.graph import show_difference, show_shape
 from graphnet.ops.building import is_number
 from graphnet.ops.catalogue import FORMULAS
 from graphnet.ops.pointwise import where
@@ -194,9 +194,12 @@ def kl_divergence(
     """
     p, t = as_tensor(prediction), as_tensor(target)
     if p.ndim == 0 or t.shape != p.shape:
-        raise GraphnetError(
-            f"expected two tensors of one shape, came {p!r} and {t!r}", where="kl_divergence"
-        )
+        if p.ndim == 0:
+            raise GraphnetError(f"expected an axis of classes, came {p!r}", where="kl_divergence")
+        apart = show_difference(("the prediction p", p.shape), ("the target t", t.shape),
+                                _indices(p.ndim))  # fmt: skip
+        raise GraphnetError(f"{apart} (Y[n] = Sum(t[n,k]*log(t[n,k]/p[n,k]), k))",
+                            where="kl_divergence")  # fmt: skip
     names = _indices(p.ndim)
     a, b = _at("p", names), _at("t", names)
     body = f"where({b} > 0, {b}*(log({b}) - log({a})), 0)"
@@ -227,10 +230,10 @@ def _elementwise(
     p = as_tensor(prediction)
     t = target if is_number(target) else _as_number(as_tensor(target))
     if isinstance(t, Tensor) and t.shape not in ((), p.shape):
-        raise GraphnetError(
-            f"the target has shape {show_shape(t.shape)}, the prediction {show_shape(p.shape)}",
-            where=label,
-        )
+        where_ = show_difference(("the prediction p", p.shape), ("the target t", t.shape),
+                                 _indices(p.ndim))  # fmt: skip
+        formula = re.sub(r"\b[pt]\b", lambda m: _at(m[0], _indices(p.ndim)), FORMULAS[label])
+        raise GraphnetError(f"{where_} (Y = {formula})", where=label)
     names = _indices(p.ndim)
     spelled = {"p": _at("p", names)}
     if isinstance(t, Tensor) and t.shape:

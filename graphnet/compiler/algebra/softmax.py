@@ -40,7 +40,9 @@ class Softmax:
     def of(cls, values: Values, facts: Facts, z: Local, over: tuple[int, ...]) -> Softmax:
         make = values.pointwise
         masked = not facts.finite(z.value)
-        top = values.reduce("max", z, over, False)
+        extents = dict(zip(z.labels, z.value.extents, strict=True))
+        empty = any(not isinstance(extents[p], int) or extents[p] == 0 for p in over)
+        top = values.reduce("max", z, over, empty)
         if masked:
             top = make("maximum", [top, values.number(LOWEST)])
         shift = make("subtract", [z, top])
