@@ -127,6 +127,8 @@ def save(out: Path, results: dict[str, Any], merge: bool) -> None:
 
 def render(out: Path, results: dict[str, Any]) -> None:
     """The page and the chart."""
+    for name, result in results["workloads"].items():
+        result["floor"] = report.floor(WORKLOADS[name], results["machine"]["peaks"])
     (out / "benchmarks.md").write_text(report.page(results), encoding="utf-8")
     chart.draw(results, out)
 
