@@ -76,7 +76,14 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
 
 def described(network: Network, loop: Loop, nodes: Sequence[str]) -> str:
     """What a loop runs over, what it is given, and what each of its results is."""
-    scans = {n: node for n in nodes if isinstance(node := network.node(n), Scan)}
+    kind_of = (loop.states, loop.sequences, loop.carried, loop.emits)
+    scans = {  # the network that is printed may be derived anew, with loops of its own
+        name: node for name, node in network.of(Scan)
+        if kind_of == (node.loop.states, node.loop.sequences, node.loop.carried, node.loop.emits)
+    }  # fmt: skip
+    scans = {name: node for name, node in scans.items() if name in nodes} or scans
+    if not scans:
+        return f"{show_extent(loop.length)} steps of {', '.join(loop.states)}"
     operands = network.operands(next(iter(scans)))
     n, m = len(loop.states), len(loop.states) + len(loop.sequences)
     start = ", ".join(f"{a} = {b}" for a, b in zip(loop.states, operands[:n], strict=True))

@@ -227,3 +227,22 @@ def test_it_is_drawn_and_told():
     assert "scan" in gn.draw(gn.sum(outs)).source
     network = Network.collect([outs.node])
     assert network.show(network.outputs["out0"]).endswith("every h, over time steps")
+
+
+@pytest.mark.parametrize("optimizer", [gn.SGD(lr=0.1), gn.Adam(lr=0.01)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fast_is_plain_over_twenty_steps(optimizer, dtype):
+    x, t = gn.input("x", ("time", "batch", 3)), gn.input("t", ("batch",), dtype="int")
+    W, U, b = gn.parameter("W", (3, 4)), gn.parameter("U", (4, 4)), gn.parameter("b", (4,))
+    _, h = gn.scan(
+        lambda h, x: (gn.tanh(x @ W + h @ U + b), None), gn.zeros(("batch", 4)), x
+    )  # fmt: skip
+    steps = [
+        gn.training_step([x, t], gn.cross_entropy(h, t), optimizer, style=style, dtype=dtype)
+        for style in ("plain", "fast")
+    ]
+    rng = np.random.default_rng(0)
+    for k in range(20):
+        values = rng.normal(size=(1 + k % 4, 5, 3)), rng.integers(0, 4, 5)
+        plain, fast = (step(*values) for step in steps)
+        assert fast == pytest.approx(plain, rel=2e-5 if dtype == "float32" else 1e-11)
