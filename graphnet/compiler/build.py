@@ -15,9 +15,12 @@ from graphnet.compiler.stages import ancestors, in_order, predictions, staged
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.kinks import Kinks
 from graphnet.formula.kinks import kinks as kinks_of
+from graphnet.network.backward import AS_IN_GRAPHNET as GRAPHNET
 from graphnet.network.backward import backward
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
 from graphnet.network.tighten import tighten
+from graphnet.numerics.by_tanh import by_tanh
+from graphnet.numerics.commute import commute
 from graphnet.numerics.stabilize import stabilize as stabilized
 from graphnet.ops.layer import layer_labels, updates_of
 from graphnet.ops.tensor import Tensor, as_tensor
@@ -44,6 +47,7 @@ def function(
     check: bool = False,
     copy: bool = True,
     states: Mapping[str, Any] | None = None,
+    accurate: bool = True,
 ) -> Program:
     """A program that computes outputs from inputs, and then updates parameters and states.
 
@@ -52,6 +56,7 @@ def function(
     `updates` maps parameters and states to their new values, all computed before any is written.
     `parameters` (and `states`) may be those of another program, then shared; a plain mapping gives
     first values. With `check` inputs and outputs must be finite; `copy=False` may return views.
+    Every function is right to rounding, unless fast code may be less `accurate` (training_step).
 
     Raises GraphnetError where an input is missing or an option is unknown.
 
@@ -61,15 +66,19 @@ def function(
     >>> f([[3, 4], [1, 2]])
     array([25.,  5.], dtype=float32)
     """
-    check_options(dtype, style, seed, stabilize=stabilize, check=check, copy=copy)
+    check_options(
+        dtype, style, seed, stabilize=stabilize, check=check, copy=copy, accurate=accurate
+    )
     given = _inputs(inputs)
     wanted, restore = _structure(outputs)
     network = _collected({f"out{k}": t.node for k, t in enumerate(wanted)}, updates, given)
     network, names = _named(network, given, stabilize)
     network = _tightened(network)
+    quick = quickened(network, accurate=accurate) if style == "fast" else network
     return Program(
         network, names, list(network.outputs.values()), restore=restore, parameters=parameters,
         states=states, seed=seed, dtype=dtype, check=check, copy=copy, style=style,
+        recast=Recast(quick) if style == "fast" and _alike(quick, network) else None,
     )  # fmt: skip
 
 
@@ -89,6 +98,7 @@ def training_step(
     states: Mapping[str, Any] | None = None,
     updates: Mapping[Tensor, Any] | None = None,
     kinks: Any = "graphnet",
+    accurate: bool = False,
 ) -> Program:
     """A program that does one step of training: forward, loss, backward and update.
 
@@ -96,7 +106,8 @@ def training_step(
     A call returns the loss as it was before the update; with `outputs`, (loss, outputs) where
     outputs have the structure they were given in. States that layers renew on the way, running
     statistics, are updated too; `updates` are further ones, or others for those. `kinks` is that
-    of `gn.grad`; the other arguments are those of `function`.
+    of `gn.grad`. Unless `accurate`, fast code may have functions whose error is that of their
+    largest value, not of each (tanh for a sigmoid). The other arguments are those of `function`.
 
     Raises GraphnetError where the loss is not 0-d or depends on no trainable parameter.
 
@@ -106,7 +117,9 @@ def training_step(
     >>> step([[1, 2, 3]])
     36.0
     """
-    check_options(dtype, style, seed, stabilize=stabilize, check=check, copy=copy)
+    check_options(
+        dtype, style, seed, stabilize=stabilize, check=check, copy=copy, accurate=accurate
+    )
     if isinstance(optimizer, type | list | bytearray) or not hasattr(optimizer, "extend"):
         raise GraphnetTypeError(f"an optimizer is made by gn.SGD(...), ..., not {told(optimizer)}")
     given = _inputs(inputs)
@@ -125,7 +138,7 @@ def training_step(
     network, names = _named(network, given, stabilize)
     slopes = kinks_of(kinks)
     before, network = network, _tightened(_trained(network, optimizer, slopes))
-    fast = recast(before, network, optimizer, slopes) if style == "fast" else None
+    fast = recast(before, network, optimizer, slopes, accurate) if style == "fast" else None
     shown = list(network.outputs.values())
     several = not (isinstance(outputs, Sequence) and not wanted)
 
@@ -139,22 +152,44 @@ def training_step(
     )  # fmt: skip
 
 
-def recast(network: Network, trained: Network, optimizer: Optimizer, kinks: Kinks) -> Recast:
+def recast(
+    network: Network, trained: Network, optimizer: Optimizer, kinks: Kinks, accurate: bool = False
+) -> Recast:
     """What a fast step runs in the place of `trained`, the network with its gradients and updates.
 
-    The adjoint of the loss may be another number than 1, and states may be kept in a scale of their
-    own, where that saves passes over the parameters and no one asks for a gradient.
+    It is derived anew from a forward network that is quicker to run, unless `accurate`; and the
+    adjoint of the loss may be another number than 1, and states be kept in scales of their own,
+    where that saves passes over the parameters and no one asks for a gradient.
     """
     gradients = trained.graph.get("gradients", {})
     shown = ancestors(trained, trained.outputs.values())
     free = not any(trained.stage(name) == "backward" for name in shown)
     scales = chosen_scales(trained, gradients, free)
-    if scales.seed == 1:
-        return Recast(trained, scales)
-    seeded = _tightened(_trained(network, optimizer, kinks, scales.seed))
-    if list(seeded.nodes) != list(trained.nodes):
+    quick = quickened(network, kinks, accurate)
+    if quick is not network or scales.seed != 1:
+        quick = _tightened(_trained(quick, optimizer, kinks, scales.seed))
+    else:
+        quick = trained
+    known = [n for n in scales.gradients if n in quick] == list(scales.gradients)
+    if not known or not _alike(quick, trained):
         return Recast(trained, chosen_scales(trained, gradients, free=False))
-    return Recast(seeded, scales)
+    return Recast(quick, scales)
+
+
+def quickened(network: Network, kinks: Kinks = GRAPHNET, accurate: bool = False) -> Network:
+    """The network with forms that are quicker to run: maxima before relu, and tanh for logistic
+    functions unless every function is to be `accurate`."""
+    new = commute(network, kinks=kinks)
+    new = new if accurate else by_tanh(new)
+    if new is network:
+        return network
+    return in_order(new, {node: new.stage(name) for name, node in new.items()})
+
+
+def _alike(a: Network, b: Network) -> bool:
+    """Whether two networks are called alike: the same leaves, outputs and updates."""
+    leaves = [{name for name, node in n.items() if not node.operands} for n in (a, b)]
+    return leaves[0] == leaves[1] and a.outputs == b.outputs and a.updates == b.updates
 
 
 def _trained(network: Network, optimizer: Optimizer, kinks: Kinks, seed: Expr = S.One) -> Network:

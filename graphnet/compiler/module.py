@@ -81,7 +81,7 @@ def emit(
         lowered = recast.lowered(outputs, off)
     if fast:
         main: Function = planned(
-            name, network, inputs, outputs, dtype, lowered, copy, adjacent, off
+            name, recast.network, inputs, outputs, dtype, lowered, copy, adjacent, off
         )
     else:
         main = _function(name, network, inputs, outputs, dtype, lowered)

@@ -231,6 +231,7 @@ def _write_recipe(recipe: Recipe, step: Network) -> dict[str, Any]:
         "dtype": recipe.dtype,
         "style": recipe.style,
         "stabilize": recipe.stabilize,
+        "accurate": recipe.accurate,
         "kinks": _write_kinks(recipe.kinks),
     }
 
@@ -257,6 +258,7 @@ def _read_recipe(record: Mapping[str, Any]) -> Recipe:
         optimizer, _lost(record["loss_function"]) if loss is None else loss,
         metrics_by_name(known, loss), record["seed"], record["dtype"], record["style"],
         bool(record["stabilize"]), _read_kinks(record.get("kinks", "graphnet")),
+        bool(record.get("accurate", False)),
     )  # fmt: skip
 
 

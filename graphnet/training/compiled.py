@@ -94,6 +94,7 @@ class Recipe:
     style: str = "plain"
     stabilize: bool = True
     kinks: Kinks = AS_IN_GRAPHNET
+    accurate: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ def compile_step(
         [*heads.inputs, *targets], loss, recipe.optimizer, outputs=prediction,
         parameters=parameters, seed=recipe.seed, dtype=recipe.dtype, style=recipe.style,
         stabilize=recipe.stabilize, updates=dict(heads.renewed), kinks=recipe.kinks,
+        accurate=recipe.accurate,
     )  # fmt: skip
 
 

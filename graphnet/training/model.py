@@ -135,19 +135,21 @@ class Model:
         style: str = "plain",
         stabilize: bool = True,
         kinks: Any = "graphnet",
+        accurate: bool = False,
     ) -> None:
         """Derives and compiles the training step; parameters are drawn from `seed`.
 
         `optimizer` and `loss` are names or gn.SGD(...), a function of (prediction, target). A
         model that was compiled before keeps the values of its parameters (`reset` draws new ones)
-        and starts optimizer states, history and generators anew. `kinks` is that of `gn.grad`.
+        and starts optimizer states, history and generators anew. `kinks` is that of `gn.grad`,
+        `accurate` that of `gn.training_step`.
 
         Raises GraphnetError for unknown names and where the loss does not fit the output.
         """
-        check_options(dtype, style, seed, stabilize=stabilize)
+        check_options(dtype, style, seed, stabilize=stabilize, accurate=accurate)
         self._recipe = recipe_of(
             optimizer, loss, metrics, seed=int(seed), dtype=dtype, style=style,
-            stabilize=stabilize, kinks=kinks,
+            stabilize=stabilize, kinks=kinks, accurate=accurate,
         )  # fmt: skip
         self.history, self.steps = History(), 0
         self.shuffler = np.random.default_rng([int(seed), 2])

@@ -296,3 +296,43 @@ def test_a_gradient_that_is_asked_for_keeps_its_scale():
     loss = gn.sum((given @ w) ** 2)
     step = gn.training_step(given, loss, optimizer, outputs=[gn.grad(loss, w)], style="plain")
     assert recast_of(step, optimizer).scales.seed == 1
+
+
+@pytest.mark.parametrize("loss", ["mse", "binary_cross_entropy"])
+def test_a_sigmoid_is_tanh_only_where_it_may(loss):
+    inputs = x("batch", 3), x("batch", 1, name="y")
+    prediction = gn.sigmoid(dense(inputs[0], 3, 1))
+    error = getattr(gn, loss)(prediction, inputs[1])
+    for accurate in (False, True):
+        step = gn.training_step(inputs, error, gn.SGD(lr=0.1), style="fast", accurate=accurate)
+        assert ("tanh" in step.source) == (loss == "mse" and not accurate)
+        assert "tanh" not in "".join(step.network.show(n) for n in step.network)
+
+
+def test_states_of_a_fast_step_are_shown_and_kept_in_their_own_scale():
+    given, w = x(2, 3), P("W", (3,), init="ones")
+    loss = gn.sum((given @ w) ** 2)
+    made = {
+        style: gn.training_step(given, loss, gn.SGD(lr=0.01, momentum=0.9), style=style)
+        for style in ("plain", "fast")
+    }  # fmt: skip
+    data = np.array([[1, 2, 3], [4, 5, 6]], np.float32) / 10
+    for _ in range(3):
+        losses = {style: step(data) for style, step in made.items()}
+    assert losses["fast"] == pytest.approx(losses["plain"], rel=1e-5)
+    plain, fast = made["plain"].states, made["fast"].states
+    np.testing.assert_allclose(fast["v_W"], plain["v_W"], rtol=1e-5)
+    assert not np.allclose(fast.arrays["v_W"], plain["v_W"])  # so the scale is not 1 here
+    kept = fast.arrays["v_W"].copy()
+    fast["v_W"] = fast.exact("v_W")
+    assert np.array_equal(fast.arrays["v_W"], kept)
+    with pytest.raises(ValueError, match="read-only"):
+        fast["v_W"][0] = 1
+    plain.update(fast)
+    shared = gn.training_step(
+        given, loss, gn.SGD(lr=0.01, momentum=0.9), parameters=made["fast"].parameters,
+        states=fast, style="plain",
+    )  # fmt: skip
+    made["plain"].parameters.update(made["fast"].parameters)
+    assert shared(data) == pytest.approx(made["plain"](data), rel=1e-6)
+    np.testing.assert_allclose(fast["v_W"], plain["v_W"], rtol=1e-5)

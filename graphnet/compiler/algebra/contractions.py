@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graphnet.compiler.algebra.products import elements
+from graphnet.compiler.algebra.products import LARGE, elements
 from graphnet.compiler.algebra.sums import as_term
 from graphnet.compiler.algebra.terms import (
     MINUS,
@@ -222,11 +222,11 @@ class Contractions:
         best: tuple[float, int] | None = None
         for k, a in enumerate(arrays):
             known = self.owner.products.known("multiply", [number, a]) is not None
-            cost = 0.0 if known else elements(a.value.extents) / self.owner.readers(a.value)
+            cost = 0.0 if known else _cost(a.value.extents) / self.owner.readers(a.value)
             best = min(best, (cost, k)) if best is not None else (cost, k)
         assert best is not None
         extents = {p: e for a in arrays for p, e in zip(a.labels, a.value.extents, strict=True)}
-        result = elements(e for p, e in extents.items() if p not in loops)
+        result = _cost([e for p, e in extents.items() if p not in loops])
         if best[0] and best[0] >= result:
             return arrays, scale
         chosen = arrays[best[1]]
@@ -271,3 +271,8 @@ class Contractions:
                 return False
             total.append(scaled(moved(found, axes), t.scale))
         return not add(*total)
+
+
+def _cost(extents: Sequence[Extent]) -> int:
+    """What a pass over an array costs, in elements: a call takes as long as LARGE of them."""
+    return LARGE + elements(extents)

@@ -16,10 +16,10 @@ from math import prod
 from sympy import Integer
 
 from graphnet.compiler.algebra.terms import Exponent, Term, exact, is_negative
-from graphnet.compiler.values import Local, Value, Values
+from graphnet.compiler.values import Axes, Local, Value, Values
 from graphnet.formula.extent import Extent, evaluate, names
 
-__all__ = ["Products", "elements"]
+__all__ = ["LARGE", "Products", "elements"]
 
 NAMED = 32  # the guess for a size that has only a name
 HALF = Fraction(1, 2)
@@ -137,12 +137,24 @@ class Products:
         """Vectors over different loops: a product of a column and a row costs one small call."""
         if len(a.labels) + len(b.labels) > 2 or _size(a) * _size(b) > LARGE:
             return self.values.pointwise("multiply", [a, b])
-        make = self.values.make
-        column = make("reshape", [(a.value, (0,))], (*a.value.extents, 1))
-        row = make("reshape", [(b.value, (0,))], (1, *b.value.extents))
         extents = (*a.value.extents, *b.value.extents)
-        made = make("contract", [(column, (0, 2)), (row, (2, 1))], extents, "float", (1,))
+        args = [self._matrix(a.value, 0), self._matrix(b.value, 1)]
+        made = self.values.make("contract", args, extents, "float", (1,))
         return Local(made, (*a.labels, *b.labels))
+
+    def _matrix(self, vector: Value, place: int) -> tuple[Value, Axes]:
+        """A vector as a matrix with a loop, number 2, of length 1: that which it was cut from."""
+        if vector.op == "slice":
+            (source, axes), pattern = vector.args[0], vector.extra
+            whole = source.rank == 2 and all(
+                p is None if axis >= 0 else p == 0 and e == 1
+                for p, axis, e in zip(pattern, axes, source.extents, strict=True)  # type: ignore[call-overload]
+            )
+            if whole:
+                return source, tuple(place if axis >= 0 else 2 for axis in axes)
+        extents = (*vector.extents, 1) if place == 0 else (1, *vector.extents)
+        made = self.values.make("reshape", [(vector, (0,))], extents)
+        return made, (0, 2) if place == 0 else (2, 1)
 
     def reused(self, factors: list[Local]) -> list[Local]:
         """Pairs whose product exists already are replaced by it, the largest first."""

@@ -51,7 +51,8 @@ class Recast:
 
     def lowered(self, keep: Sequence[str] = (), off: Collection[str] = ()) -> Lowered:
         """The simplified values of the network in these scales."""
-        return improved(self.network, lower(self.network), keep, off, self.scales.all)
+        lowered = lower(self.network, split=True)
+        return improved(self.network, lowered, keep, off, self.scales.all)
 
     def with_states(self, scales: Numbers) -> Recast:
         """For states that are kept in given scales, because another program does."""

@@ -18,7 +18,7 @@ from sympy import Integer, S
 from graphnet.compiler.algebra.contractions import Contractions
 from graphnet.compiler.algebra.facts import Facts
 from graphnet.compiler.algebra.labels import Labels
-from graphnet.compiler.algebra.products import Products
+from graphnet.compiler.algebra.products import LARGE, Products, elements
 from graphnet.compiler.algebra.softmax import Softmax, weights
 from graphnet.compiler.algebra.sums import Sums, as_term
 from graphnet.compiler.algebra.terms import (
@@ -40,6 +40,7 @@ from graphnet.compiler.values import Axes, Local, Value, Values
 __all__ = ["RULES", "Simplifier"]
 
 HALF = Fraction(1, 2)
+VIEWS = ("slice", "transpose", "broadcast", "reshape")
 RULES: Mapping[str, str] = {
     "log-sum-exp": "L = m + log s, exp(z - L) = e/s with m = max z, e = exp(z - m), s = sum e",
     "one-hot": "z[n,T[n]] = Sum([k = T[n]]*z[n,k], k), for few k",
@@ -65,6 +66,7 @@ class Simplifier:
     sums: dict[Value, Sum] = field(default_factory=dict)
     moves: dict[Value, Value] = field(default_factory=dict)  # values that are no floats
     softmax: dict[Value, Softmax] = field(default_factory=dict)  # by z, new
+    summed: set[Value] = field(default_factory=set)  # old values that a contraction reads
     _inputs: dict[Value, bool] = field(default_factory=dict)
     _readers: dict[Value, int] = field(default_factory=dict)
 
@@ -84,6 +86,9 @@ class Simplifier:
             if v.op == "logsumexp":
                 self.logsumexp[v.args[0][0]] = v
         self.labels.find(live)
+        for v in reversed(live):
+            if (v.op in ("contract", "sum") and v.rank) or (v.op in VIEWS and v in self.summed):
+                self.summed.update(a for a, _ in v.args)
         return live
 
     def read(self, v: Value) -> None:
@@ -115,7 +120,19 @@ class Simplifier:
             own = self.writer.array(scaled(terms, power(wish, -1)))
             return add([times(wish, as_term(own))])
         made = self.writer.atom(terms)
-        return (made,) if made.number != 0 else ()
+        if made.number == 0:
+            return ()
+        return (self._small(made) if v in self.summed else made,)
+
+    def _small(self, term: Term) -> Term:
+        """A small array that several sums of products read takes its scale at once: one call."""
+        scale = self.products.scalar(replace(term.scale, number=abs(term.number)))
+        if scale is None or not scale.value.host or len(term.factors) != 1:
+            return term
+        if elements(term.factors[0][0].extents) > LARGE:
+            return term
+        made = as_term(self.products.array(replace(term, number=abs(term.number))))
+        return times(made, MINUS) if is_negative(term.number) else made
 
     def _grows(self, term: Term) -> bool:
         """Whether a product has more axes than each of its factors: it is written out late."""

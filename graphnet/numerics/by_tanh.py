@@ -1,0 +1,137 @@
+"""Logistic functions by tanh, for speed: 1/(1 + e^-x) = (1 + tanh(x/2))/2.
+
+One call in place of three, and its slope (1 - tanh(x/2)**2)/4 reads the same tanh. The value is
+right to half an ulp of 1, not of itself: at x = -20 it is 0 in float32. So it is not used where a
+logarithm, a root or a quotient of it is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import sympy
+from sympy import Add, Expr, Mul, Pow, S
+
+from graphnet.formula.formula import hole, normalize
+from graphnet.formula.functions import log1p, where
+from graphnet.network.contributions import is_pointwise
+from graphnet.network.graph import Computed, Network, Node
+from graphnet.network.inline import with_body
+from graphnet.numerics.stabilize import Rewrite
+
+__all__ = ["by_tanh"]
+
+RULE, LAW = "logistic by tanh", "1/(1 + e^-x) = (1 + tanh(x/2))/2"
+
+
+def by_tanh(network: Network) -> Network:
+    """The network with logistic functions as tanh where their small values do not matter.
+
+    What was done is added to `graph["rewrites"]`.
+
+    >>> from graphnet.formula.parse import parse
+    >>> from graphnet.network.graph import Input
+    >>> from graphnet.network.shapes import bind
+    >>> z = Input(name="z", shape=(3,))
+    >>> (sigmoid,) = parse("1/(1 + exp(-z))")
+    >>> print(by_tanh(Network.collect([bind(sigmoid, [z], name="a")])).show("a"))
+    a[i] = 0.5 + 0.5*tanh(0.5*z[i])
+    """
+    readers: dict[Node, list[Computed]] = {}
+    for _, node in network.of(Computed):
+        for operand in node.operands:
+            readers.setdefault(operand, []).append(node)
+    bodies = {
+        node: new for _, node in network.of(Computed)
+        if node.dtype == "float" and (new := _written(node.formula.body)) != node.formula.body
+        and not _is_fragile(node, readers)
+    }  # fmt: skip
+    if not bodies:
+        return network
+    old = dict(network.items())
+
+    def change(name: str, node: Node) -> Node | None:
+        if old[name] not in bodies or not isinstance(node, Computed):
+            return None
+        f = normalize(replace(node.formula, body=bodies[old[name]]))
+        return with_body(node, f, node.operands)
+
+    result = network.rebuild(change)
+    for key, value in network.graph.items():
+        if not key.startswith("_"):
+            result.graph.setdefault(key, value)
+    done = tuple(Rewrite(RULE, LAW, (network.name_of(node),)) for node in bodies)
+    result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
+    return result
+
+
+def _is_fragile(node: Node, readers: dict[Node, list[Computed]]) -> bool:
+    """Whether a logarithm, root or quotient is taken of a tensor, itself or through others."""
+    seen, stack = {node}, [node]
+    while stack:
+        current = stack.pop()
+        for reader in readers.get(current, ()):
+            f = reader.formula
+            holes = {hole(k) for k, r in enumerate(f.reads) if reader.operands[r.slot] is current}
+            if any(part.free_symbols & holes for part in _delicate(f.body)):
+                return True
+            if (is_pointwise(reader) or f.body in holes) and reader not in seen:
+                seen.add(reader)
+                stack.append(reader)
+    return False
+
+
+def _delicate(body: Expr) -> list[Expr]:
+    """What small values matter in: arguments of logarithms, bases of roots and quotients."""
+    found = [p.args[0] for p in body.atoms(sympy.log, log1p)]
+    found += [
+        p.base for p in body.atoms(Pow)
+        if not (p.exp.is_Integer and p.exp.is_positive)
+    ]  # fmt: skip
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _written(body: Any) -> Any:
+    """The expression with tanh in the place of logistic functions."""
+    if not isinstance(body, Expr) or not body.has(sympy.exp):
+        return body
+    args = [_written(a) for a in body.args]
+    if isinstance(body, where):
+        same = args[1] == args[2]  # the two forms of one logistic function
+        return args[1] if same else body
+    if isinstance(body, Mul | Pow):
+        return _product(body)
+    return body.func(*args) if tuple(args) != body.args else body
+
+
+def _product(body: Expr) -> Expr:
+    """c * e^(k*u) / (1 + e^u)^n, for 0 <= k <= n, by tanh(u/2); other factors as they are."""
+    powers = Mul.make_args(body)
+    for p in powers:
+        u, n = _logistic(p)
+        if u is None:
+            continue
+        k, rest = 0, [q for q in powers if q is not p]
+        for q in list(rest):
+            if isinstance(q, sympy.exp) and (q.args[0] / u).is_Integer:
+                k += int(q.args[0] / u)
+                rest.remove(q)
+        if 0 <= k <= n:
+            t = sympy.tanh(u / 2)
+            made = ((1 + t) / 2) ** k * ((1 - t) / 2) ** (n - k)
+            return Mul(made, *(_written(q) for q in rest))
+    args = [_written(a) for a in body.args]
+    return body.func(*args) if tuple(args) != body.args else body
+
+
+def _logistic(p: Expr) -> tuple[Expr | None, int]:
+    """(u, n) of (1 + e^u)^-n."""
+    if not isinstance(p, Pow) or not p.exp.is_Integer or not p.exp.is_negative:
+        return None, 0
+    if not isinstance(p.base, Add) or len(p.base.args) != 2 or S.One not in p.base.args:
+        return None, 0
+    other = next(a for a in p.base.args if a != 1)
+    return (other.args[0], -int(p.exp)) if isinstance(other, sympy.exp) else (None, 0)
