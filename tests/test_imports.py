@@ -35,6 +35,7 @@ ABOVE_ALL = {"__init__", "__main__", "_public"}  # the command and the table of 
 PARTIES = {
     "errors": set(),
     "arguments": set(),
+    "files": set(),
     "formula": {"sympy"},
     "network": {"sympy", "networkx"},
     "numerics": {"sympy", "numpy", "networkx", "flint"},

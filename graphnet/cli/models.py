@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetFileError, told
+from graphnet.files import require_writable
 
 __all__ = ["check", "draw", "model_of", "source"]
 
 
 def draw(arguments: argparse.Namespace) -> int:
     """Writes a picture and prints its path."""
+    if arguments.out:
+        require_writable(arguments.out)
     name, model = model_of(arguments.model)
     out = arguments.out or f"{name}_{arguments.stage}.svg"
     form = Path(out).suffix.lstrip(".")
@@ -30,6 +33,8 @@ def draw(arguments: argparse.Namespace) -> int:
 
 def source(arguments: argparse.Namespace) -> int:
     """Prints or saves the program of a model's training step."""
+    if arguments.out:
+        require_writable(arguments.out)
     _, model = model_of(arguments.model)
     if arguments.out:
         model.step.save(arguments.out)

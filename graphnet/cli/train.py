@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.files import write_file
 from graphnet.training.examples import EXAMPLES, Example, example
 from graphnet.training.history import History
 
@@ -73,15 +74,17 @@ def _leave(
     for stage in _STAGES:
         drawing = draw(model, stage, "tensors")
         drawings[stage] = drawing.svg
-        _write(out / f"{stage}.svg", drawing.pipe("svg"))
-        _write(out / f"{stage}.png", drawing.pipe("png"))
+        write_file(out / f"{stage}.svg", drawing.pipe("svg"))
+        write_file(out / f"{stage}.png", drawing.pipe("png"))
     curves = confusion = ""
     if history.epochs:
         curves = "learning_curves.png"
-        _write(out / curves, plot.history(history))
+        write_file(out / curves, plot.history(history))
     if chosen.classes:
         confusion = "confusion_matrix.png"
-        _write(out / confusion, plot.confusion(test[1], model.classify(test[0]), chosen.classes))
+        write_file(
+            out / confusion, plot.confusion(test[1], model.classify(test[0]), chosen.classes)
+        )
     facts = {f"test {name}": _number(name, value) for name, value in measured.items()}
     facts |= {
         "parameters": f"{sum(a.size for a in model.parameters.values()):,}",
@@ -101,7 +104,7 @@ def _leave(
         curves=curves,
         confusion=confusion,
     )
-    _write(out / "index.html", page(run).encode())
+    write_file(out / "index.html", page(run).encode())
 
 
 def _number(name: str, value: float) -> str:
@@ -116,15 +119,3 @@ def _refuse_unwritable(out: Path) -> None:
             pass
     except OSError as error:
         raise GraphnetFileError(f"cannot write into {out}: {error.strerror}") from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """One file, by a replacement of the whole: an interrupted run leaves no half of it."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    except OSError as error:
-        raise GraphnetFileError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)

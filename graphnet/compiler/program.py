@@ -6,11 +6,9 @@ import builtins
 import itertools
 import linecache
 import os
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +24,8 @@ from graphnet.compiler.module import DTYPES, emit
 from graphnet.compiler.ranges import Bound, bounds
 from graphnet.compiler.stages import part
 from graphnet.compiler.stores import Store
-from graphnet.errors import GraphnetError, GraphnetFileError, told
+from graphnet.errors import GraphnetError, told
+from graphnet.files import write_file
 from graphnet.network.graph import Constant, Input, Network, Parameter, State
 
 __all__ = ["STYLES", "Program", "execute"]
@@ -198,7 +197,7 @@ class Program:
                 self.network, self.inputs, self.outputs, self.dtype, self._seed, self.predictions,
                 style,
             ).source  # fmt: skip
-        write_atomically(Path(path), source)
+        write_file(path, source)
 
     def _stores(
         self, parameters: Mapping[str, Any] | None, states: Mapping[str, Any] | None
@@ -313,22 +312,6 @@ def checked_seed(seed: Any) -> int:
 def check_style(style: str) -> None:
     if not isinstance(style, str) or style not in STYLES:
         raise GraphnetError(f"there is no style {told(style)}; known: {', '.join(STYLES)}")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """The text in a file, by one os.replace: a reader sees the old file or the new one."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise GraphnetFileError(f"cannot be written: {error.strerror}", where=str(path)) from None
 
 
 def check_options(dtype: str, style: str, seed: Any, **flags: Any) -> None:

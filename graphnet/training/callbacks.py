@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from graphnet.arguments import flag, number, whole
 from graphnet.arguments import path as file_name
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
+from graphnet.files import require_writable
 from graphnet.training.history import higher_is_better
 
 if TYPE_CHECKING:
@@ -152,6 +153,10 @@ class SaveBest(_Monitor):
     def __init__(self, path: str | os.PathLike[str], monitor: str | None = None) -> None:
         super().__init__(monitor)
         self.path = file_name("path", path)
+
+    def on_train_begin(self) -> None:
+        super().on_train_begin()
+        require_writable(self.path)
 
     def on_epoch_end(self, epoch: int, row: Mapping[str, float]) -> None:
         if self._improved(epoch, row):

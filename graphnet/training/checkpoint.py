@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,9 @@ import graphnet
 from graphnet.arguments import path as file_name
 from graphnet.compiler.algebra.scales import Recast, Scales
 from graphnet.compiler.program import Program, check_options
-from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean
 from graphnet.formula.kinks import PRESETS, Kinks, kinks
-from graphnet.network.graph import Network, Parameter, State
+from graphnet.network.graph import Network, Node, Parameter, State, show_shape
 from graphnet.ops import losses
 from graphnet.ops.array import Array
 from graphnet.ops.layer import layer_labels, set_layer_labels
@@ -111,11 +111,14 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
     heads, recipe = _read_heads(record["model"], reader), _read_recipe(record["recipe"])
     values = {kind: _group(arrays, kind) for kind in ("parameters", "states")}
     network = reader.network(record["step"]["network"])
-    for kind, node_kind in (("parameters", Parameter), ("states", State)):
-        # Before a program draws first values: no shape may ask for more memory than the file.
-        shapes = {name: node.shape for name, node in network.of(node_kind)}
-        if shapes != {name: array.shape for name, array in values[kind].items()}:
-            raise ValueError(f"its {kind} are not those of its network")
+    # Before a program draws first values: no shape may ask for more memory than the file.
+    wrong = [
+        problem
+        for kind, node_kind in (("parameter", Parameter), ("state", State))
+        for problem in _mismatches(kind, dict(network.of(node_kind)), values[f"{kind}s"])
+    ]
+    if wrong:
+        raise ValueError(f"its arrays are not those of its network: {'; '.join(wrong)}")
     step = _program(
         network, record["step"], recipe, reader, restore=lambda results: (results[0], results[1])
     )
@@ -137,6 +140,21 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
     model.steps = int(record["steps"])
     model.shuffler.bit_generator.state = record["generators"]["shuffler"]
     return model
+
+
+def _mismatches(
+    kind: str, nodes: Mapping[str, Node], arrays: Mapping[str, np.ndarray]
+) -> Iterator[str]:
+    """Every way in which arrays are not those of nodes."""
+    for name, node in nodes.items():
+        if name not in arrays:
+            yield f"no {kind} {name}"
+        elif arrays[name].shape != node.shape:
+            shape, wanted = show_shape(arrays[name].shape), show_shape(node.shape)
+            yield f"the {kind} {name} has shape {shape}, not {wanted}"
+    for name in arrays:
+        if name not in nodes:
+            yield f"the {kind} {name} is in no formula{did_you_mean(name, nodes)}"
 
 
 def _group(arrays: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:

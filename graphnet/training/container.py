@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import os
-import tempfile
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,12 +21,15 @@ import numpy as np
 
 from graphnet.arguments import path as file_name
 from graphnet.errors import GraphnetError, GraphnetFileError, told
+from graphnet.files import write_file
 
 __all__ = ["read_container", "write_container"]
 
 _MARK = b"graphnet checkpoint, sha256 "
 _TAIL = len(_MARK) + 64
 _JSON = "graphnet.json"
+_GROUPS = ("parameters", "states", "arrays")  # folders of members
+_MEMBER = re.compile(r"\w+")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 _LARGEST = 1 << 34  # bytes of a file that is read at all
 
@@ -38,26 +41,7 @@ def write_container(
 
     Raises GraphnetFileError where it cannot be written, GraphnetError for an array of objects.
     """
-    content = _pack(arrays, record)
-    path = file_name("path", path)
-    target = Path(path)
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp's 0600 is for secrets
-        os.replace(temporary, target)
-        temporary = None
-    except OSError as error:
-        raise GraphnetFileError(f"cannot be written: {error.strerror}", where=str(path)) from None
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    write_file(path, _pack(arrays, record))
 
 
 def _pack(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> bytes:
@@ -105,17 +89,31 @@ def read_container(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray],
 
 def _unpack(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
     arrays: dict[str, np.ndarray] = {}
+    seen: set[str] = set()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(content):
                 raise ValueError(f"the member {told(info.filename)} is packed")
-            if info.filename != _JSON:
+            if info.filename != _JSON or info.filename in seen:
                 name = info.filename.removesuffix(".npy")
+                group, _, rest = name.partition("/")
+                if group not in _GROUPS or not _MEMBER.fullmatch(rest):
+                    raise ValueError(f"no array is called {told(info.filename)}")
                 if name in arrays:
                     raise ValueError(f"there are two arrays {told(name)}")
                 arrays[name] = _array(archive.read(info))
-        record = json.loads(archive.read(_JSON))
+            seen.add(info.filename)
+        record = json.loads(archive.read(_JSON), object_pairs_hook=_distinct)
     return arrays, record
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, each of whose keys stands once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(k for n, (k, _) in enumerate(pairs) if k in dict(pairs[:n]))
+        raise ValueError(f"the key {told(twice)} stands twice")
+    return found
 
 
 def _array(member: bytes) -> np.ndarray:

@@ -12,11 +12,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean, told
+from graphnet.errors import GraphnetError, did_you_mean, told
+from graphnet.files import write_file
 
 __all__ = ["History", "higher_is_better"]
 
@@ -80,11 +82,8 @@ class History(Mapping[str, list[float]]):
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """A row an epoch, floats with all digits. GraphnetFileError if it cannot be written."""
-        try:
-            with open(path, "w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, self.columns, restval="", lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(self.epochs)
-        except OSError as error:
-            problem = f"cannot be written: {error.strerror}"
-            raise GraphnetFileError(problem, where=str(path)) from None
+        file = io.StringIO()
+        writer = csv.DictWriter(file, self.columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.epochs)
+        write_file(path, file.getvalue())

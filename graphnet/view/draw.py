@@ -17,6 +17,7 @@ import graphviz
 
 from graphnet.arguments import flag, one_of
 from graphnet.errors import GraphnetError, GraphnetFileError, told
+from graphnet.files import require_writable, write_file
 from graphnet.view import engine as engines
 from graphnet.view.dot import Diagram
 from graphnet.view.folding import fold as fold_diagram
@@ -122,14 +123,17 @@ class Drawing(graphviz.Source):
             format = format or self.format
             text = Path(directory or self.directory or ".") / (filename or self.filename)
             target = text.with_name(f"{text.name}.{format}")
-        made = self._make(format)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            if not cleanup:
-                text.write_text(self.source, encoding="utf-8")
-            target.write_bytes(made)
         except OSError as error:
-            raise GraphnetFileError(f"cannot write {target}: {error.strerror}") from None
+            raise GraphnetFileError(
+                f"cannot be written: {error.strerror}", where=str(target)
+            ) from None
+        require_writable(target)
+        made = self._make(format)
+        if not cleanup:
+            write_file(text, self.source)
+        write_file(target, made)
         if view:
             self._view(str(target), format=format, quiet=False)
         return str(target)

@@ -326,13 +326,42 @@ HOSTILE = {
     "huge shape": sealed({"a.npy": npy(np.ones(3)).replace(b"(3,)", b"(3000000000000,)")}),
     "short array": sealed({"a.npy": npy(np.ones(3))[:-1], "graphnet.json": b"{}"}),
     "objects": sealed({"a.npy": npy(np.array([{}], object)), "graphnet.json": b"{}"}),
+    "traversal": sealed({"../../evil.npy": npy(np.ones(3)), "graphnet.json": b"{}"}),
+    "traversal in a group": sealed({"states/../x.npy": npy(np.ones(3)), "graphnet.json": b"{}"}),
+    "absolute": sealed({"/etc/passwd": b"root", "graphnet.json": b"{}"}),
+    "a script": sealed({"parameters/a.py": b"import os", "graphnet.json": b"{}"}),
+    "two keys": sealed({"graphnet.json": b'{"format": 1, "format": 1}'}),
+    "a key twice below": sealed({"graphnet.json": b'{"format": 1, "a": {"b": 1, "b": 2}}'}),
+    "json that is none": sealed({"graphnet.json": b"{\"format\": __import__('os')}"}),
+    "half a character": sealed({"graphnet.json": b"\xff\xfe"}),
+    "a number without end": sealed({"graphnet.json": b'{"format": 1' + b"0" * 100_000 + b"}"}),
+    "fortran order": sealed({"states/a.npy": npy(np.asfortranarray(np.ones((2, 3))))}),
+    "negative shape": sealed({"states/a.npy": npy(np.ones(3)).replace(b"(3,)", b"(-3,)")}),
+    "code in a header": sealed({"states/a.npy": npy(np.ones(3)).replace(b"(3,)", b"f(),")}),
     "no zip": sealed({})[-92:],
 }
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_files_are_refused(tmp_path, kind):
+    began = time.perf_counter()
     refused(tmp_path / "a.npz", HOSTILE[kind])
+    assert time.perf_counter() - began < 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_all_mismatches_are_named_together(tmp_path, content):
+    def change(record, arrays):
+        arrays["parameters/W1"] = np.ones((3, 5))
+        arrays["parameters/b_1"] = arrays.pop("parameters/b1")
+
+    told = refused(tmp_path / "a", edited(content, tmp_path, change))
+    for part in (
+        "the parameter W1 has shape (3, 5), not (3, 2)", "no parameter b1",
+        "the parameter b_1 is in no formula; did you mean 'b1'?",
+    ):  # fmt: skip
+        assert part in told
+    assert "its format is 7" in refused(tmp_path / "b", edited(content, tmp_path, at("format", 7)))
 
 
 def test_numpy_and_unzip_read_the_file(tmp_path, content):

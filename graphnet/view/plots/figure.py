@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from graphnet.errors import GraphnetError, GraphnetFileError
+from graphnet.errors import GraphnetError
+from graphnet.files import write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,10 +47,7 @@ class Picture(bytes):
         if path.suffix.lower() != f".{self.format}":
             raise GraphnetError(f"this picture is a {self.format}: expected a name ending in "
                                 f".{self.format}, came {str(path)!r}")  # fmt: skip
-        try:
-            path.write_bytes(self)
-        except OSError as error:
-            raise GraphnetFileError(f"cannot write {path}: {error.strerror}") from None
+        write_file(path, self)
         return self
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

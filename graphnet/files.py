@@ -1,0 +1,65 @@
+"""Files are written whole or not at all, and a folder that cannot be written is found before work.
+
+>>> require_writable("/no/such/folder/step.py")
+Traceback (most recent call last):
+    ...
+graphnet.errors.GraphnetFileError: /no/such/folder/step.py: cannot be written: No such file or
+directory
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from graphnet.arguments import path as file_name
+from graphnet.errors import GraphnetFileError
+
+__all__ = ["require_writable", "write_file"]
+
+
+def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
+    """The content under its name by one `os.replace`: a reader sees the old file or the new one.
+
+    A kill or a full disk leaves the old file as it was. Raises GraphnetFileError where the file
+    cannot be written.
+    """
+    target = Path(file_name("path", path))
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's 0600 is for secrets
+        os.replace(temporary, target)
+        temporary = None
+    except OSError as error:
+        raise _refused(target, error) from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Raises GraphnetFileError, before the work is done, where a file could not be left."""
+    target = Path(file_name("path", path))
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(21, os.strerror(21))
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise _refused(target, error) from None
+
+
+def _refused(target: Path, error: OSError) -> GraphnetFileError:
+    return GraphnetFileError(f"cannot be written: {error.strerror}", where=str(target))
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
