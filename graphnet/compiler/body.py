@@ -25,6 +25,7 @@ from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, ordered, terms
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula, symbol_kind
+from graphnet.formula.searched import Searched
 from graphnet.formula.subscript import Affine
 
 __all__ = ["Context"]
@@ -33,6 +34,7 @@ __all__ = ["Context"]
 POINTWISE: dict[type, str] = {
     sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan",
     sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.tanh: "tanh", sympy.atan: "arctan",
+    sympy.asinh: "arcsinh", sympy.acosh: "arccosh", sympy.atanh: "arctanh",
     sympy.erf: "erf", fn.sign: "sign", fn.Abs: "absolute", fn.log1p: "log1p",
     fn.expm1: "expm1", fn.expw: "expw",
 }  # fmt: skip
@@ -88,6 +90,8 @@ class Context:
             at_zero = expr.args[1] if len(expr.args) == 2 else sympy.Rational(1, 2)
             args = [self.local(expr.args[0], dtype), self.local(at_zero, dtype)]
             return self.values.pointwise("heaviside", args, dtype)
+        if isinstance(expr, Searched):
+            return self.local(expr.form, dtype)
         op_ = POINTWISE.get(type(expr)) or getattr(type(expr), "ufunc", None)
         if op_ is None:
             raise GraphnetError(f"no lowering for {type(expr).__name__} in {expr}")

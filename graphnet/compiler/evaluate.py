@@ -22,6 +22,7 @@ from graphnet.compiler.ieee import Number
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
 from graphnet.formula.formula import symbol_kind
+from graphnet.formula.searched import Searched
 
 __all__ = ["Point", "evaluator"]
 
@@ -45,6 +46,10 @@ _FUNCTIONS: dict[type[Basic], Callable[..., Any]] = {
     sympy.cosh: ieee.cosh, sympy.tanh: ieee.tanh, sympy.atan: ieee.atan, sympy.erf: ieee.erf,
     fn.sign: ieee.sign, fn.Abs: ieee.absolute, fn.Max: ieee.largest, fn.Min: ieee.smallest,
     fn.Heaviside: ieee.heaviside, fn.expw: ieee.expw, fn.floor: ieee.floor,
+    sympy.asinh: ieee.asinh, sympy.acosh: ieee.acosh, sympy.atanh: ieee.atanh,
+    fn.erfc: ieee.erfc, fn.erfcx: ieee.erfcx, fn.log_erfc: ieee.log_erfc, fn.hypot: ieee.hypot,
+    fn.poly: ieee.poly, fn.times: lambda a, b: a * b, fn.over: ieee.divide,
+    fn.square: lambda a: a * a,
     sympy.Add: lambda *terms: sum(terms[1:], terms[0]),
     sympy.StrictLessThan: lambda a, b: a.real < b.real,
     sympy.LessThan: lambda a, b: a.real <= b.real,
@@ -75,6 +80,8 @@ def evaluator(part: Basic) -> Evaluator:
         return _product(part)
     if isinstance(part, sympy.Pow):
         return _power(evaluator(part.base), part.exp)
+    if isinstance(part, Searched):
+        return evaluator(part.form)
     if part.func not in _FUNCTIONS:
         raise GraphnetError(f"the function {part.func.__name__} of {part} has no meaning here")
     function, arguments = _FUNCTIONS[part.func], [evaluator(a) for a in part.args]

@@ -14,6 +14,7 @@ import sympy
 
 from graphnet.compiler.code import AND, ATOM, CHOICE, COMPARE, OR, POWER, PRODUCT, SUM, UNARY, Code
 from graphnet.compiler.cumulative import running_text
+from graphnet.compiler.helpers import CALLED, HELPERS
 from graphnet.compiler.products import contracted
 from graphnet.compiler.values import Axes, Value
 from graphnet.errors import GraphnetError
@@ -37,7 +38,9 @@ CALLS: dict[str, str] = {
     "cosh": "np.cosh", "tanh": "np.tanh", "arctan": "np.arctan", "sign": "np.sign",
     "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "maximum": "np.maximum",
     "minimum": "np.minimum", "where": "np.where", "heaviside": "np.heaviside",
-    "floor": "np.floor",
+    "floor": "np.floor", "arcsinh": "np.arcsinh", "arccosh": "np.arccosh",
+    "arctanh": "np.arctanh", "hypot": "np.hypot", "erfc": "erfc", "erfcx": "erfcx",
+    "log_erfc": "log_erfc", "poly": "poly",
 }  # fmt: skip
 
 
@@ -112,7 +115,7 @@ class Printer:
         return {"float": f"np.{self.dtype}", "int": "np.intp", "bool": "bool"}[value.dtype]
 
     def helper(self, name: str) -> str:
-        self.helpers.add(name)
+        self.helpers.update((name, *CALLED.get(name, ())))
         return name
 
     def _infix(self, value: Value) -> Code:
@@ -145,7 +148,7 @@ class Printer:
         name = CALLS[value.op]
         if value.host:
             return self._host_call(value, name, args)
-        if value.op in ("erf", "expw"):
+        if name in HELPERS:
             name = self.helper(value.op)
         if value.op == "where":
             args[1] = self._typed_branch(value, args)
@@ -166,7 +169,7 @@ class Printer:
         if value.op == "where":
             a, b = args[1].at(CHOICE + 1), args[2].at(CHOICE + 1)
             return Code(f"{a} if {args[0].at(CHOICE + 1)} else {b}", CHOICE)
-        if value.op in ("erf", "expw"):
+        if name in HELPERS:
             name = self.helper(value.op)
         return Code(f"{value.dtype}({name}({', '.join(a.text for a in args)}))")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["HELPERS"]
+from graphnet.numerics import tails
+
+__all__ = ["CALLED", "HELPERS"]
 
 HELPERS: dict[str, str] = {
     "logsumexp": '''\
@@ -18,42 +20,13 @@ def expw(b, y):
     """exp(b - y), and 0 where y is -inf."""
     return np.exp(np.where(y == -np.inf, y, b - y))
 ''',
-    "erf": '''\
-def erf(x):
-    """The error function, within 2.3e-16: Cody, Math. Comp. 23 (1969)."""
-    y = np.abs(x)
-    s = np.minimum(y, 0.5)**2
-    small = x * np.polyval(ERF_SMALL[0], s) / np.polyval(ERF_SMALL[1], s)
-    m = np.clip(y, 0.46875, 4)
-    middle = np.polyval(ERF_MIDDLE[0], m) / np.polyval(ERF_MIDDLE[1], m)
-    t = 1 / np.maximum(y, 4)**2
-    tail = t * np.polyval(ERF_TAIL[0], t) / np.polyval(ERF_TAIL[1], t)
-    tail = (0.5641895835477563 - tail) / np.maximum(y, 4)
-    rest = np.exp(-y * y) * np.where(y <= 4, middle, tail)
-    both = np.where(y <= 0.46875, small, np.copysign(1 - rest, x))
-    return both.astype(np.result_type(y, np.float32))
-
-
-ERF_SMALL = (
-    (1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2,
-     3.77485237685302021e2, 3.20937758913846947e3),
-    (1, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3,
-     2.84423683343917062e3),
-)
-ERF_MIDDLE = (
-    (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594,
-     6.61191906371416295e1, 2.98635138197400131e2, 8.81952221241769090e2,
-     1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3),
-    (1, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2,
-     1.62138957456669019e3, 3.29079923573345963e3, 4.36261909014324716e3,
-     3.43936767414372164e3, 1.23033935480374942e3),
-)
-ERF_TAIL = (
-    (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1,
-     1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4),
-    (1, 2.56852019228982242, 1.87295284992346047, 5.27905102951428412e-1,
-     6.05183413124413191e-2, 2.33520497626869185e-3),
-)
+    "poly": '''\
+def poly(x, *c):
+    """c[0] + c[1]*x + c[2]*x**2 + ..., by Horner's rule."""
+    total = c[-1]
+    for a in reversed(c[:-1]):
+        total = total * x + a
+    return total
 ''',
     "sliding_window_view": """\
 sliding_window_view = np.lib.stride_tricks.sliding_window_view
@@ -80,6 +53,7 @@ def running(ufunc, a, axis, back=False, own=True):
         out[:1] = {np.add: 0, np.maximum: -np.inf, np.minimum: np.inf}[ufunc]
     return np.moveaxis(out[::-1 if back else 1], 0, axis)
 ''',
+    **tails.SOURCES,
     "place": '''\
 def place(out, where, value):
     """out with value at one slice of it."""
@@ -166,3 +140,6 @@ def planned(stores, sizes):
 PLANS = []  # (arrays, plan of them, steps by sizes)
 ''',
 }
+
+# What a helper calls in turn.
+CALLED: dict[str, tuple[str, ...]] = tails.CALLED

@@ -18,9 +18,10 @@ import math
 from collections.abc import Callable, Iterable
 
 __all__ = [
-    "Number", "absolute", "atan", "cos", "cosh", "divide", "erf", "exp", "expm1", "expw", "floor",
-    "heaviside", "largest", "log", "log1p", "logsumexp", "power", "real", "sign", "sin", "sinh",
-    "smallest", "sqrt", "tan", "tanh",
+    "Number", "absolute", "acosh", "asinh", "atan", "atanh", "cos", "cosh", "divide", "erf",
+    "erfc", "erfcx", "exp", "expm1", "expw", "floor", "heaviside", "hypot", "largest", "log",
+    "log1p", "log_erfc", "logsumexp", "poly", "power", "real", "sign", "sin", "sinh", "smallest",
+    "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
 Number = int | float | complex
@@ -89,6 +90,37 @@ def _erf_step(z: complex) -> complex:
     return complex(math.erf(z.real), z.imag * 2 / math.sqrt(math.pi) * math.exp(-z.real * z.real))
 
 
+def _atanh(x: float) -> float:
+    return math.copysign(INF, x) if abs(x) == 1 else math.atanh(x)
+
+
+def _erfc_step(z: complex) -> complex:
+    return complex(math.erfc(z.real), -_erf_step(z).imag)
+
+
+def _erfcx(x: float) -> float:
+    """exp(x**2)*erfc(x): by its continued fraction (Abramowitz, Stegun 7.1.14) where x > 4."""
+    if x <= 4:
+        return math.exp(x * x) * math.erfc(x)
+    tail = x
+    for k in range(60, 0, -1):
+        tail = x + k / 2 / tail
+    return 1 / tail / math.sqrt(math.pi)
+
+
+def _erfcx_step(z: complex) -> complex:
+    value = _erfcx(z.real)
+    return complex(value, z.imag * (2 * z.real * value - 2 / math.sqrt(math.pi)))
+
+
+def _log_erfc(x: float) -> float:
+    return math.log(_erfcx(x)) - x * x if x > 1 else math.log1p(-math.erf(x))
+
+
+def _log_erfc_step(z: complex) -> complex:
+    return complex(_log_erfc(z.real), z.imag * -2 / math.sqrt(math.pi) / _erfcx(z.real))
+
+
 exp = _function(math.exp, cmath.exp)
 log = _function(_log, _log_step)
 log1p = _function(_log1p, _log1p_step)
@@ -102,6 +134,14 @@ cosh = _function(math.cosh, cmath.cosh)
 tanh = _function(math.tanh, cmath.tanh)
 atan = _function(math.atan, cmath.atan)
 erf = _function(math.erf, _erf_step)
+
+
+asinh = _function(math.asinh, cmath.asinh)
+acosh = _function(math.acosh, cmath.acosh)
+atanh = _function(_atanh, cmath.atanh)
+erfc = _function(math.erfc, _erfc_step)
+erfcx = _function(_erfcx, _erfcx_step)
+log_erfc = _function(_log_erfc, _log_erfc_step)
 
 
 def divide(a: Number, b: Number) -> Number:
@@ -162,6 +202,23 @@ def sign(x: Number) -> Number:
 def heaviside(x: Number, at_zero: Number = 0.5) -> Number:
     """0 below 0, 1 above; nan of nan."""
     return 1.0 if x.real > 0 else 0.0 if x.real < 0 else at_zero if x.real == 0 else NAN
+
+
+def hypot(a: Number, b: Number) -> Number:
+    """sqrt(a**2 + b**2) without overflow in between."""
+    if isinstance(a, complex) or isinstance(b, complex):
+        length = math.hypot(a.real, b.real)
+        slope = divide(a.real, length) * a.imag + divide(b.real, length) * b.imag
+        return complex(length, float(slope.real))
+    return math.hypot(a, b)
+
+
+def poly(x: Number, *c: Number) -> Number:
+    """c[0] + c[1]*x + c[2]*x**2 + ..."""
+    total: Number = 0
+    for a in reversed(c):
+        total = total * x + a
+    return total
 
 
 def largest(*numbers: Number) -> Number:

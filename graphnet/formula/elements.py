@@ -30,6 +30,7 @@ class Scope:
     params: Mapping[str, Any]
     indices: frozenset[str]
     sizes: Mapping[str, Extent]  # what may stand in a bound or a shape
+    functions: tuple[tuple[str, Any], ...] = ()  # beside those of the language
 
     @property
     def numbers(self) -> tuple[str, ...]:

@@ -18,24 +18,26 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
-from sympy import Basic, Expr, Function, Integer, Rational, S
+from sympy import Expr, Integer, Rational, S
 from sympy.logic.boolalg import Boolean, BooleanFunction
 
+from graphnet.formula.scalar import Scalar
+from graphnet.formula.special import (
+    erfc,
+    erfcx,
+    hypot,
+    log_erfc,
+    over,
+    poly,
+    square,
+    times,
+)
+
 __all__ = [
-    "FUNCTIONS", "SLOPES", "Abs", "Heaviside", "Holds", "Max", "Min", "expm1", "expw", "floor",
-    "log1p", "sign", "where",
+    "FUNCTIONS", "SLOPES", "Abs", "Heaviside", "Holds", "Max", "Min", "erfc", "erfcx", "expm1",
+    "expw", "floor", "hypot", "log1p", "log_erfc", "over", "poly", "sign", "square", "times",
+    "where",
 ]  # fmt: skip
-
-
-class Scalar(Function):
-    """A real scalar function of real scalars; sympy asks it no further questions."""
-
-    is_commutative = True
-    is_extended_real = True
-
-    @classmethod
-    def eval(cls, *args: Basic) -> Expr | None:
-        return None
 
 
 class where(Scalar):
@@ -210,7 +212,10 @@ class Holds(BooleanFunction):
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp": sympy.exp, "log": sympy.log, "log1p": log1p, "expm1": expm1, "sqrt": sympy.sqrt,
     "sin": sympy.sin, "cos": sympy.cos, "tan": sympy.tan, "sinh": sympy.sinh, "cosh": sympy.cosh,
-    "tanh": sympy.tanh, "atan": sympy.atan, "erf": sympy.erf, "sign": sign, "Abs": Abs,
+    "tanh": sympy.tanh, "atan": sympy.atan, "asinh": sympy.asinh, "acosh": sympy.acosh,
+    "atanh": sympy.atanh, "erf": sympy.erf, "erfc": erfc, "erfcx": erfcx, "log_erfc": log_erfc,
+    "hypot": hypot, "times": times, "over": over, "square": square, "poly": poly, "sign": sign,
+    "Abs": Abs,
     "Max": Max, "Min": Min, "Heaviside": Heaviside, "where": where, "expw": expw,
     "floor": floor,
     "abs": Abs, "maximum": Max, "minimum": Min,
@@ -228,4 +233,12 @@ SLOPES: dict[str, tuple[str, ...]] = {
     "log1p": ("1/(1+x)",),
     "expm1": ("exp(x)",),
     "expw": ("expw(b, y)", "-expw(b, y)"),
+    "erfc": ("-2/sqrt(pi)*exp(-x**2)",),
+    "erfcx": ("2*x*erfcx(x) - 2/sqrt(pi)",),
+    "log_erfc": ("-2/sqrt(pi)/erfcx(x)",),
+    "hypot": ("a/hypot(a, b)", "b/hypot(a, b)"),
+    "times": ("b", "a"),
+    "over": ("1/b", "-a/b**2"),
+    "square": ("2*x",),
+    "poly": ("c1 + 2*c2*x + ...",),
 }

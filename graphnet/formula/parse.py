@@ -38,17 +38,20 @@ def parse(
     params: Mapping[str, Any] | None = None,
     sizes: Iterable[str] = (),
     name: str = "Y",
+    functions: Mapping[str, Any] | None = None,
 ) -> tuple[Equation, ...]:
     """The equations of one formula; the last one is the result, the others are read by it.
 
     `operands` are the tensors in slot order (else in order of appearance), `params` the numbers
     of the op, `sizes` the named sizes that may stand where a number may, and `name` is what a
-    text without a target is called. Raises GraphnetError with a caret under the column.
+    text without a target is called. `functions` are searched ones beside those of the language.
+    Raises GraphnetError with a caret under the column.
     """
     numbers = tuple((k, _number(k, v)) for k, v in (params or {}).items())
     kinds = tuple(type(v) for _, v in numbers)  # 1 and 1.0 are one key, but not one subscript
     slots = None if operands is None else tuple(operands)
-    return _parse(text, slots, numbers, kinds, tuple(sizes), name)
+    known = tuple((functions or {}).items())
+    return _parse(text, slots, numbers, kinds, tuple(sizes), name, known)
 
 
 @lru_cache(maxsize=8192)
@@ -59,11 +62,12 @@ def _parse(
     kinds: tuple[type, ...],
     sizes: tuple[str, ...],
     name: str,
+    functions: tuple[tuple[str, Any], ...],
 ) -> tuple[Equation, ...]:
     first, *more = syntax(text)
     if more:
         raise GraphnetError("one formula is expected here; ';' separates the rules of an optimizer")
-    return _equations(text, first, operands, dict(params), sizes, name)
+    return _equations(text, first, operands, dict(params), sizes, name, functions)
 
 
 def parse_rule(text: str, params: Mapping[str, Any] | None = None) -> tuple[Equation, ...]:
@@ -108,6 +112,7 @@ def _equations(
     params: dict[str, Param],
     sizes: tuple[str, ...],
     name: str,
+    functions: tuple[tuple[str, Any], ...] = (),
 ) -> tuple[Equation, ...]:
     target = statement.target
     if target is not None:
@@ -118,7 +123,7 @@ def _equations(
     declared = _declared(statement)
     meant = {s: e for s, e in extents.items() if s not in declared} | params
     found = declared | {n.name for n in _in_subscripts(statement)}
-    scope = Scope(text, operands, meant, frozenset(found - set(meant)), extents)
+    scope = Scope(text, operands, meant, frozenset(found - set(meant)), extents, functions)
     taken = {n.name for n in _walk(statement) if isinstance(n, Name | Reading)}
     taken |= {name, *(operands or ()), *params, *sizes}
     return Elaborator(scope, name, taken).equations(statement)

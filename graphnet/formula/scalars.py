@@ -38,11 +38,12 @@ RELATIONS = {
     ">=": sympy.GreaterThan, "==": sympy.Eq, "!=": sympy.Ne,
 }  # fmt: skip
 CONSTANTS = {"oo": S.Infinity, "pi": S.Pi}
-ARITY = {"where": (3,), "expw": (2,), "Heaviside": (1, 2), "Max": None, "Min": None}
+ARITY = {"where": (3,), "expw": (2,), "Heaviside": (1, 2), "Max": None, "Min": None,
+         "hypot": (2,), "times": (2,), "over": (2,), "poly": None}  # fmt: skip
 # Bounds on numbers, so that no text makes sympy compute for long: bits of an exact number, of a
 # number under a root, of the size of any number, of the size of an argument of exp.
 EXACT_BITS, ROOT_BITS, SIZE_BITS, EXPONENT_BITS = 4096, 256, 20_000, 14
-GROWING = ("exp", "expm1", "sinh", "cosh", "expw")
+GROWING = ("exp", "expm1", "sinh", "cosh", "expw", "erfcx")
 
 
 class Scalars(Elements):
@@ -156,10 +157,10 @@ class Scalars(Elements):
             return size_symbol(self.position(args[0]))
         if name == "Piecewise":
             return self.piecewise(tree)
-        if name not in fn.FUNCTIONS:
+        function = fn.FUNCTIONS.get(name) or dict(self.scope.functions).get(name)
+        if function is None:
             known = {*fn.FUNCTIONS, *REDUCTIONS, "Piecewise", "size"}
             self.fail(tree, f"there is no function {name!r}{did_you_mean(name, known)}")
-        function = fn.FUNCTIONS[name]
         wanted = ARITY.get(function.__name__, (1,))
         if not args or (wanted is not None and len(args) not in wanted):
             number = " or ".join(map(str, wanted or ("one or more",)))

@@ -15,6 +15,7 @@ from graphnet.errors import GraphnetError
 from graphnet.formula import functions
 from graphnet.formula.extent import show_extent
 from graphnet.formula.formula import REDUCTIONS, Formula, symbol_kind
+from graphnet.formula.searched import Searched
 from graphnet.formula.subscript import Affine
 from graphnet.network.graph import (
     STAGES,
@@ -37,7 +38,7 @@ DTYPES = ("float", "int", "bool")
 CONDITIONS = (sympy.And, sympy.Or, sympy.Not, sympy.core.relational.Relational, functions.Holds)
 KNOWN = (
     sympy.Symbol, sympy.Add, sympy.Mul, sympy.Pow, *CONDITIONS,
-    *(f for f in functions.FUNCTIONS.values() if isinstance(f, type)),
+    *(f for f in functions.FUNCTIONS.values() if isinstance(f, type)), Searched,
 )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ from graphnet.network.inline import inline, with_body
 from graphnet.network.liveness import STOP
 from graphnet.numerics.exponentials import denominators, weight
 from graphnet.numerics.powers import Powers, size
+from graphnet.numerics.records import spelled
+from graphnet.numerics.scalars import Found, Scalars
 
 __all__ = ["Rewrite", "stabilize"]
 
@@ -38,6 +40,8 @@ class Rewrite:
     rule: str
     law: str
     nodes: tuple[str, ...]
+    fails: tuple[str, ...] = ()  # where the naive form is first wrong, in float64 and float32
+    unclean: tuple[str, ...] = ()  # arguments at which no form that was tried is right
 
 
 def stabilize(network: Network, keep: Collection[str] = ()) -> Network:
@@ -74,6 +78,7 @@ def stabilize(network: Network, keep: Collection[str] = ()) -> Network:
 class _Stabilizer:
     keep: frozenset[str]
     known: Powers = field(default_factory=Powers)
+    scalars: Scalars = field(init=False)
     done: list[tuple[Rewrite, Node | None]] = field(default_factory=list)
 
     def change(self, name: str, node: Node) -> Node | None:
@@ -94,7 +99,15 @@ class _Stabilizer:
             self.known.see(new)
         if name not in self.keep:
             self.known.remember(name, new or node)
-        return new or same
+        as_written = new or node
+        assert isinstance(as_written, Computed)
+        final, found = self.scalars.rewritten(as_written)
+        self.scalars.see(name, final, as_written)
+        self.done += [(_rewrite(name, each), None) for each in found]
+        return final if found else new or same
+
+    def __post_init__(self) -> None:
+        self.scalars = Scalars(self.keep)
 
     # -- what is rewritten ------------------------------------------------------------------------
 
@@ -173,6 +186,21 @@ class _Stabilizer:
             if operand in self.known.made:
                 name = self.known.made.pop(operand)
                 self.done.append((Rewrite("log-sum-exp", law, (name,)), operand))
+
+
+def _rewrite(name: str, found: Found) -> Rewrite:
+    """What is said of a function that was exchanged."""
+    record = found.record
+    if record is None:
+        return Rewrite("law", found.law, (name,))
+    law = f"{record.name}(x) = {spelled(record.meaning)}"
+    if record.form != record.meaning:
+        law += f", computed as {spelled(record.form)}"
+    missed = tuple(
+        f"{what} at x = {x:.6g}"
+        for what, points in zip(("value", "slope"), record.unclean) for x in points
+    )  # fmt: skip
+    return Rewrite("function of one argument", law, (name,), record.fails, missed)
 
 
 def _copied(node: Computed) -> Computed | None:

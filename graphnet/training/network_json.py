@@ -34,6 +34,7 @@ from graphnet.network.graph import (
     State,
 )  # fmt: skip
 from graphnet.numerics.stabilize import Rewrite
+from graphnet.numerics.stored import functions, rows
 
 __all__ = ["NetworkReader", "NetworkWriter"]
 
@@ -114,7 +115,11 @@ class NetworkWriter:
             operands = _fresh("A", max(formula.slots, default=-1) + 1, taken)
             indices = _fresh("i", formula.indices, taken)
             text = show(Equation(formula, "Y", operands, indices))
-            record = {"text": text, "operands": list(operands), "sizes": list(sizes)}
+            record: dict[str, Any] = {
+                "text": text, "operands": list(operands), "sizes": list(sizes)
+            }  # fmt: skip
+            if own := rows(formula.body):
+                record["functions"] = own
             if _read_formula(record) != formula:
                 raise GraphnetError(f"the formula {text} does not read back as it was written")
             self._numbers[formula] = len(self.formulas)
@@ -160,7 +165,14 @@ class NetworkReader:
             stages=stages, layers=layers, extra=order,
         )  # fmt: skip
         network.graph["rewrites"] = tuple(
-            Rewrite(each["rule"], each["law"], tuple(each["nodes"])) for each in record["rewrites"]
+            Rewrite(
+                each["rule"],
+                each["law"],
+                _words(each["nodes"]),
+                _texts(each.get("fails", ())),
+                _texts(each.get("unclean", ())),
+            )
+            for each in record["rewrites"]
         )
         if record.get("kinks"):
             name, shown = record["kinks"]
@@ -222,6 +234,12 @@ def _word(value: Any) -> str:
     return value
 
 
+def _texts(values: Sequence[Any]) -> tuple[str, ...]:
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{values!r} are not texts")
+    return tuple(values)
+
+
 def _words(values: Sequence[Any]) -> tuple[str, ...]:
     return tuple(_word(value) for value in values)
 
@@ -240,7 +258,8 @@ def _one_of(value: Any, known: Sequence[str]) -> str:
 
 def _read_formula(record: Mapping[str, Any]) -> Formula:
     operands, sizes = _words(record["operands"]), _words(record["sizes"])
-    found = parse(record["text"], operands=operands, sizes=sizes)
+    own = functions(record.get("functions", ()))
+    found = parse(record["text"], operands=operands, sizes=sizes, functions=own)
     if len(found) != 1:
         raise GraphnetError(f"{record['text']} is more than one formula")
     return found[0].formula

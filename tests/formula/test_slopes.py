@@ -39,7 +39,14 @@ SERIES = {
     "cosh": (lambda s: (s.exp() + (-s).exp()) / 2, lambda v: abs(v) <= 700),
     "tanh": (lambda s: 1 - 2 / ((2 * s).exp() + 1), lambda v: abs(v) < 10),
     "atan": (lambda s: s.atan(), lambda v: abs(v) <= 1e10),
+    "asinh": (lambda s: (s + (s * s + 1).sqrt()).log(), lambda v: abs(v) <= 1e10),
+    "acosh": (lambda s: (s + (s * s - 1).sqrt()).log(), lambda v: 1 < v <= 1e10),
+    "atanh": (lambda s: ((1 + s) / (1 - s)).log() / 2, lambda v: abs(v) < 1),
     "erf": (lambda s: s.erf(), lambda v: abs(v) <= 26),
+    "erfc": (lambda s: s.erfc(), lambda v: abs(v) <= 26),
+    "erfcx": (lambda s: (s * s).exp() * s.erfc(), lambda v: -26 < v < 10),
+    "log_erfc": (lambda s: s.erfc().log(), lambda v: -26 < v < 1e6),
+    "square": (lambda s: s * s, lambda v: abs(v) <= 1e10),
 }
 KINKED = {  # slope by the branch, with the value at the kink that the library states
     "sign": lambda v: 0.0,

@@ -1,0 +1,99 @@
+"""Polynomials at 0, and in 1/x far out: for sin(x)/x, x - tanh(x) and all that cancels there.
+
+f(x) = x^k P(x): the leading power is split off, and P interpolates certified values at 24 Chebyshev
+nodes of [-0.3, 0.3], computed to 90 digits. (Trefethen, Approximation Theory and Approximation
+Practice, 2013.)
+"""
+
+from __future__ import annotations
+
+import math
+
+import flint
+import sympy
+from flint import arb, arb_poly
+from sympy import Expr, Rational
+
+from graphnet.formula.searched import ARGUMENT
+from graphnet.formula.special import poly, times
+from graphnet.numerics.truth import Unsure, Values
+
+__all__ = ["at_zero"]
+
+NODES, WIDTH, FAR, BITS = 24, 0.3, 0.12, 900
+NOTHING = 1e-26  # a coefficient that is 0: of an odd or even function
+
+
+def at_zero(f: Values) -> Expr | None:
+    """x**k * poly(x, ...) near 0; None where f is not smooth there."""
+    flint.ctx.prec = BITS
+    k = _leading(f)
+    if k is None:
+        return None
+    half = [WIDTH * math.cos(math.pi * (2 * j + 1) / (2 * NODES)) for j in range(NODES // 2)]
+    xs = [arb(side * x) for x in half for side in (1, -1)]  # symmetric: even stays even
+    try:
+        ys = [f(x) / x**k for x in xs]
+    except (Unsure, ZeroDivisionError, ValueError):
+        return None
+    if not all(y.is_finite() for y in ys):
+        return None
+    found = [float(c) for c in arb_poly.interpolate(xs, ys).coeffs()]
+    return _written(found, k)
+
+
+def at_infinity(f: Values, side: int) -> Expr | None:
+    """x**-k * poly(1/x, ...) far out on one side: for x*erfcx(x) - 1/sqrt(pi) and the like."""
+    flint.ctx.prec = BITS
+    k = _leading(lambda r: f(side / r), sides=(1,), least=-2)
+    if k is None:
+        return None
+    xs = [arb(FAR / 2 * (1 + math.cos(math.pi * (2 * j + 1) / (2 * NODES)))) for j in range(NODES)]
+    try:
+        ys = [f(side / r) / r**k for r in xs]
+    except (Unsure, ZeroDivisionError, ValueError):
+        return None
+    if not all(y.is_finite() for y in ys):
+        return None
+    c = [float(c) * side**j for j, c in enumerate(arb_poly.interpolate(xs, ys).coeffs())]
+    if not all(map(math.isfinite, c)) or not any(c):
+        return None
+    series = poly(1 / ARGUMENT, *(Rational(repr(a)) for a in c))
+    for _ in range(abs(k)):
+        series = times(ARGUMENT if k < 0 else 1 / ARGUMENT, series)
+    return series * side**k
+
+
+def _leading(f: Values, sides: tuple[int, ...] = (1, -1), least: int = 0) -> int | None:
+    """k with f(x) ~ c*x**k at 0, on both sides."""
+    powers = []
+    for side in sides:
+        try:
+            near, far = (f(side * arb(2) ** -e) for e in (200, 199))
+        except (Unsure, ZeroDivisionError, ValueError):
+            return None
+        if not (near.is_finite() and far.is_finite()) or near.is_zero() or near.contains(0):
+            return None
+        k = float((abs(far / near)).log() / arb(2).log())
+        if abs(k - round(k)) > 1e-6 or not least <= round(k) <= 8:
+            return None
+        powers.append(round(k))
+    return powers[0] if len(set(powers)) == 1 else None
+
+
+def _written(found: list[float], k: int) -> Expr | None:
+    largest = max(map(abs, found), default=0.0)
+    if not math.isfinite(largest) or largest == 0:
+        return None
+    c = [a if abs(a) > NOTHING * largest else 0.0 for a in found]
+    even = not any(c[1::2])
+    inner = ARGUMENT**2 if even else ARGUMENT
+    kept = c[::2] if even else c
+    while len(kept) > 1 and abs(kept[-1]) * WIDTH ** (len(kept) * (2 if even else 1)) < 1e-18 * abs(
+        kept[0]
+    ):
+        kept.pop()
+    series = poly(inner, *(Rational(repr(a)) for a in kept))
+    if k == 0:
+        return series
+    return times(ARGUMENT if k == 1 else sympy.Pow(ARGUMENT, k), series)
