@@ -64,7 +64,7 @@ model = gn.Sequential(
 )
 model.compile(gn.AdamW(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1), loss, metrics=[exact])
 start = time.perf_counter()
-model.fit(seen[:, :-1], seen[:, 1:], epochs=6, batch_size=64,
+model.fit(seen[:, :-1], seen[:, 1:], epochs=7, batch_size=64,
           validation_data=(unseen[:, :-1], unseen[:, 1:]))  # fmt: skip
 print(f"trained in {time.perf_counter() - start:.0f} s")
 
