@@ -21,6 +21,7 @@ from graphnet.network.graph import Input, Network, Node, Parameter, State, show_
 from graphnet.network.tighten import tighten
 from graphnet.numerics.by_tanh import by_tanh
 from graphnet.numerics.commute import commute
+from graphnet.numerics.stabilize import Rewrite
 from graphnet.numerics.stabilize import stabilize as stabilized
 from graphnet.ops.layer import layer_labels, updates_of
 from graphnet.ops.tensor import Tensor, as_tensor
@@ -202,16 +203,20 @@ def _trained(network: Network, optimizer: Optimizer, kinks: Kinks, seed: Expr = 
     outputs, rewrites = dict(network.outputs), network.graph.get("rewrites", ())
     network = staged(network, predictions(network, list(outputs.values())[1:], loss), loss)
     network = backward(network, loss, wrt, kinks=kinks, seed=seed)
-    at_kinks = network.graph.get("kinks")
+    notes = {key: network.graph[key] for key in ("kinks", "facts") if key in network.graph}
     gradients = {name: network.outputs[f"d_{name}"] for name in wrt}
     network = optimizer.extend(network, gradients)
     network.graph["outputs"] = outputs
     network = in_order(network, {node: network.stage(name) for name, node in network.items()})
-    network.graph["rewrites"] = rewrites
+    network.graph["rewrites"] = (*rewrites, *map(_by_fact, notes.get("facts", ())))
     network.graph["gradients"] = gradients
-    if at_kinks:
-        network.graph["kinks"] = at_kinks
+    network.graph.update(notes)
     return network
+
+
+def _by_fact(note: tuple[str, str, str, str]) -> Rewrite:
+    fact, tensor, law, adjoint = note
+    return Rewrite(f"fact: {tensor} is {fact}", law, (adjoint,))
 
 
 def _tightened(network: Network) -> Network:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnet.compiler.declared import check_facts
 from graphnet.compiler.empty import refuse_empty
 from graphnet.compiler.literals import kinds
 from graphnet.compiler.ranges import Bound
@@ -52,8 +53,9 @@ class Entry:
         for k, bound in self.bounds:
             check_labels(arrays[k], bound, sizes)
         if self.finite:
-            for name, array in zip(self.names, arrays):
+            for name, array, node in zip(self.names, arrays, self.nodes):
                 check_finite(name, array)
+                check_facts(name, array, getattr(node, "facts", ()))
         return arrays
 
     def measured(self, shapes: tuple[tuple[int, ...], ...]) -> dict[str, int]:

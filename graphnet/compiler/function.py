@@ -146,7 +146,7 @@ class Function:
                 if several:
                     yield f"\n# -- {statement.stage}"
                 if statement.stage == "backward":
-                    yield from kinks_lines(self.network)
+                    yield from note_lines(self.network)
                 yield from commented(section)
                 section = []
 
@@ -181,16 +181,21 @@ class Function:
             yield f"return {text}"
 
 
-def kinks_lines(network: Network) -> Iterator[str]:
-    """Which slopes were taken where a slope jumps, as comments."""
+def note_lines(network: Network) -> Iterator[str]:
+    """Which slopes were taken where a slope jumps, and which facts were used, as comments."""
     name, told = network.graph.get("kinks", ("", ()))
-    text = "; ".join(f"{node}: {slope}" for node, slope in told if node in network)
-    if text:
-        lines = textwrap.wrap(
-            f"kinks ({name}): {text}", LINE - 8, subsequent_indent="    ", break_long_words=False,
-            break_on_hyphens=False,
-        )  # fmt: skip
-        yield from (f"# {line}" for line in lines)
+    slopes = "; ".join(f"{node}: {slope}" for node, slope in told if node in network)
+    facts = "; ".join(
+        f"{tensor} is {fact}, so {law} in {node}"
+        for fact, tensor, law, node in network.graph.get("facts", ())
+    )
+    for title, text in ((f"kinks ({name})", slopes), ("facts", facts)):
+        if text:
+            lines = textwrap.wrap(
+                f"{title}: {text}", LINE - 8, subsequent_indent="    ", break_long_words=False,
+                break_on_hyphens=False,
+            )  # fmt: skip
+            yield from (f"# {line}" for line in lines)
 
 
 def scalar(node: Node, text: str) -> str:

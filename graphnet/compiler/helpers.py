@@ -72,10 +72,8 @@ def scatter_add(out, index, value):
     "scatter_rows": '''\
 def scatter_rows(out, at, value):
     """out with rows of value added at `at`; equal rows add up."""
-    if not np.size(value):
-        return out
-    rows, at = out.reshape(len(out), -1), at.ravel()
-    value = value.reshape(at.size, -1)
+    at, width = at.ravel(), out.size // max(len(out), 1)
+    rows, value = out.reshape(len(out), width), value.reshape(at.size, width)
     if len(rows) <= 32:  # so few that a product with a one-hot matrix is faster
         hot = np.zeros((len(rows), at.size), out.dtype)
         hot[at, np.arange(at.size)] = 1
@@ -83,7 +81,7 @@ def scatter_rows(out, at, value):
         if np.isfinite(rows).all():  # else 0 * inf may have spread
             return out
         rows[...] = 0
-    index = at[:, None] * rows.shape[1] + np.arange(rows.shape[1])
+    index = at[:, None] * width + np.arange(width)
     np.add.at(out.reshape(-1), index.ravel(), value.ravel())
     return out
 ''',

@@ -12,6 +12,7 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, product
 from graphnet.formula.formula import hole
 from graphnet.formula.subscript import Affine, Gather
+from graphnet.network.facts import is_one_hot
 from graphnet.network.graph import Computed, Network, Order, Scan
 
 __all__ = ["Bound", "bounds"]
@@ -53,6 +54,8 @@ def _all(network: Network) -> Iterator[Bound]:
         operands = network.operands(name)
         if isinstance(node, Computed):
             f = node.formula
+            if is_one_hot(node):
+                yield Bound(operands[0], node.shape[-1], name, len(node.shape) - 1)
             tensors = [(operands[r.slot], node.operands[r.slot].shape, r.subs) for r in f.reads]
             if f.accumulate:
                 tensors.append((name, node.shape, f.target))

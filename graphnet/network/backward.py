@@ -34,7 +34,8 @@ def backward(
     New nodes are in stage "backward" and in the layer of their forward node; a node called d_W
     before stays, the new one is d_W_2, and the output "d_W" is the new one. A Computed labelled
     "stop_gradient" passes nothing on. Slopes at kinks are as `kinks` says (formula/kinks.py);
-    graph["kinks"] has that table's name and, for every node with a kink, its slope there in words.
+    graph["kinks"] has that table's name and, for every node with a kink, its slope there in words;
+    graph["facts"] has (fact, tensor, law, adjoint) of every declared fact that simplified one.
 
     Raises GraphnetError where a name is unknown, shapes do not fit, or a tensor is int or bool.
 
@@ -67,6 +68,10 @@ def backward(
     if reverse.at_kinks:
         before = dict(network.graph.get("kinks", ("", ()))[1])
         result.graph["kinks"] = (kinks.name, tuple((before | reverse.at_kinks).items()))
+    called = {u.of: names.get(u.of, u.of.label) for u, _ in reverse.used}
+    facts = [(u.fact, called[u.of], u.law.format(y=called[u.of]), node) for u, node in reverse.used]
+    if facts:
+        result.graph["facts"] = tuple(dict.fromkeys((*network.graph.get("facts", ()), *facts)))
     return result
 
 

@@ -34,7 +34,7 @@ from graphnet.network.shapes import computed
 
 __all__ = [
     "Uniform", "Upstream", "as_selection", "contribution", "draft", "filled", "is_draft",
-    "is_pointwise", "merge", "placed",
+    "is_pointwise", "merge", "placed", "reduced",
 ]  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def contribution(
     given = upstream if isinstance(upstream, Node) else node
     operands = (*node.operands[:n], given, value, ties or node)
     result = draft(formula, operands, node.extents, operand.shape, node.spelling)
-    return _reduced(result, upstream)
+    return reduced(result, upstream)
 
 
 @lru_cache(maxsize=8192)
@@ -97,7 +97,7 @@ def _number(
     return uniform.value.xreplace(moves), tuple(dims)
 
 
-def _reduced(result: Computed, upstream: Upstream) -> Upstream:
+def reduced(result: Computed, upstream: Upstream) -> Upstream:
     """The upstream itself, or a Uniform, where the contribution is no more than that."""
     f = result.formula
     if not is_pointwise(result):

@@ -29,7 +29,9 @@ from graphnet.network.contributions import (
     is_pointwise,
     merge,
     placed,
+    reduced,
 )
+from graphnet.network.facts import Use, facts_of, with_facts
 from graphnet.network.graph import Computed, Network, Node, Scan
 from graphnet.network.liveness import live
 from graphnet.network.loops import run_adjoint
@@ -49,7 +51,11 @@ class Reverse:
     kinks: Kinks
     made_from: dict[Node, Node] = field(default_factory=dict)
     at_kinks: dict[str, str] = field(default_factory=dict)  # node -> which slope it has there
+    used: list[tuple[Use, str]] = field(default_factory=list)  # facts, and whose adjoint they made
     _parts: dict[Node, list[tuple[str, Upstream]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._facts = any(facts_of(node) for node in self.order)
 
     def run(self, seeds: Iterable[tuple[Node, Upstream]], wrt: Sequence[Node]) -> dict[Node, Node]:
         """The adjoint of every tensor in `wrt`; zeros where nothing reaches it."""
@@ -178,9 +184,16 @@ class Reverse:
             if operand in depends:
                 part = contribution(node, k, total, node, ties, choice)
                 if part is not None:
-                    self._add(operand, name, part)
+                    self._add(operand, name, self._with_facts(part, total, operand))
                     if told := told_jumps(f, k, choice):
                         self.at_kinks.setdefault(name, told)
+
+    def _with_facts(self, part: Upstream, total: Upstream, operand: Node) -> Upstream:
+        if not (self._facts and isinstance(part, Computed) and is_draft(part)):
+            return part
+        new, uses = with_facts(part)
+        self.used += [(use, f"d_{self.names[operand]}") for use in uses]
+        return reduced(new, total) if uses else part
 
     def _ties(self, node: Computed, word: object) -> Node:
         """How many elements tie for an extremum, or where the one stands that has the slope."""

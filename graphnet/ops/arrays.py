@@ -208,7 +208,7 @@ def tril(x: TensorLike, k: int = 0) -> Tensor:
 
 
 def one_hot(labels: TensorLike, depth: Any) -> Tensor:
-    """1 at the place that a label names along a new last axis, else 0.
+    """1 at the place that a label names along a new last axis, else 0; labels are in range.
 
     >>> from graphnet.ops.define import input
     >>> one_hot(input("t", ("batch",), dtype="int"), 10)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphnet.arguments import flag
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
+from graphnet.formula.facts import checked_facts
 from graphnet.formula.formula import Equation
 from graphnet.formula.syntax import syntax
 from graphnet.network.graph import Init, Input, Parameter, State, show_shape
@@ -19,15 +20,27 @@ from graphnet.ops.tensor import Tensor, TensorLike
 __all__ = ["Op", "build", "constant", "formula", "input", "op", "parameter", "state"]
 
 
-def input(name: str, shape: Any = (), dtype: str = "float") -> Tensor:
+def input(
+    name: str, shape: Any = (), dtype: str = "float", facts: Sequence[str] | str = ()
+) -> Tensor:
     """A tensor that the caller of a program gives; sizes are ints or names.
+
+    `facts` are promises about its elements, "one_hot", "probability", "binary", "positive" or
+    "nonzero" (formula/facts.py): gradients are simpler by them, and `fit` and programs made with
+    check=True refuse data that breaks one.
 
     >>> input("labels", ("batch",), dtype="int")
     labels (batch,) input int
     """
     where = check_name(name)
     shape = check_shape(shape, where)
-    return Tensor(Input(shape=shape, dtype=check_dtype(dtype, where), name=name, label="input"))
+    known = checked_facts(facts, where)
+    if not shape and {"one_hot", "probability"} & {*known}:
+        raise GraphnetError(
+            f"{known[0]} is said of the last axis, but the shape is ()", where=where
+        )
+    dtype = check_dtype(dtype, where)
+    return Tensor(Input(shape=shape, dtype=dtype, name=name, label="input", facts=known))
 
 
 def parameter(

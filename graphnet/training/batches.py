@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnet.compiler.declared import check_facts
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Data:
         for name, old, new in zip(program.inputs, given, arrays, strict=True):
             if new.dtype.kind == "f" and new.dtype != old.dtype:
                 _check_finite(name, new, old)
+        for name, array in zip(program.inputs, arrays, strict=True):
+            check_facts(name, array, getattr(program.network.node(name), "facts", ()))
         arrays = tuple(np.ascontiguousarray(a) for a in arrays)
         return cls(arrays, arrays[-1].astype(np.float64) if weighted else None)
 

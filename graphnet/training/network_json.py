@@ -76,6 +76,7 @@ class NetworkWriter:
             "loops": [self._loop(loop) for loop in loops],
             "rewrites": [asdict(rewrite) for rewrite in network.graph.get("rewrites", ())],
             "kinks": network.graph.get("kinks"),
+            "facts": network.graph.get("facts"),
         }
 
     def _node(self, node: Node, loops: Mapping[Loop, int]) -> dict[str, Any]:
@@ -177,6 +178,8 @@ class NetworkReader:
         if record.get("kinks"):
             name, shown = record["kinks"]
             network.graph["kinks"] = (str(name), tuple((str(n), str(t)) for n, t in shown))
+        if record.get("facts"):
+            network.graph["facts"] = tuple(tuple(map(str, each)) for each in record["facts"])
         return network
 
     def _node(

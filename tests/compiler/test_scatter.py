@@ -13,7 +13,8 @@ CASES = [  # shape of the table, shape of the indices, axis, the helper that wri
     ((5, 3), (7,), 0, "scatter_rows"), ((5, 3), (2, 4), 0, "scatter_rows"),
     ((40, 3), (50,), 0, "scatter_rows"), ((40, 2, 3), (2, 6), 0, "scatter_rows"),
     ((1, 1), (3,), 0, "scatter_rows"), ((6,), (9,), 0, "scatter_rows"),
-    ((5, 3), (0,), 0, None), ((5, 0), (4,), 0, None),
+    ((5, 3), (0,), 0, None), ((5, 0), (4,), 0, None), ((5, 3), (0, 2), 0, None),
+    ((0, 3), (0,), 0, None),
     ((3, 5), (7,), 1, "scatter_add"), ((2, 5, 3), (2, 4), 1, "scatter_add"),
 ]  # fmt: skip
 
