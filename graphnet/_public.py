@@ -32,6 +32,7 @@ _MODULES: dict[str, str] = {
     "graphnet.ops.gradients": "grad hessian jacobian jvp",
     "graphnet.ops.initializers": "initializers",
     "graphnet.ops.layer": "Layer",
+    "graphnet.ops.activation_layers": "PReLU RReLU",
     "graphnet.ops.layers": "Activation Dense Dropout Embedding Flatten Input Residual",
     "graphnet.ops.window_layers": "Conv1D Conv1DTranspose Conv2D Conv2DTranspose",
     "graphnet.ops.pool_layers": "AveragePooling1D AveragePooling2D GlobalAveragePooling1D "

@@ -46,7 +46,7 @@ class Verdict:
 
 def prove(a: Expr, b: Expr) -> Verdict:
     """Compares two expressions in real symbols, wherever both are defined."""
-    difference = a - b
+    difference = _spelled(a - b)
     symbols = sorted(difference.free_symbols, key=lambda s: (len(str(s)), str(s)))
     found = _counterexample(difference, symbols)
     if found is not None:
@@ -188,10 +188,11 @@ class _Case:
         (symbol,) = symbols
         region: Any = S.Reals
         for d, sign in self.given:
-            if not d.is_polynomial(symbol):
-                return False
             relation = {1: d > 0, -1: d < 0, 0: sympy.Eq(d, 0)}[sign]
-            region = region.intersect(sympy.solveset(relation, symbol, S.Reals))
+            try:
+                region = region.intersect(sympy.solveset(relation, symbol, S.Reals))
+            except (NotImplementedError, ValueError, TypeError):
+                return False  # what sympy cannot solve is not decided here
         if isinstance(region, sympy.FiniteSet):
             return all(_normal(self.expr.xreplace({symbol: p})) == 0 for p in region)
         return bool(region == S.EmptySet)
@@ -205,17 +206,19 @@ def _cases(expr: Expr, given: tuple[tuple[Expr, int], ...]) -> Iterator[_Case]:
         return
     for sign in (1, -1, 0):
         chosen, told = _decided(expr, d, sign), (*given, (d, sign))
-        if sign == 0:  # on the boundary one symbol may be the others' sum
-            chosen, told = _on_boundary(chosen, d), given
+        solved = _on_boundary(d) if sign == 0 else None
+        if solved:  # one symbol is a sum of the others
+            chosen, told = chosen.xreplace(solved), given
         yield from _cases(chosen, told)
 
 
-def _on_boundary(expr: Expr, d: Expr) -> Expr:
+def _on_boundary(d: Expr) -> dict[Symbol, Expr] | None:
+    """A symbol in terms of the others where d = 0 is linear in it."""
     for symbol in sorted(d.free_symbols, key=str):
         slope = d.diff(symbol)
         if slope.is_Rational and slope != 0:
-            return expr.xreplace({symbol: sympy.expand(symbol - d / slope)})
-    return expr
+            return {symbol: sympy.expand(symbol - d / slope)}
+    return None
 
 
 def _decider(expr: Expr) -> Expr | None:

@@ -33,6 +33,8 @@ EQUAL = [
     ("where(x > 0, 1, 0)*where(x < -1, 1, 0)", "0*x"),
     ("(x*y + z)**2", "x**2*y**2 + 2*x*y*z + z**2"),
     ("sqrt(x**2 + 1)**2", "x**2 + 1"),
+    ("where(where(x > 0, x, exp(x) - 1) > 0, 1, exp(x))", "where(x > 0, 1, exp(x))"),
+    ("abs(x/(1 + abs(x)))", "abs(x)/(1 + abs(x))"),
 ]
 DIFFERENT = [
     ("x**2", "x"),

@@ -86,7 +86,7 @@ def _scales(axes: Axes, log: str) -> None:
 
 
 def activations(
-    chosen: Sequence[Any] | str = (),
+    chosen: Sequence[Any] | Mapping[str, Any] | str = (),
     *,
     slopes: bool = True,
     reach: float = 5.0,
@@ -95,9 +95,10 @@ def activations(
 ) -> Picture:
     """Activations with their slopes, which graphnet derives from the formulas.
 
-    `chosen` are names ("relu"), or functions of a tensor such as those made by `gn.op`; without it
-    all that act on one number. One panel each, or with `together` all in one, to compare. `reach`
-    is how far x goes to both sides. A parametric `prelu` is drawn with slope 0.25.
+    `chosen` are names ("relu"), functions of a tensor such as those made by `gn.op`, or both in a
+    dict by the names they are shown with; without it all that act on one number. One panel each,
+    or with `together` all in one, to compare. `reach` is how far x goes to both sides. A
+    parametric `prelu` is drawn with slope 0.25.
 
     Raises GraphnetError for a name that is no activation.
 
@@ -105,8 +106,11 @@ def activations(
     >>> gn.plot.activations(["sigmoid", "tanh"], together=True).format
     'png'
     """
-    listed = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen)
-    found = [_function(one) for one in listed or ACTIVATIONS]
+    if isinstance(chosen, Mapping):
+        found = [(name, _function(one)[1]) for name, one in chosen.items()]
+    else:
+        listed = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen)
+        found = [_function(one) for one in listed or ACTIVATIONS]
     rows = [(name, *sampled(f, reach)) for name, f in found]
     if together:
         series: dict[str, Any] = {name: (xs, ys) for name, xs, ys, _ in rows}
