@@ -21,6 +21,7 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.network.graph import show_shape
 from graphnet.ops.activations import activation as function_of
+from graphnet.ops.activations import sigmoid, tanh
 from graphnet.ops.arrays import flip, transpose
 from graphnet.ops.define import formula
 from graphnet.ops.filling import zeros
@@ -183,7 +184,11 @@ class RNN(_Recurrent):
 
 
 class _Gated(_Recurrent):
-    """With gates, whose activation is `recurrent_activation`."""
+    """With gates, whose activation is `recurrent_activation`.
+
+    Since sigmoid(a) = (1 + tanh(a/2))/2, the usual gates are one tanh of all that stands side by
+    side; other activations are taken of each part.
+    """
 
     def __init__(
         self,
@@ -194,6 +199,7 @@ class _Gated(_Recurrent):
     ) -> None:
         super().__init__(units, activation, **options)
         self.gate = function_of(recurrent_activation)
+        self.usual = (self.activation, self.gate) == (tanh, sigmoid)
 
     def part(self, a: Tensor, k: int) -> Tensor:
         """The k-th of the gates that stand side by side."""
@@ -239,6 +245,21 @@ class LSTM(_Gated):
         return np.repeat([0.0, 1.0, 0.0, 0.0], self.units)
 
     def step(self, z: Tensor, **states: Tensor) -> States:
+        return self.usual_step(z, **states) if self.usual else self.any_step(z, **states)
+
+    def usual_step(self, z: Tensor, h: Tensor, c: Tensor) -> States:
+        """With m = 1/2 for a gate and 1 for g, all four are 1 - m + m*tanh(m*a)."""
+        u = self.units
+        m = formula("m[k] = where(2*u <= k and k < 3*u, 1, 1/2), k < 4*u", u=u)
+        V = formula("V[j,k] = U[j,k]*m[k]", U=self.U, m=m)
+        a = formula("a[n,k] = m[k]*z[n,k] + Sum(h[n,j]*V[j,k], j)", m=m, z=z, h=h, V=V)
+        s = formula("s[n,k] = 1 - m[k] + m[k]*t[n,k]", m=m, t=self.activation(a))
+        text = "c[n,k] = s[n,k+u]*c0[n,k] + s[n,k]*s[n,k+2*u], k < u"
+        c = formula(text, s=s, c0=c, u=u)
+        h = formula("h[n,k] = s[n,k+3*u]*t[n,k], k < u", s=s, t=self.activation(c), u=u)
+        return {"h": h, "c": c}
+
+    def any_step(self, z: Tensor, **states: Tensor) -> States:
         a = formula("a[n,o] = z[n,o] + Sum(h[n,j]*U[j,o], j)", z=z, h=states["h"], U=self.U)
         i, f, o = (self.gate(self.part(a, k)) for k in (0, 1, 3))
         g = self.activation(self.part(a, 2))
@@ -278,6 +299,20 @@ class GRU(_Gated):
     def step(self, z: Tensor, **states: Tensor) -> States:
         h = states["h"]
         q = formula("q[n,o] = Sum(h[n,j]*U[j,o], j)", h=h, U=self.U)
+        return self.usual_step(z, h, q) if self.usual else self.any_step(z, h, q)
+
+    def usual_step(self, z: Tensor, h: Tensor, q: Tensor) -> States:
+        """r and z are the halves of (1 + tanh((a + q)/2))/2."""
+        u = self.units
+        t = formula("t[n,k] = tanh((a[n,k] + q[n,k])/2), k < 2*u", a=z, q=q, u=u)
+        s = formula("s[n,k] = (1 + t[n,k])/2", t=t)
+        c = zeros(self.units) if self.c is None else self.c
+        text = "b[n,k] = a[n,k+2*u] + s[n,k]*(q[n,k+2*u] + c[k]), k < u"
+        b = formula(text, a=z, s=s, q=q, c=c, u=u)
+        text = "h[n,k] = (1 - s[n,k+u])*m[n,k] + s[n,k+u]*h0[n,k], k < u"
+        return {"h": formula(text, s=s, m=self.activation(b), h0=h, u=u)}
+
+    def any_step(self, z: Tensor, h: Tensor, q: Tensor) -> States:
         parts = [(self.part(z, k), self.part(q, k)) for k in range(3)]
         r, u = (self.gate(a + b) for a, b in parts[:2])
         a, b = parts[2]

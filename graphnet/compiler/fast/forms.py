@@ -51,6 +51,8 @@ def form_of(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Form |
         return Copy() if roles(value.args[0][0]) != "host" else None
     if value.op == "one_hot":
         return OneHot()
+    if value.op == "concatenate" and not orders.get(value):
+        return Joined() if not any(roles(a) == "host" for a, _ in value.args) else None
     if value.op == "take":
         return Rows() if Rows.fits(value) else None
     return None
@@ -108,6 +110,19 @@ class Copy:
         text = arrays.aligned(source, axes, arrays.order(value)).text
         casting = ', "unsafe"' if source.dtype == "float" != value.dtype else ""
         return f"{name}({out.text}, {text}{casting})"
+
+
+@dataclass(frozen=True)
+class Joined:
+    """concatenate((a, b), axis, out), without what was computed in its place."""
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        parts = [arrays.logical(a).text for a, _ in value.args]
+        name = arrays.call("np.concatenate")
+        return f"{name}(({', '.join(parts)}), {value.extra}, {out.text})"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Array, Arrays, identity
 from graphnet.compiler.fast.emit import WIDTH, Emitter
 from graphnet.compiler.fast.flat import Flat
-from graphnet.compiler.fast.forms import form_of
+from graphnet.compiler.fast.forms import UFUNCS, form_of
 from graphnet.compiler.fast.plan import Plan, lines_of
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.fast.rules import rewritten
@@ -119,6 +119,7 @@ class _Planned:
         stages = dict.fromkeys(owners, "")
         plan = Plan(self.loop.body, values, owners, [], Flat(), roles, stages)
         lines = lines_of(plan, [*self.pins.values(), *news, *stores])
+        self._join(lines, memory)
         for v in lines:
             form = form_of(v, roles, plan.orders) if v.op != "store" else None
             if form is not None:
@@ -136,6 +137,29 @@ class _Planned:
         plan.memory, plan.lines, memory.lines = memory, tuple(kept), tuple(kept)
         plan.check()
         return plan
+
+    def _join(self, lines: Sequence[Value], memory: mem.Memory) -> None:
+        """Parts that are written end to end are computed in their place, where nobody else reads
+        them: the whole has memory of its own, and its parts are slices of it."""
+        readers: dict[Value, int] = {}
+        for v in lines:
+            for a, _ in v.args:
+                readers[a] = readers.get(a, 0) + 1
+        self.slices: dict[Value, tuple[Value, str]] = {}
+        self.joined = [v for v in lines if v.op == "concatenate" and v.extra == v.rank - 1]
+        for whole in self.joined:
+            if whole not in memory.places:
+                size = product(whole.extents)
+                memory.places[whole] = memory.storage(whole.dtype, size, pinned=True)
+            start: Extent = 0
+            for part, axes in whole.args:
+                end = add(start, part.extents[-1])
+                own = part.op in UFUNCS and readers[part] == 1 and part not in memory.places
+                if own and axes == identity(part) and self.roles(part) == "line":
+                    size = product(part.extents)
+                    memory.places[part] = memory.storage(part.dtype, size, pinned=True)
+                    self.slices[part] = whole, f"[{':, ' * (whole.rank - 1)}{start}:{end}]"
+                start = end
 
 
 @dataclass
@@ -172,6 +196,7 @@ class _Body(Emitter):
     """Writes the statements of a body, with the names, buffers and constants of what is around."""
 
     outer: Emitter | None = None
+    planned: _Planned | None = None
 
     def __post_init__(self) -> None:
         outer, plan = self.outer, self.plan
@@ -196,6 +221,7 @@ class _Body(Emitter):
 
     def name_temporaries(self) -> None:
         """Buffers for what lives within a step."""
+        assert self.planned is not None
         memory = self.plan.memory
         own = {v: p for v, p in memory.places.items() if p.storage not in memory.pinned}
         self.plan.memory = replace(memory, places=own)
@@ -205,10 +231,21 @@ class _Body(Emitter):
         for v, place in memory.places.items():  # a new state that is written over the old one
             if place.storage in leaves and v.op not in ("leaf", "store"):
                 self.arrays.held[v] = self.arrays.held[leaves[place.storage]]
+        for whole in self.planned.joined:
+            if whole not in self.arrays.held:
+                name, shape = self._name(whole), self.printer.shape(whole.extents)
+                self.buffers.append(f"{name} = np.empty({shape}, {self.printer.kind(whole)})")
+                self.arrays.held[whole] = Array(name)
+        for part, (whole, at) in self.planned.slices.items():
+            base = self.arrays.held[whole]
+            self.arrays.held[part] = self.arrays.view(base, f"{base.text}{at}", "part")
 
     def lines(self) -> list[str]:
         found: list[str] = []
+        assert self.planned is not None
         for v in self.plan.lines:
+            if v.op == "concatenate" and all(a in self.planned.slices for a, _ in v.args):
+                continue  # every part stands in its place
             for s in self._statement(v):
                 found += [*told(s.comment, WIDTH - 4), *s.code.split("\n")]
         return found
@@ -228,7 +265,7 @@ class _Loop:
         self.loop = self.planned.loop
         self.body = _Body(
             self.planned.plan, self.planned.lowered, [], self.outer.dtype, self.outer.sizes,
-            outer=self.outer,
+            outer=self.outer, planned=self.planned,
         )  # fmt: skip
         self.printer, self.namer = self.outer.printer, self.outer.namer
         self.histories: dict[int, str] = {}  # the buffer of a state's values
