@@ -38,7 +38,7 @@ _NUMPY = frozenset(
     "arange argmax argmin argsort array array_equal asarray ascontiguousarray bool bool_ "
     "broadcast_arrays broadcast_shapes broadcast_to bincount clip concatenate copyto "
     "count_nonzero diag cumprod cumsum dot einsum empty empty_like errstate eye flatnonzero "
-    "flip float32 float64 frombuffer full full_like indices inf int64 intp isclose ix_ lib "
+    "flip float32 float64 frombuffer full full_like indices inf int64 int8 intp isclose ix_ lib "
     "linalg max min moveaxis nan ndarray ndindex newaxis ones ones_like outer pad pi polyval "
     "prod put put_along_axis random ravel repeat reshape result_type roll s_ shape size sort split "
     "squeeze stack sum swapaxes take take_along_axis tensordot tile transpose tril triu uintp "

@@ -358,17 +358,22 @@ class Printer:
 
     def _fold(self, value: Value) -> Code:
         ((arg, _),) = value.args
+        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
+        self.helper("overlaps")
+        name = self.helper("overlap_add")
+        return Code(f"{name}({zeros}, {self.code(arg).text}, {self.fold_options(value)})")
+
+    def fold_options(self, value: Value) -> str:
+        """How the windows of a fold lie, as arguments of its helper."""
         extra: Any = value.extra
         starts, steps, within = extra
-        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
         options = [f"axis={_tuple(k for k, _ in within)}"]
         for name, numbers, usual in (
             ("dilation", [d for _, d in within], 1), ("stride", steps, 1), ("start", starts, 0)
         ):  # fmt: skip
             if any(n != usual for n in numbers):
                 options.append(f"{name}={_tuple(map(self.extent, numbers))}")
-        name = self.helper("overlap_add")
-        return Code(f"{name}({zeros}, {self.code(arg).text}, {', '.join(options)})")
+        return ", ".join(options)
 
     def _order(self, value: Value) -> Code:
         ((arg, _),) = value.args

@@ -31,16 +31,42 @@ def poly(x, *c):
     "sliding_window_view": """\
 sliding_window_view = np.lib.stride_tricks.sliding_window_view
 """,
-    "overlap_add": '''\
-def overlap_add(out, value, axis, dilation=None, stride=None, start=None):
-    """out with windows of value added, its last axes running inside a window along `axis`."""
-    dilation, stride = dilation or (1,) * len(axis), stride or (1,) * out.ndim
+    "pieces": '''\
+def pieces(view, out):
+    """The rows of a view in pieces that fit the cache: what to copy, where to, the dot of the
+    copy, and the rows of out that it gives.
+    """
+    size = view.size // len(out) if len(out) else 0
+    each = len(out) // len(view) if len(view) else 0
+    count = max(1, 2**16 // max(1, each * size))
+    room, found = np.empty((min(count, len(view)) * each, size), out.dtype), []
+    for i in range(0, len(view), count):
+        part, rows = view[i : i + count], out[i * each : (i + count) * each]
+        copy = room[: len(rows)]
+        found.append((part, copy.reshape(part.shape), copy.dot, rows))
+    return found
+''',
+    "overlaps": '''\
+def overlaps(out, value, axis, dilation=None, stride=None, start=None):
+    """A slice of out and what of value goes there, for every place inside a window.
+
+    The last axes of value run inside the windows, along `axis` of out.
+    """
+    dilation, stride, found = dilation or (1,) * len(axis), stride or (1,) * out.ndim, []
     for inner in np.ndindex(value.shape[out.ndim:]):
         at = list(start or (0,) * out.ndim)
         for k, d, i in zip(axis, dilation, inner):
             at[k] += d * i
-        n = zip(at, stride, value.shape)
-        out[tuple(slice(i, i + s * size, s) for i, s, size in n)] += value[(..., *inner)]
+        ends = zip(at, stride, value.shape)
+        where = tuple(slice(i, i + s * size, s) for i, s, size in ends)
+        found.append((out[where], value[(..., *inner)]))
+    return found
+''',
+    "overlap_add": '''\
+def overlap_add(out, value, **windows):
+    """out with windows of value added."""
+    for part, term in overlaps(out, value, **windows):
+        part += term
     return out
 ''',
     "running": '''\

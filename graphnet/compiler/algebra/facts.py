@@ -137,6 +137,8 @@ class Facts:
             return all(map(self.positive, args))
         if v.op == "sum":  # of exp(x - max x): one term is 1
             (inside,) = args
+            if inside.op == "cast" and _meets(inside.args[0][0], v):
+                return True
             return inside.op == "exp" and inside.args[0][0].op == "subtract" and (
                 self.at_most_zero(inside.args[0][0])
             )  # fmt: skip
@@ -146,6 +148,20 @@ class Facts:
                 base, t = p.args[0][0], p.args[1][0]
                 return base.op == "number" and _below_one(base.extra) and self.positive(t)
         return False
+
+
+def _meets(mask: Value, total: Value) -> bool:
+    """Whether a mask is x == max(x) over the loops of a sum, so that it holds somewhere."""
+    if mask.op != "equal":
+        return False
+    (x, axes), (m, at) = mask.args
+    if m.op not in ("max", "min") or m.args[0][0] is not x:
+        return False
+    ((_, summed),), ((_, loops),) = total.args, m.args
+    return all(
+        summed[axis] >= total.rank if loop >= m.rank else at[loop] == axis
+        for axis, loop in zip(axes, loops, strict=True)
+    )
 
 
 def _below_one(number: Any) -> bool:

@@ -74,7 +74,7 @@ def improved(
     found = improved_values(network, lowered, keep, off, scales)
     values = found.work.values
     for name, node in network.items():
-        source = lowered.held[name]
+        source = (lowered if name in (scales or {}) else found.lowered).held[name]
         if name not in found.held:
             same = _unchanged(found.work, source) if name not in (scales or {}) else None
             if same is not None:

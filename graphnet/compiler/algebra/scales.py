@@ -51,7 +51,7 @@ class Recast:
 
     def lowered(self, keep: Sequence[str] = (), off: Collection[str] = ()) -> Lowered:
         """The simplified values of the network in these scales."""
-        lowered = lower(self.network, split=True)
+        lowered = lower(self.network, split="phases" not in off)
         return improved(self.network, lowered, keep, off, self.scales.all)
 
     def with_states(self, scales: Numbers) -> Recast:

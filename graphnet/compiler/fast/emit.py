@@ -166,7 +166,12 @@ class Emitter:
                     self.printer.shape(shape) if len(shape) != 1 else self.printer.extent(shape[0])
                 )
                 kind = self.printer.kind(owner)
-                self.buffers.append(f"{base.text} = np.empty({text}, {kind})")
+                made = f"np.empty({text}"
+                if storage in memory.frames:
+                    fill = memory.frames[storage]
+                    number = self.printer.code(fill).text if fill is not None else ""
+                    made = f"np.full({text}, {number}" if number else f"np.zeros({text}"
+                self.buffers.append(f"{base.text} = {made}, {kind})")
             for v in held:
                 self._place(v, base, tuple(shape))
 

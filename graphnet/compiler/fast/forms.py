@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from graphnet.compiler.fast.arrays import Array, Arrays, Order, identity
 from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.fast.windows import window_form
 from graphnet.compiler.values import Axes, Value
 from graphnet.formula.extent import Extent, product
 
@@ -44,7 +45,7 @@ def form_of(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Form |
     if value.op in UFUNCS:
         return Ufunc()
     if value.op == "contract":
-        return contraction(value, roles, orders)
+        return window_form(value, roles) or contraction(value, roles, orders)
     if value.op in ("sum", "max", "min"):
         return Reduction() if roles(value.args[0][0]) != "host" else None
     if value.op in ("copy", "cast", "reshape"):
@@ -55,7 +56,7 @@ def form_of(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Form |
         return Joined() if not any(roles(a) == "host" for a, _ in value.args) else None
     if value.op == "take":
         return Rows() if Rows.fits(value) else None
-    return None
+    return window_form(value, roles)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.forms import Form
 from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.fast.windows import Pad
 from graphnet.compiler.values import Value
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, add, product
@@ -48,6 +49,7 @@ class Memory:
     dtypes: list[str] = field(default_factory=list)  # of every storage
     sizes: list[Extent] = field(default_factory=list)
     pinned: set[int] = field(default_factory=set)  # storages that are no buffers
+    frames: dict[int, Value | None] = field(default_factory=dict)  # what stays in a storage, or 0
 
     def storage(self, dtype: str, size: Extent, pinned: bool = False) -> Place:
         """A new storage."""
@@ -105,6 +107,10 @@ def allocate(
             free.setdefault((memory.dtypes[storage], memory.sizes[storage]), []).append(storage)
         if line not in forms or line in memory.places:
             continue  # it allocates its result, or it is one of the joined gradients
+        if isinstance(form := forms[line], Pad):  # what stands around it stays
+            memory.places[line] = memory.storage(line.dtype, product(line.extents), pinned=True)
+            memory.frames[memory.places[line].storage] = form.fill(line)
+            continue
         place: Place | None = _wished(k, line, lines, roles, forms, orders, memory, wishes, last)
         place = place or _over_operand(k, line, roles, forms, orders, memory, lives)
         if place is None:

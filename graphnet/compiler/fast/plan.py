@@ -12,6 +12,7 @@ from graphnet.compiler.fast.forms import Form, form_of
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.rules import rewritten
 from graphnet.compiler.fast.schedule import scheduled
+from graphnet.compiler.fast.windows import see_through_copies
 from graphnet.compiler.lower import Lowered, full
 from graphnet.compiler.values import Value, Values
 from graphnet.formula.extent import Extent, add, product
@@ -53,9 +54,10 @@ def make_plan(
 ) -> Plan:
     """The plan of a network. `off` names the recognisers that are not used."""
     values = lowered.values
+    ends = {*outputs, *network.updates.values()}
     held = {
         name: full(values, lowered.held[name], node.shape)
-        if node.shape
+        if node.shape and (name in ends or lowered.held[name].steps is None)
         else lowered.held[name].value
         for name, node in network.items()
         if name in lowered.held  # what algebra did away with is not there
@@ -69,14 +71,23 @@ def make_plan(
     for name, value in held.items():
         if not value.host and value.op != "leaf":
             owners.setdefault(value, []).append(name)
+    for name, value in held.items():  # a node that is moved by nothing but views is its source
+        base = value
+        while base.op in ("reshape", "transpose") and roles(base) == "view":
+            base = base.args[0][0]
+        if base is not value and roles(base) == "line":
+            owners.setdefault(base, [name])
     for value, names in flat.covers.items():
         owners[value] = list(names)
     shown, stores = _ends(values, network, held, flat, roles, outputs, copy)
     plan = Plan(network, values, owners, shown, flat, roles, stages)
     roots = [v for _, v in shown]
-    ends = [v for v in roots if v.op == "output" and not copy]
-    ahead = [v for v in roots if v not in ends]
-    lines = lines_of(plan, [*ahead, *_packs(flat), *(s.args[0][0] for s in stores), *stores, *ends])
+    last = [v for v in roots if v.op == "output" and not copy]
+    ahead = [v for v in roots if v not in last]
+    roots = [*ahead, *_packs(flat), *(s.args[0][0] for s in stores), *stores, *last]
+    if "windows" not in off:
+        see_through_copies(live(roots), roles)
+    lines = lines_of(plan, roots)
     _forms(plan, lines)
     _allocate(plan, lines, stores)
     return plan

@@ -60,6 +60,10 @@ class Roles:
         """Has a 0-d statement written inside the only one that reads it."""
         self._known[value] = "number"
 
+    def see_through(self, value: Value) -> None:
+        """Has the only statement that reads a moved copy read what is moved instead."""
+        self._known[value] = "view"
+
     def _role(self, v: Value) -> str:
         if v.host:
             return "host"

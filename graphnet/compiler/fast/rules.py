@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from graphnet.compiler.fast.roles import live
+from graphnet.compiler.fast.windows import counted
 from graphnet.compiler.values import Axes, Value, Values
 
 __all__ = ["RULES", "rewritten"]
@@ -54,4 +55,5 @@ def factor(values: Values, v: Value) -> Value | None:
 
 RULES: dict[str, Rule] = {
     "factor": factor,
+    "count": counted,
 }

@@ -1,0 +1,182 @@
+"""Forms of windows: arrays in a frame that stays, products of windows copied out in pieces, sums
+of overlapping slices, counts of masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphnet.compiler.fast.arrays import Array, Arrays
+from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.values import Value, Values
+from graphnet.compiler.windows import is_window
+from graphnet.formula.extent import Extent, add, product
+
+__all__ = ["Count", "Fold", "Pad", "Pieces", "counted", "see_through_copies", "window_form"]
+
+
+def see_through_copies(live: Sequence[Value], roles: Roles) -> None:
+    """Copies that only one statement reads are made inside it: of windows in a product, piece by
+    piece, and of an array put in other axes, straight into its frame.
+    """
+    readers: dict[Value, list[Value]] = {}
+    for v in live:
+        for a, _ in v.args:
+            readers.setdefault(a, []).append(v)
+    for v in live:
+        if v.op != "reshape" or roles(v) != "line" or len(readers.get(v, ())) != 1:
+            continue
+        (reader,) = readers[v]
+        source = v.args[0][0]
+        in_product = reader.op == "contract" and is_window(source) and Pieces.fits(reader, v)
+        into_frame = reader.op == "pad" and roles(reader) == "line" and source.rank > v.rank
+        if roles(source) == "view" and (in_product or into_frame):
+            roles.see_through(v)
+
+
+def seen_through(value: Value, roles: Roles) -> bool:
+    """Whether a value is such a copy: a reshape of a view that no view can be."""
+    if value.op != "reshape" or roles(value) != "view":
+        return False
+    return roles(value.args[0][0]) == "view" and value.args[0][0].op != "reshape"
+
+
+def window_form(value: Value, roles: Roles) -> Pad | Fold | Count | Pieces | None:
+    """The form of an array in a frame, of a sum of windows, or of a count; None for others."""
+    if value.op == "contract":
+        copied = value.args[0][0]
+        seen = seen_through(copied, roles) and is_window(copied.args[0][0])
+        return Pieces() if seen and Pieces.fits(value, copied) else None
+    if value.op == "pad" and not value.args[0][0].host:
+        return Pad()
+    if value.op == "fold" and not value.args[0][0].host:
+        return Fold()
+    return Count() if value.op == "count" else None
+
+
+@dataclass(frozen=True)
+class Pad:
+    """copyto(the inner view, a). The frame is written once, so the buffer is not shared."""
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    @staticmethod
+    def fill(value: Value) -> Value | None:
+        """What the frame holds; None stands for 0."""
+        return value.args[1][0] if len(value.args) > 1 else None
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        (source, axes), *_ = value.args
+        frame: Any = value.extra
+        order = arrays.order(value)
+        cuts = []
+        for axis in order:
+            before, after = frame[axis]
+            stop = arrays.printer.extent(add(value.extents[axis], -after))
+            cuts.append(f"{before or ''}:{stop if after else ''}")
+        while cuts[-1] == ":":
+            cuts.pop()
+        inner = arrays.view(out, f"{out.text}[{', '.join(cuts)}]", "inner")
+        if seen_through(source, arrays.roles) and order == tuple(range(value.rank)) == axes:
+            source = source.args[0][0]
+            inner = arrays.shaped(inner, source.extents, "digits")
+            text = arrays.logical(source).text
+        else:
+            text = arrays.aligned(source, axes, order).text
+        return f"{arrays.call('np.copyto')}({inner.text}, {text})"
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Windows copied out and multiplied piece by piece, so that a piece stays in the cache."""
+
+    @staticmethod
+    def fits(value: Value, copied: Value) -> bool:
+        """Whether a product is (places, window) @ (window, own) with the copy of windows first."""
+        (a, axes), (b, _) = value.args
+        return a is copied and axes == (0, 2) and (value.rank, b.rank, value.dtype) == (
+            2, 2, "float",
+        )  # fmt: skip
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        (copied, _), (b, axes) = value.args
+        view, matrix = arrays.logical(copied.args[0][0]), arrays.logical(b)
+        if axes == (1, 2):
+            matrix = arrays.transposed(matrix, (1, 0))
+        name = arrays.printer.helper("pieces")
+        text = f"{name}({view.text}, {out.text})"
+        if view.lasting:
+            text = arrays.view(out, text, "pieces").text
+        return "\n".join([
+            f"for part, room, dot, rows in {text}:",
+            f"    {arrays.call('np.copyto')}(room, part)",
+            f"    dot({matrix.text}, rows)",
+        ])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Zeros, to which slabs of windows are added one by one."""
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        ((source, _),) = value.args
+        back = arrays.order(value)
+        turned = arrays.transposed(out, sorted(range(len(back)), key=back.__getitem__))
+        array = arrays.logical(source)
+        options = arrays.printer.fold_options(value)
+        name = arrays.printer.helper("overlaps")
+        text = f"{name}({turned.text}, {array.text}, {options})"
+        if array.lasting:
+            text = arrays.view(out, text, "parts").text
+        return "\n".join([
+            f"{arrays.bound(out, 'fill')}(0)",
+            f"for part, term in {text}:",
+            f"    {arrays.call('np.add')}(part, term, part)",
+        ])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often a mask holds: few bits are added as bytes, four times as fast as floats."""
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        ((mask, axes),) = value.args
+        along = [axes[axis] for axis in arrays.order(mask)]
+        over = [k for k, loop in enumerate(along) if loop >= value.rank]
+        kept = [loop for loop in along if loop < value.rank]
+        wanted = list(arrays.order(value))
+        if kept != wanted:
+            out = arrays.transposed(out, [wanted.index(loop) for loop in kept])
+        array = arrays.physical(mask)
+        which = str(over[0]) if len(over) == 1 else str(tuple(over))
+        reduce = arrays.call("np.add.reduce")
+        bits = arrays.view(array, f"{array.text}.view(np.int8)", "bits")
+        return f"{arrays.call('np.copyto')}({out.text}, {reduce}({bits.text}, {which}, np.int8))"
+
+
+def counted(values: Values, v: Value) -> Value | None:
+    """The sum of a mask over at most 127 elements, as one call."""
+    if v.op != "sum" or v.dtype != "float" or not v.rank:
+        return None
+    ((bits, axes),) = v.args
+    if bits.op != "cast" or bits.args[0][0].dtype != "bool" or bits.args[0][0].host:
+        return None
+    ((mask, own),) = bits.args
+    size: Extent = product(tuple(
+        e for e, axis in zip(bits.extents, axes, strict=True) if axis >= v.rank
+    ))  # fmt: skip
+    if not isinstance(size, int) or size > 127 or own != tuple(range(mask.rank)):
+        return None
+    return values.make("count", [(mask, axes)], v.extents, "float")
