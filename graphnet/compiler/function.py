@@ -15,7 +15,7 @@ from graphnet.formula.extent import names, show_extent
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
 from graphnet.network.names import Namer
 
-__all__ = ["Function"]
+__all__ = ["Function", "commented", "note_lines"]
 
 LINE = 99  # columns of a line with its comment
 BOUNDS = {"uniform": (0.0, 1.0), "normal": (0.0, 1.0)}  # what needs no scaling

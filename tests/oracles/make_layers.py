@@ -5,7 +5,8 @@
 A case is (inputs, weights, what graphnet is asked, what torch is asked). graphnet's function gives
 the output of a layer called on the inputs; the weights are its parameters, under their names
 without the layer's number. torch's function takes inputs and weights. Recorded in brief, as in
-make_windows.py: the output and the gradients of inputs and weights under a random cotangent.
+make_windows.py: the output, the gradients of inputs and weights under a random cotangent, and the
+gradients of the sum of those gradients times random directions (second order).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def attend(heads: int, causal: bool = False) -> Callable[..., Any]:
         y, _ = torch.nn.functional.multi_head_attention_forward(
             *swapped, x.shape[2], heads, None, torch.cat([bq, bk, bv]), None, None, False, 0.0,
             Wo.T, bo, use_separate_proj_weight=True, q_proj_weight=Wq.T, k_proj_weight=Wk.T,
-            v_proj_weight=Wv.T, attn_mask=hidden, need_weights=False,
+            v_proj_weight=Wv.T, attn_mask=hidden, need_weights=True,
         )  # fmt: skip
         return y.transpose(0, 1)
 
@@ -133,7 +134,7 @@ case("Embedding with learned positions",
 
 
 def torch_results(name: str) -> np.ndarray:
-    """The output of a case and its gradients, in brief, as live torch finds them."""
+    """The output of a case and its gradients of both orders, in brief, as live torch finds them."""
     import torch
 
     inputs, weights, _, ask = CASES[name]
@@ -141,8 +142,19 @@ def torch_results(name: str) -> np.ndarray:
     tensors = {k: torch.tensor(v, requires_grad=v.dtype.kind == "f") for k, v in both.items()}
     y = ask(torch, **tensors)
     floats = [v for v in tensors.values() if v.requires_grad]
-    found = torch.autograd.grad(y, floats, torch.tensor(draw(name, *y.shape)))
-    return np.concatenate([brief(p.detach().numpy()) for p in (y, *found)])
+    up = torch.tensor(draw(name, *y.shape))
+    found = torch.autograd.grad(y, floats, up, create_graph=True)
+    along = sum((g * torch.tensor(way(name, k, g.shape))).sum() for k, g in enumerate(found))
+    second = [torch.zeros_like(v) for v in floats]
+    if along.requires_grad:
+        given = torch.autograd.grad(along, floats, allow_unused=True)
+        second = [z if g is None else g for g, z in zip(given, second)]
+    return np.concatenate([brief(p.detach().numpy()) for p in (y, *found, *second)])
+
+
+def way(name: str, k: int, shape: tuple[int, ...]) -> np.ndarray:
+    """The direction for the gradient k of a case."""
+    return draw(f"{name} way {k}", *shape)
 
 
 def main() -> None:

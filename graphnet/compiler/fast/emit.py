@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.arrays import Array, Arrays
 from graphnet.compiler.fast.plan import Plan, drawn, owned
-from graphnet.compiler.function import commented
+from graphnet.compiler.function import commented, note_lines
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.identifiers import RESERVED, python_names
 from graphnet.compiler.listing import Writer
@@ -316,6 +316,8 @@ class Emitter:
         for rank in sorted(set(ranks)):
             if several:
                 yield f"\n# -- {STAGES[rank]}"
+            if STAGES[rank] == "backward":
+                yield from note_lines(self.plan.network)
             yield from commented([s for s, r in zip(statements, ranks, strict=True) if r == rank])
 
     def _finish(self) -> Iterator[str]:
