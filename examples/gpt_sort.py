@@ -62,7 +62,8 @@ model = gn.Sequential(
         gn.Dense(SYMBOLS, use_bias=False, init=normal),
     ]
 )
-model.compile(gn.AdamW(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1), loss, metrics=[exact])
+optimizer = gn.AdamW(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1)
+model.compile(optimizer, loss, metrics=[exact], style="fast")
 start = time.perf_counter()
 model.fit(seen[:, :-1], seen[:, 1:], epochs=7, batch_size=64,
           validation_data=(unseen[:, :-1], unseen[:, 1:]))  # fmt: skip

@@ -106,10 +106,14 @@ class Target:
 
     @classmethod
     def usual(cls, loss: str | Callable[..., Tensor], prediction: Tensor) -> Target:
-        """What y will be before there is any. A function of one's own is asked by trying it."""
+        """What y will be before there is any. A function of one's own is asked by trying it.
+
+        One that takes both, ids and a probability for each class, is mostly given ids.
+        """
         if isinstance(loss, str):
             return cls("int" if loss in IDS else "float")
-        for target in (cls("float"), cls("int")):
+        several = len(prediction.shape) > 1 and prediction.shape[-1] != 1
+        for target in (cls("int"), cls("float")) if several else (cls("float"), cls("int")):
             try:
                 loss_tensor(loss, prediction, target.inputs(prediction))
             except GraphnetError:

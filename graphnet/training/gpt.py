@@ -57,7 +57,7 @@ def build_gpt() -> Sequential:
         ]
     )  # fmt: skip
     optimizer = AdamW(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1)
-    model.compile(optimizer, answer_loss, [exact])
+    model.compile(optimizer, answer_loss, [exact], style="fast")
     return model
 
 
