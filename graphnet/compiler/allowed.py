@@ -51,7 +51,7 @@ _BELOW = frozenset({
 })  # fmt: skip
 _METHODS = frozenset(
     "T __array_interface__ accumulate add all any append argmax argmin argsort astype at base "
-    "clear copy cumsum dot dtype fill flat flatten fromhex get insert integers items itemsize "
+    "clear copy cumsum dot dtype fill flat flatten fromhex get insert integers item items itemsize "
     "keys max mean min nbytes ndim normal outer pop popitem prod ravel reduce reduceat repeat "
     "reshape resize random setdefault shape size sort squeeze standard_normal strides sum "
     "swapaxes take tobytes tolist transpose uniform update values view".split()

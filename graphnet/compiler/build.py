@@ -10,7 +10,7 @@ from sympy import Expr, S
 from graphnet.arguments import items, mapping
 from graphnet.compiler.algebra.scales import Recast, chosen_scales
 from graphnet.compiler.pause import collector_paused
-from graphnet.compiler.program import Program, check_options
+from graphnet.compiler.program import Program, check_options, only
 from graphnet.compiler.stages import ancestors, in_order, predictions, staged
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.kinks import Kinks
@@ -92,7 +92,7 @@ def training_step(
     parameters: Mapping[str, Any] | None = None,
     seed: int = 0,
     dtype: str = "float32",
-    style: str = "plain",
+    style: str = "fast",
     stabilize: bool = True,
     check: bool = False,
     copy: bool = True,
@@ -144,10 +144,11 @@ def training_step(
     several = not (isinstance(outputs, Sequence) and not wanted)
 
     def structure(results: list[Any]) -> Any:
-        return (results[0], restore(results[1:])) if several else results[0]
+        return results[0], restore(results[1:])
 
     return Program(
-        network, names, shown, restore=structure, parameters=parameters, states=states, seed=seed,
+        network, names, shown, restore=structure if several else only, parameters=parameters,
+        states=states, seed=seed,
         predictions=predictions(network, shown[1:], shown[0]), dtype=dtype, check=check, copy=copy,
         style=style, recast=fast,
     )  # fmt: skip
@@ -292,7 +293,7 @@ def _inputs(inputs: Any) -> list[Node]:
 def _structure(outputs: Any) -> tuple[list[Tensor], Callable[[list[Any]], Any]]:
     """The tensors that are asked for, and how their values are given back."""
     if isinstance(outputs, Tensor):
-        return [outputs], lambda results: results[0]
+        return [outputs], only
     if isinstance(outputs, Mapping):
         keys = list(outputs)
         tensors = [_tensor(outputs[key], f"the output {told(key)}") for key in keys]

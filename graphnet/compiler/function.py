@@ -203,18 +203,18 @@ def scalar(node: Node, text: str) -> str:
     return text if node.shape else f"{node.dtype}({text})"
 
 
-def commented(section: Sequence[Statement]) -> Iterator[str]:
+def commented(section: Sequence[Statement], indent: int = 4) -> Iterator[str]:
     """Statements with their formulas: at the end of the lines where all fit, else above them."""
     comments = _comments(section)
     rows = [(s.code, " ".join(c.split())) for s, c in zip(section, comments, strict=True)]
     column = max(len(code) for code, _ in rows) + 2
-    ends = all("\n" not in code and column + 6 + len(text) <= LINE for code, text in rows)
+    ends = all("\n" not in code and column + indent + 2 + len(text) <= LINE for code, text in rows)
     for code, text in rows:
         if ends:
             yield f"{code:<{column}}# {text}" if text else code
             continue
         wrapped = textwrap.wrap(
-            text, LINE - 8, subsequent_indent="    ", break_long_words=False,
+            text, LINE - indent - 4, subsequent_indent="    ", break_long_words=False,
             break_on_hyphens=False,
         )  # fmt: skip
         yield from (f"# {line}" for line in wrapped)

@@ -124,17 +124,17 @@ def scatter_inside(out, index, value):
 ''',
     "joined": '''\
 def joined(arrays, names):
-    """One vector over arrays that lie end to end; others are moved into one."""
+    """One vector over arrays end to end; others are moved into one."""
     parts = [arrays[name] for name in names]
-    size, at = sum(a.size for a in parts), 0
-    places = [a.__array_interface__["data"][0] for a in parts]
-    starts = []
+    size = sum(a.size for a in parts)
+    at, found = parts[0].__array_interface__["data"][0], []
     for a in parts:
-        starts.append(at)
+        here = a.__array_interface__["data"][0] == at
+        found.append(here and a.base is parts[0].base)
         at += a.nbytes
-    whole = [a.base is not None and a.base is parts[0].base for a in parts]
-    if min(whole) and [p - places[0] for p in places] == starts:
-        return np.lib.stride_tricks.as_strided(parts[0], (size,), (parts[0].itemsize,))
+    if min(found) and parts[0].base is not None:
+        step = (parts[0].itemsize,)
+        return np.lib.stride_tricks.as_strided(parts[0], (size,), step)
     vector, start = np.empty(size, parts[0].dtype), 0
     for name, a in zip(names, parts):
         arrays[name] = vector[start:start + a.size].reshape(a.shape)
@@ -147,7 +147,8 @@ def planned(stores, sizes):
     """The step for these arrays and sizes; both are built when first met."""
     for known, plan, steps in PLANS:
         held = [a for store in stores for a in store.values()]
-        if len(held) == len(known) and sum(a is b for a, b in zip(held, known)) == len(held):
+        same = [a is b for a, b in zip(held, known)]
+        if len(held) == len(known) == sum(same):
             break
     else:
         plan, steps = build(*stores), {}

@@ -132,7 +132,7 @@ def _head(main: Function) -> str:
 
 
 def _trains(main: Function) -> bool:
-    return any(s.stage == "backward" for s in main.listing.statements)
+    return any(main.network.stage(name) == "backward" for name in main.network.nodes)
 
 
 def _result(main: Function) -> str:

@@ -19,6 +19,7 @@ from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.aliases import sources
 from graphnet.compiler.allowed import check_code
 from graphnet.compiler.entry import Entry, check_finite, check_labels
+from graphnet.compiler.fast.call import Steps, short_way
 from graphnet.compiler.identifiers import BUILTINS
 from graphnet.compiler.module import DTYPES, emit
 from graphnet.compiler.ranges import Bound, bounds
@@ -28,10 +29,10 @@ from graphnet.errors import GraphnetError, told
 from graphnet.files import write_file
 from graphnet.network.graph import Constant, Input, Network, Parameter, State
 
-__all__ = ["STYLES", "Program", "execute"]
+__all__ = ["STYLES", "Program", "execute", "only"]
 
 STYLES = ("plain", "fast")
-PLANS = 8  # sizes of batches that a program keeps buffers for
+
 _numbers = itertools.count(1)
 
 
@@ -96,9 +97,10 @@ class Program:
         self._copy = copy and style == "plain"  # planned code copies for itself
         self._leaves = frozenset(_leaves(network, self.outputs))
         self._function: Callable[..., Any] = partial(namespace[module.name], *before)
-        if style == "fast":
-            self._function = self._planned(namespace["build"](*before), module.sizes)
         self._prepare_checks(check)
+        self._short: Callable[..., Any] | None = None
+        if style == "fast":
+            self._plan(namespace["build"](*before), module.sizes)
 
     @property
     def rewrites(self) -> tuple[Any, ...]:
@@ -112,6 +114,11 @@ class Program:
 
     def __call__(self, /, *args: Any, **given: Any) -> Any:
         """One run. Raises GraphnetError where an argument does not fit its input."""
+        if self._short is not None and not given and len(args) == len(self.inputs):
+            return self._short(*args)
+        return self._checked(*args, **given)
+
+    def _checked(self, /, *args: Any, **given: Any) -> Any:
         return self.run(*self.prepare(*args, **given))
 
     def prepare(self, /, *args: Any, **given: Any) -> tuple[NDArray[Any], ...]:
@@ -126,8 +133,15 @@ class Program:
     def run(self, *arrays: NDArray[Any]) -> Any:
         """One run on what `prepare` gave, without any check."""
         drawn = (self.generator,) if self._draws else ()
-        with np.errstate(all="ignore"):  # NumPy computes both branches of a where
+        if self.style == "fast":  # it says itself what is ignored
             result = self._function(*arrays, *drawn)
+        else:
+            with np.errstate(all="ignore"):  # NumPy computes both branches of a where
+                result = self._function(*arrays, *drawn)
+        return self._given(result)
+
+    def _given(self, result: Any) -> Any:
+        """What a run gave, in the structure that was asked for."""
         results = list(result) if len(self.outputs) > 1 else [result] if self.outputs else []
         if self._copy:
             self._separate(results)
@@ -149,23 +163,28 @@ class Program:
             ):
                 results[k] = result.copy()
 
-    def _planned(
+    def _plan(
         self, plan: Callable[..., Callable[..., Any]], sizes: Sequence[str]
-    ) -> Callable[..., Any]:
-        """Runs the step of the arrays' sizes; each has buffers of its own, made when first met."""
-        steps: dict[tuple[tuple[int, ...], ...], Callable[..., Any]] = {}
-        count = len(self.inputs)
+    ) -> None:  # fmt: skip
+        """Runs go to the step of their shapes, which has buffers of its own."""
 
-        def call(*arrays: Any) -> Any:
-            shapes = tuple([a.shape for a in arrays[:count]])
-            if shapes not in steps:
-                found = self._entry.measured(shapes)
-                if len(steps) >= PLANS:
-                    del steps[next(iter(steps))]
-                steps[shapes] = plan(*(found[size] for size in sizes))
-            return steps[shapes](*arrays)
+        def make(shapes: tuple[tuple[int, ...], ...]) -> Callable[..., Any]:
+            found = self._entry.measured(shapes)
+            return plan(*(found[size] for size in sizes))
 
-        return call
+        self._function = steps = Steps(make, len(self.inputs))
+        if self._labels or self._check or not self.inputs:
+            return
+        labels = [(k, b.size) for k, b in self._entry.bounds if isinstance(b.size, int)]
+        if len(labels) < len(self._entry.bounds):
+            return
+        simple = self._restore is only
+        text = short_way(len(self.inputs), labels, self._draws, not simple)
+        way = execute(self, text, "graphnet call")["way"]
+        self._short = way(
+            steps.known, self._entry.dtypes, type, np.ndarray, np.dtype(np.uintp),
+            lambda: self.generator, self._checked, self._given,
+        )  # fmt: skip
 
     # -- keeping ---------------------------------------------------------------------------------
 
@@ -252,6 +271,11 @@ class Program:
         stores = [self.parameters.arrays] * module.parameters
         stores += [self.states.arrays] * module.states
         return lambda arrays: np.asarray(forward(*stores, *(arrays[k] for k in needed)), np.intp)
+
+
+def only(results: list[Any]) -> Any:
+    """The structure of a single result: itself."""
+    return results[0]
 
 
 def execute(owner: object, source: str, name: str) -> dict[str, Any]:

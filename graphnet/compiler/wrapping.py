@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["wrap"]
+__all__ = ["fill", "wrap"]
 
 BREAK = re.compile(r"(?<=,) | (?=(?:[-+*/@%&|]|//|[<>=!]=?|==|if|else) )")
 

@@ -120,8 +120,9 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
     if wrong:
         raise ValueError(f"its arrays are not those of its network: {'; '.join(wrong)}")
     step = _program(
-        network, record["step"], recipe, reader, restore=lambda results: (results[0], results[1])
-    )
+        network, record["step"], recipe, reader, restore=lambda results: (results[0], results[1]),
+        style=recipe.style,
+    )  # fmt: skip
     step.parameters.update(values["parameters"])
     step.states.update(values["states"])
     step.generator.bit_generator.state = record["generators"]["draws"]
@@ -204,7 +205,7 @@ def _program(
     recast = _read_recast(record["recast"], reader) if record.get("recast") else None
     return Program(
         network, record["inputs"], record["outputs"], predictions=record["predictions"],
-        seed=recipe.seed, dtype=recipe.dtype, style=recipe.style, recast=recast, **more,
+        seed=recipe.seed, dtype=recipe.dtype, recast=recast, **more,
     )  # fmt: skip
 
 

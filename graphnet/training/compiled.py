@@ -91,7 +91,7 @@ class Recipe:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     seed: int = 0
     dtype: str = "float32"
-    style: str = "plain"
+    style: str = "fast"
     stabilize: bool = True
     kinks: Kinks = AS_IN_GRAPHNET
     accurate: bool = False
@@ -156,7 +156,7 @@ class Compiled:
         r = self.recipe
         return function(
             list(inputs), outputs, parameters=self.step.parameters, states=self.step.states,
-            seed=r.seed, dtype=r.dtype, style=r.style, stabilize=r.stabilize,
+            seed=r.seed, dtype=r.dtype, style="plain", stabilize=r.stabilize,
         )  # fmt: skip
 
     @cached_property

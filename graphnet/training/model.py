@@ -132,7 +132,7 @@ class Model:
         metrics: Sequence[Any] | str = (),
         seed: int = 0,
         dtype: str = "float32",
-        style: str = "plain",
+        style: str = "fast",
         stabilize: bool = True,
         kinks: Any = "graphnet",
         accurate: bool = False,

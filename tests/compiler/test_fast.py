@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.compiler.algebra.simplify import RULES as ALGEBRA
 from graphnet.compiler.fast.plan import make_plan
 from graphnet.compiler.fast.rules import RULES
 from graphnet.compiler.lower import lower
 from graphnet.compiler.program import Program
 from graphnet.ops.tensor import Tensor
 
-SWITCHES = ("", "flat", *RULES)
+SWITCHES = ("", "flat", *RULES, *ALGEBRA)
 
 
 def layers(x: Tensor, sizes: Sequence[int], activation: Callable[[Tensor], Tensor]) -> Tensor:

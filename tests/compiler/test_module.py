@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,16 @@ from graphnet.ops.tensor import Tensor
 DENSE = "z[n,o] = Sum(a[n,i]*W[i,o], i) + b[o]"
 
 
-def neuron() -> Program:
+def neuron(style: str = "plain") -> Program:
     """One neuron, mean squared error, gradient descent."""
     x, y = gn_input("x", ("batch", 3)), gn_input("y", ("batch",))
     w, b = parameter("w", (3,), init="zeros"), parameter("b", (), init="zeros")
     p = formula("p[n] = Sum(x[n,i]*w[i], i) + b", x=x, w=w, b=b, name="p")
     loss = formula("l = Sum((p[n] - y[n])**2/size(n), n)", p=p, y=y, name="loss")
-    return training_step([x, y], loss, SGD(lr=0.1), stabilize=False)
+    return training_step([x, y], loss, SGD(lr=0.1), stabilize=False, style=style)
 
 
-def classifier() -> Program:
+def classifier(style: str = "plain") -> Program:
     """Two tanh layers with cross entropy on int labels."""
     x, t = gn_input("x", ("batch", 64)), gn_input("t", ("batch",), dtype="int")
     W1, b1 = parameter("W1", (64, 32)), parameter("b1", (32,), init="zeros")
@@ -48,10 +49,10 @@ def classifier() -> Program:
     z2 = formula(DENSE, a=a1, W=W2, b=b2, name="Z2")
     lse = formula("L[n] = LogSumExp(z[n,k], k)", z=z2, name="lse")
     loss = formula("l = Sum((L[n] - z[n,t[n]])/size(n), n)", L=lse, z=z2, t=t, name="loss")
-    return training_step([x, t], loss, SGD(lr=0.01, momentum=0.9), stabilize=False)
+    return training_step([x, t], loss, SGD(lr=0.01, momentum=0.9), stabilize=False, style=style)
 
 
-def dropout() -> Program:
+def dropout(style: str = "plain") -> Program:
     """A layer whose inputs are dropped at random."""
     x, y = gn_input("x", ("batch", 4)), gn_input("y", ("batch", 2))
     W = parameter("W", (4, 2), init="orthogonal")
@@ -59,16 +60,16 @@ def dropout() -> Program:
     kept = formula("k[n,i] = where(u[n,i] < 0.8, x[n,i]/0.8, 0)", u=u, x=x, name="kept")
     p = formula("p[n,o] = Sum(k[n,i]*W[i,o], i)", k=kept, W=W, name="p")
     loss = formula("l = Sum((p[n,o] - y[n,o])**2, n, o)", p=p, y=y, name="loss")
-    return training_step([x, y], loss, Adam(lr=0.01), stabilize=False)
+    return training_step([x, y], loss, Adam(lr=0.01), stabilize=False, style=style)
 
 
-def product() -> Program:
+def product(style: str = "plain") -> Program:
     """A scan, forward and backward."""
     w = parameter("w", (5,), init="ones")
     y = gn_input("y", ())
     p = reductions.prod(w).rename("p")
     loss = formula("l = (p - y)**2", p=p, y=y, name="loss")
-    return training_step(y, loss, SGD(lr=0.1), dtype="float64", stabilize=False)
+    return training_step(y, loss, SGD(lr=0.1), dtype="float64", stabilize=False, style=style)
 
 
 def names() -> Program:
@@ -94,6 +95,9 @@ def pure() -> Program:
 EXAMPLES: dict[str, Callable[[], Program]] = {
     f.__name__: f for f in (neuron, classifier, dropout, product, names, pure)
 }
+PLAIN = list(EXAMPLES)
+for example in (neuron, classifier, dropout):
+    EXAMPLES[f"{example.__name__}_fast"] = partial(example, "fast")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -117,7 +121,7 @@ def test_imports_numpy_only_and_is_legal(name: str) -> None:
     assert [ast.unparse(n) for n in imports] == ["import numpy as np"]
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", PLAIN)
 def test_every_node_stands_in_a_comment(name: str) -> None:
     """Every node that is computed is named beside a statement, with its formula."""
     program = EXAMPLES[name]()
@@ -161,7 +165,9 @@ def test_saved_it_runs_alone(name: str, tmp_path: Path) -> None:
 def test_of_a_steps_outputs_the_script_prints_the_loss() -> None:
     x, w = gn_input("x", ("batch", 3)), parameter("w", (3,))
     z = (x * w).rename("z")
-    step = training_step(x, reductions.mean(z**2).rename("loss"), SGD(lr=0.1), outputs=z)
+    step = training_step(
+        x, reductions.mean(z**2).rename("loss"), SGD(lr=0.1), outputs=z, style="plain"
+    )
     assert step.source.endswith('    print("loss:", step(parameters, x)[0])\n')
 
 

@@ -97,7 +97,7 @@ COMPILE = [
     ({"metrics": [3]}, "metric"),
     ({"seed": -1}, "seed"),
     ({"dtype": "float16"}, "float16"),
-    ({"style": "fast"}, "style"),
+    ({"style": "slow"}, "style"),
 ]
 
 

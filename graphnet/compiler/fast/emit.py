@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.arrays import Array, Arrays
+from graphnet.compiler.fast.forms import scalar
 from graphnet.compiler.fast.plan import Plan, drawn, owned
 from graphnet.compiler.function import commented, note_lines
 from graphnet.compiler.helpers import HELPERS
@@ -17,15 +18,16 @@ from graphnet.compiler.loops import loop_statement
 from graphnet.compiler.lower import Lowered
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
-from graphnet.compiler.wrapping import wrap
+from graphnet.compiler.wrapping import fill, wrap
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, add, names
-from graphnet.network.graph import STAGES, Input, Network, Parameter, State
+from graphnet.network.graph import STAGES, Input, Network, Parameter, Scan, State
 from graphnet.network.names import Namer
 
 __all__ = ["Text", "written"]
 
-WIDTH = 67  # columns of code of a statement: it stands inside three functions
+INDENT = 12  # columns before a statement: it stands inside three functions
+WIDTH = 79 - INDENT  # columns of its code
 
 
 @dataclass
@@ -76,6 +78,11 @@ class Emitter:
         for v in plan.lines:
             if v.op == "result":
                 self.writer.results.setdefault(v.args[0][0], []).append(v)
+                self.writer.owners.setdefault(v, []).extend(
+                    name for name, node in network.of(Scan)
+                    if v not in plan.owners
+                    and (node.loop, node.result) == (v.args[0][0].extra, v.extra)
+                )  # fmt: skip
 
     def _leaf(self, name: str) -> str:
         return self.identifier[name]
@@ -252,17 +259,13 @@ class Emitter:
             out = self.arrays.held[v]
             form = self.plan.forms.get(v)
             if form is not None:
-                code = form.code(self.arrays, v, out)
+                code = "\n".join(fill(form.code(self.arrays, v, out), WIDTH))
             else:
                 code = wrap(f"{out.text}[...] = ", self.arrays.expression(v), WIDTH)
             yield Statement(stage, out.text, code, comment, nodes)
             return
         name = self._name(v)
-        text = (
-            f"{self.arrays.logical(v.args[0][0]).text}[()]"
-            if v.op == "copy"
-            else (self.arrays.expression(v))
-        )
+        text = scalar(self.arrays, v) or self.arrays.expression(v)
         self.arrays.held[v] = Array(name, False)
         yield Statement(stage, name, wrap(f"{name} = ", text, WIDTH), comment, nodes)
 
@@ -318,7 +321,8 @@ class Emitter:
                 yield f"\n# -- {STAGES[rank]}"
             if STAGES[rank] == "backward":
                 yield from note_lines(self.plan.network)
-            yield from commented([s for s, r in zip(statements, ranks, strict=True) if r == rank])
+            section = [s for s, r in zip(statements, ranks, strict=True) if r == rank]
+            yield from commented(section, INDENT)
 
     def _finish(self) -> Iterator[str]:
         results = []

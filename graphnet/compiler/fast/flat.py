@@ -49,6 +49,7 @@ class Rule:
     parameter: Value
     states: tuple[Value, ...]
     before: set[Value]
+    scaled: bool = False  # a scaled slot is a slot of its own
     slots: list[Value] = field(default_factory=list)
 
     def structure(self, value: Value) -> Hashable:
@@ -59,12 +60,23 @@ class Rule:
             return "state", self.states.index(value)
         if value.host or not value.rank:
             return "number", value.number
-        if value not in self.before and value.op in UFUNCS and self._plain(value):
+        if value.op in UFUNCS and self._plain(value) and not self._given(value):
             inside = tuple(self.structure(a) for a, _ in value.args)
             return value.op, value.dtype, value.extra, inside
         if value not in self.slots:
             self.slots.append(value)
         return "slot", self.slots.index(value), value.dtype, value.extents == self.shape
+
+    def _given(self, value: Value) -> bool:
+        """Whether a value was there before the update, or is one that was, times a number."""
+        if value in self.before:
+            return True
+        wide = [a for a, _ in value.args if a.rank]
+        if not self.scaled or value.op not in ("multiply", "divide") or len(wide) != 1:
+            return False
+        (only,) = wide
+        held = only is self.parameter or only in self.states
+        return not held and (self._given(only) or not (only.op in UFUNCS and self._plain(only)))
 
     def _plain(self, value: Value) -> bool:
         """Whether an op goes element by element over the shape of the parameter."""
@@ -84,18 +96,10 @@ def flatten(
     may be a slice of a vector. `adjacent` says of two parameters or
     states whether the second lies right behind the first; without it they are laid out so.
     """
-    groups: dict[Hashable, list[tuple[str, tuple[str, ...], Rule]]] = {}
-    for name, node in network.of(Parameter):
-        if name not in updates or node.dtype != "float" or not node.shape or 0 in node.shape:
-            continue
-        states = tuple(
-            s for s, state in network.of(State)
-            if state.origin == (name,) and state.shape == node.shape and s in updates
-        )  # fmt: skip
-        rule = Rule(node.shape, leaf(name), tuple(leaf(s) for s in states), before)
-        key = tuple(rule.structure(updates[target]) for target in (name, *states))
-        if all(v.extents == node.shape for v in rule.slots) and "slot" in repr(key):
-            groups.setdefault(key, []).append((name, states, rule))
+    both = []
+    for scaled in (False, True):
+        both.append(_groups(network, updates, leaf, before, scaled))
+    groups = min(both, key=len)  # the formulas as they are, where that makes no more groups
     flat = Flat()
     done: set[str] = set()
     for members in groups.values():
@@ -107,6 +111,26 @@ def flatten(
         if target not in done:
             flat.updates[leaf(target)] = new
     return flat
+
+
+def _groups(
+    network: Network, updates: Mapping[str, Value], leaf: Callable[[str], Value],
+    before: set[Value], scaled: bool,
+) -> dict[Hashable, list[tuple[str, tuple[str, ...], Rule]]]:  # fmt: skip
+    """The parameters by the structure of their updates."""
+    groups: dict[Hashable, list[tuple[str, tuple[str, ...], Rule]]] = {}
+    for name, node in network.of(Parameter):
+        if name not in updates or node.dtype != "float" or not node.shape or 0 in node.shape:
+            continue
+        states = tuple(
+            s for s, state in network.of(State)
+            if state.origin == (name,) and state.shape == node.shape and s in updates
+        )  # fmt: skip
+        rule = Rule(node.shape, leaf(name), tuple(leaf(s) for s in states), before, scaled)
+        key = tuple(rule.structure(updates[target]) for target in (name, *states))
+        if all(v.extents == node.shape for v in rule.slots) and "slot" in repr(key):
+            groups.setdefault(key, []).append((name, states, rule))
+    return groups
 
 
 def _runs(

@@ -16,7 +16,7 @@ from graphnet.compiler.fast.windows import window_form
 from graphnet.compiler.values import Axes, Value
 from graphnet.formula.extent import Extent, product
 
-__all__ = ["Form", "form_of"]
+__all__ = ["Form", "form_of", "scalar"]
 
 UFUNCS = frozenset({
     "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "power", "negative",
@@ -217,6 +217,32 @@ class Reduction:
         if first:
             return f"{arrays.bound(ones, 'dot')}({flat.text}, {out.text})"
         return f"{arrays.bound(flat, 'dot')}({ones.text}, {out.text})"
+
+
+def scalar(arrays: Arrays, value: Value) -> str | None:
+    """The text of a number made of arrays: a.dot(b) on flat views, or None for a plain one."""
+    if value.rank:
+        return None
+    if value.op == "copy":
+        ((source, _),) = value.args
+        text = arrays.logical(source).text
+        return f"{text}[()]" if arrays.roles(source) == "stored" else text
+    if value.op not in ("contract", "sum") or value.dtype != "float":
+        return None
+    flat, orders = [], []
+    for v, axes in value.args:
+        if v.dtype != "float" or not v.rank or not contiguous(arrays.roles, v):
+            return None
+        orders.append([axes[axis] for axis in arrays.order(v)])
+        size = product(v.extents)
+        flat.append(
+            arrays.physical(v) if v.rank == 1 else arrays.shaped(arrays.physical(v), [size])
+        )
+    if len(flat) == 1:
+        flat.append(arrays.filled("1", [product(value.args[0][0].extents)], "ones"))
+    if orders[0] != orders[-1]:
+        return None
+    return f"{arrays.bound(flat[0], 'dot')}({flat[1].text})"
 
 
 def contiguous(roles: Roles, value: Value) -> bool:

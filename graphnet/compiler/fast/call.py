@@ -1,0 +1,70 @@
+"""The short way into a planned step: arrays that fit go straight to the step of their shapes.
+
+The checks of a call cost as much as a small step where they are loops over a list of inputs, so
+they are written out for the inputs of one program. Whatever does not fit takes the long way, which
+casts it or says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Steps", "short_way"]
+
+Shapes = tuple[tuple[int, ...], ...]
+MOST = 8  # sizes of batches that a program keeps buffers for
+
+
+@dataclass
+class Steps:
+    """The steps of a program by the shapes of its arguments; `make` plans one when first met."""
+
+    make: Callable[[Shapes], Callable[..., Any]]
+    count: int  # of arguments that have a shape of their own
+
+    def __post_init__(self) -> None:
+        self.known: dict[Shapes, Callable[..., Any]] = {}
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Runs the step of these arrays."""
+        shapes = tuple([a.shape for a in arrays[: self.count]])
+        step = self.known.get(shapes)
+        if step is None:
+            if len(self.known) >= MOST:
+                del self.known[next(iter(self.known))]
+            step = self.known[shapes] = self.make(shapes)
+        return step(*arrays)
+
+
+def short_way(count: int, labels: Sequence[tuple[int, int]], draws: bool, after: bool) -> str:
+    """The text of `way(known, dtypes, type, ndarray, uintp, draws, slow, after)`.
+
+    `known` has the steps by shapes. `labels` are (argument, size): its elements must be in
+    0 .. size-1. `draws()` gives the generator where the step makes draws; `after` makes of what
+    the step gave what the call gives; `slow` takes whatever does not fit.
+    """
+    names = [f"a{k}" for k in range(count)]
+    tests = [f"kind({a}) is ndarray and {a}.dtype is d{k}" for k, a in enumerate(names)]
+    ranges = [
+        # As unsigned numbers the negative ones are the largest: argmax finds both kinds.
+        f"(not a{k}.size or 0 <= a{k}.item(a{k}.view(unsigned).argmax()) < {size})"
+        for k, size in labels
+    ]
+    run = f"step({', '.join([*names, *(['draws()'] if draws else [])])})"
+    given = ", ".join(names)
+    dtypes = "".join(f"d{k}, " for k in range(count))
+    return f"""\
+def way(known, dtypes, kind, ndarray, unsigned, draws, slow, after):
+    {dtypes}= dtypes
+
+    def call({given}):
+        if {" and ".join(tests)}:
+            step = known.get(({"".join(f"{a}.shape, " for a in names)}))
+            if {" and ".join(["step is not None", *ranges])}:
+                return {f"after({run})" if after else run}
+        return slow({given})
+
+    return call
+"""
