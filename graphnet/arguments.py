@@ -131,6 +131,6 @@ def path(what: str, value: Any) -> str:
         os.fsencode(name)
     except (TypeError, UnicodeError):
         name = ""
-    if not name or "\0" in name:
+    if not name or "\0" in name or len(name) > 4096:
         raise GraphnetTypeError(f"{what} is the name of a file, not {told(value)}")
     return name

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from graphnet.arguments import path as file_name
-from graphnet.errors import GraphnetFileError
+from graphnet.errors import GraphnetFileError, told
 
 __all__ = ["require_writable", "write_file"]
 
@@ -56,7 +56,8 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 
 def _refused(target: Path, error: OSError) -> GraphnetFileError:
-    return GraphnetFileError(f"cannot be written: {error.strerror}", where=str(target))
+    shown = str(target) if len(str(target)) <= 300 else told(str(target))
+    return GraphnetFileError(f"cannot be written: {error.strerror}", where=shown)
 
 
 def _umask() -> int:

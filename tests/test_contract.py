@@ -234,6 +234,14 @@ ELSEWHERE = {
 }  # fmt: skip
 
 
+for name in sorted(set(gn.__all__) - {row.split(".")[0] for row in ROWS} - ELSEWHERE):
+    made = getattr(gn, name)  # a layer all of whose arguments have a default works without a row
+    if isinstance(made, type) and issubclass(made, gn.Layer):
+        parameters = inspect.signature(made).parameters.items()
+        if all(p.default is not p.empty for _, p in parameters):
+            works(name, **{key: p.default for key, p in parameters})
+
+
 class TooSlow(BaseException):
     pass
 

@@ -173,6 +173,8 @@ class Op:
         return tuple(dict.fromkeys(word for word in words if word in found))
 
     def __call__(self, *operands: TensorLike, name: str | None = None, **named: Any) -> Tensor:
+        if name is not None:
+            check_name(name)
         order = [n for n in self.operands(named) if n not in named]
         if len(operands) > len(order):
             raise GraphnetTypeError(

@@ -17,6 +17,7 @@ from typing import Any
 from graphnet.errors import GraphnetTypeError, did_you_mean
 from graphnet.formula.functions import FUNCTIONS
 from graphnet.ops.catalogue import FORMULAS
+from graphnet.ops.names import check_name
 from graphnet.ops.tensor import Tensor, TensorLike, apply
 
 __all__ = ["CatalogueOp", "clip", "equal", "row", "where"]
@@ -55,6 +56,8 @@ class CatalogueOp:
         self.__doc__ = self.formula
 
     def __call__(self, *operands: TensorLike, name: str | None = None, **named: Any) -> Tensor:
+        if name is not None:
+            check_name(name)
         given = dict(zip(self.operands, operands, strict=False)) | named
         if len(operands) > len(self.operands) or set(given) != set(self.operands):
             came = ", ".join(given) or "none"

@@ -73,6 +73,7 @@ class Schedule:
 
     def __call__(self, t: float) -> float:
         """The value at step t >= 1."""
+        t = number("t", t, 1)
         return float(fold(self.equation, {"t": exact(t)}).formula.body.evalf())
 
     def __repr__(self) -> str:

@@ -52,7 +52,7 @@ class History(Mapping[str, list[float]]):
 
     def __getitem__(self, name: str) -> list[float]:
         """A column; nan for an epoch that did not measure it. GraphnetError if no epoch did."""
-        if name not in self.columns:
+        if not isinstance(name, str) or name not in self.columns:
             raise GraphnetError(
                 f"the history has no {told(name)}{did_you_mean(name, self.columns)}"
             )

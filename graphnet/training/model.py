@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnet.arguments import flag, items, whole
+from graphnet.arguments import flag, items, number, whole
 from graphnet.compiler.program import Program, check_options
 from graphnet.compiler.stores import Store
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
@@ -147,14 +147,20 @@ class Model:
         Raises GraphnetError for unknown names and where the loss does not fit the output.
         """
         check_options(dtype, style, seed, stabilize=stabilize, accurate=accurate)
+        before = self._recipe, self.history, self.steps, self.shuffler
         self._recipe = recipe_of(
             optimizer, loss, metrics, seed=int(seed), dtype=dtype, style=style,
             stabilize=stabilize, kinks=kinks, accurate=accurate,
         )  # fmt: skip
         self.history, self.steps = History(), 0
         self.shuffler = np.random.default_rng([int(seed), 2])
-        if self._heads is not None:
+        if self._heads is None:
+            return
+        try:
             self._compile(Target.usual(loss, self.heads.prediction), keep_states=False)
+        except BaseException:  # the model is as it was
+            self._recipe, self.history, self.steps, self.shuffler = before
+            raise
 
     def _compile(self, target: Target, keep_states: bool) -> None:
         assert self._recipe is not None
@@ -208,6 +214,7 @@ class Model:
 
         Raises GraphnetError for data that does not fit, naming the first wrong element.
         """
+        validation_split = number("validation_split", validation_split, 0, 1)
         epochs, batch_size = whole("epochs", epochs, 0), whole("batch_size", batch_size, 1)
         self._meet(X)
         arrays, target = self.compiled.given(X, y, sample_weight)
@@ -221,7 +228,7 @@ class Model:
             if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
                 raise GraphnetTypeError("validation_data is (X, y) or (X, y, sample_weight)")
             validation = self._judged(*validation_data)
-        elif validation_split:
+        elif validation_split > 0:
             rows, held = split_rows(data.rows, validation_split, self.compiled.recipe.seed)
             validation = self.compiled.judge(target), data.part(held)
             data = data.part(rows)

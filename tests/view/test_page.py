@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import http.server
 import re
 import shutil
 import subprocess
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 import graphnet as gn
+from graphnet.network.graph import Input, Network
 from graphnet.view import plot
+from graphnet.view.draw import draw
 from graphnet.view.page import Run, page
 
 from .nets import small_model
@@ -137,3 +141,59 @@ def test_in_a_browser(html: str, tmp_path: Path, width: int) -> None:
     assert '"svgs":3' in told[1]
     console = [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
     assert console == [], "a console message, such as a refused request"
+
+
+INJECTED = [
+    "<script>document.title = 'owned'</script>", "</script><script>document.title = 'owned'//",
+    "</title><img src=x onerror=\"document.title='owned'\">", "javascript:alert(1)", "back\\",
+    "'\"><svg onload=alert(1)>", "]]><script>alert(1)</script>", "--><b>", "x" * 20_000,
+    "<a href='http://127.0.0.1:9/away'>", "url(http://127.0.0.1:9/away)", "{{ 7*7 }}",
+    "@import 'http://127.0.0.1:9/away'", "</style><style>*{display:none}", "&lt;script&gt;",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; .ci/run installs one")
+def test_labels_are_text_and_nothing_is_asked_for(tmp_path: Path) -> None:
+    """Every label tries to run or to load something; the server hears of the page alone."""
+    nodes = [Input(name=name, shape=(2,)) for name in INJECTED]
+    network = Network.collect(nodes, layers=dict(zip(nodes, INJECTED, strict=True)))
+    everywhere = "\n".join(INJECTED)
+    text = page(
+        Run(
+            title=everywhere, description=everywhere, facts=dict(zip(INJECTED, INJECTED)),
+            network=network, drawings={"forward": draw(network, "forward").svg}, source=everywhere,
+            source_file="step.py", history={name: [1.0] for name in INJECTED},
+        )
+    )  # fmt: skip
+    asked: list[str] = []
+
+    class Served(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Served) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ran = subprocess.run(
+            [
+                str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}",
+                "--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000", "--dump-dom",
+                f"http://127.0.0.1:{server.server_port}/index.html",
+            ],
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        server.shutdown()
+    assert asked == ["/index.html"], "the page asked for something"
+    reader = Reader()
+    reader.feed(ran.stdout)
+    assert not reader.tags & {"script", "iframe", "object", "img", "b", "form"}
+    assert "<title>owned" not in ran.stdout
+    assert all(a.startswith(("#", "data:,", "step.py")) for a in reader.addresses), reader.addresses
+    assert "{{ 7*7 }}" in ran.stdout
+    assert not [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
