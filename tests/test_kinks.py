@@ -170,3 +170,14 @@ def test_refused(given, told):
     with pytest.raises(GraphnetError) as caught:
         gn.grad(gn.sum(gn.relu(x)), x, kinks=given)
     assert told in str(caught.value)
+
+
+def test_every_derivation_takes_the_choice():
+    x, v = gn.input("x", (2,)), gn.input("v", (2,))
+    y, given_ = gn.abs(x), np.array([0.0, -1])
+    f = gn.function([x, v], [gn.jacobian(y, x, kinks="jax"), gn.jvp(y, x, v, kinks="jax")])
+    jacobian, along = f(given_, np.array([2.0, 3]))
+    np.testing.assert_array_equal(jacobian, [[1, 0], [0, -1]])
+    np.testing.assert_array_equal(along, [2, -3])
+    second = gn.hessian(gn.sum(y * x), x, kinks="jax")  # of x*|x|: x/|x| twice, right of 0
+    np.testing.assert_array_equal(gn.function(x, second)(given_), [[2, 0], [0, -2]])

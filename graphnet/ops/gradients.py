@@ -124,7 +124,7 @@ def _stabilized(network: Network, output: str, kept: dict[str, Node]) -> Network
     return rewritten.rebuild(settled)
 
 
-def jacobian(y: Tensor, x: Tensor, stabilize: bool = True) -> Tensor:
+def jacobian(y: Tensor, x: Tensor, stabilize: bool = True, kinks: Any = "graphnet") -> Tensor:
     """The derivative of every element of y by every element of x, of shape y.shape + x.shape.
 
     One reverse pass whose upstream is all one-hot tensors side by side.
@@ -137,9 +137,9 @@ def jacobian(y: Tensor, x: Tensor, stabilize: bool = True) -> Tensor:
     y, x = _tensor(y, "y"), _tensor(x, "x")
     axes = y.shape
     if not axes:
-        return grad(y, x, stabilize=stabilize)
+        return grad(y, x, stabilize=stabilize, kinks=kinks)
     seed = Input(shape=axes, name="upstream", made=True, label="upstream")
-    adjoint = grad(y, x, upstream=Tensor(seed), stabilize=stabilize)
+    adjoint = grad(y, x, upstream=Tensor(seed), stabilize=stabilize, kinks=kinks)
     rank = len(axes)
     hot = sympy.And(*(sympy.Eq(index_symbol(a), index_symbol(rank + a)) for a in range(rank)))
     body = where(hot, sympy.Integer(1), sympy.Integer(0))
@@ -147,7 +147,7 @@ def jacobian(y: Tensor, x: Tensor, stabilize: bool = True) -> Tensor:
     return Tensor(vectorize(adjoint.node, {seed: one_hot}, axes))
 
 
-def hessian(loss: Tensor, W: Tensor, stabilize: bool = True) -> Tensor:
+def hessian(loss: Tensor, W: Tensor, stabilize: bool = True, kinks: Any = "graphnet") -> Tensor:
     """The second derivatives of a 0-d loss, of shape W.shape + W.shape.
 
     >>> from graphnet.ops.define import formula, input
@@ -155,7 +155,8 @@ def hessian(loss: Tensor, W: Tensor, stabilize: bool = True) -> Tensor:
     >>> hessian(formula("Y = Sum(x[i]**3, i)", x=x), x).shape
     (3, 3)
     """
-    return jacobian(grad(loss, W, stabilize=stabilize), W, stabilize=False)
+    slope = grad(loss, W, stabilize=stabilize, kinks=kinks)
+    return jacobian(slope, W, stabilize=False, kinks=kinks)
 
 
 def jvp(
@@ -163,6 +164,7 @@ def jvp(
     x: Tensor | Sequence[Tensor],
     v: TensorLike | Sequence[TensorLike],
     stabilize: bool = True,
+    kinks: Any = "graphnet",
 ) -> Tensor:
     """The derivative of y along v: the Jacobian times v, without the Jacobian.
 
@@ -181,7 +183,7 @@ def jvp(
     seed = Tensor(Input(shape=y.shape, name="upstream", made=True, label="upstream"))
     total: Tensor | None = None
     for t, adjoint, direction in zip(
-        wrt, grad(y, wrt, upstream=seed, stabilize=stabilize), along, strict=True
+        wrt, grad(y, wrt, upstream=seed, stabilize=stabilize, kinks=kinks), along, strict=True
     ):
         node = _upstream(direction)
         if node.shape != t.shape:
