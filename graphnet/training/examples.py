@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.ops.layer import Layer
-from graphnet.ops.layers import Dense, Input
+from graphnet.ops.layers import Dense, Dropout, Flatten, Input
 from graphnet.ops.optimizers import SGD, Adam
+from graphnet.ops.pool_layers import MaxPool2D
 from graphnet.ops.recurrent import GRU, LSTM, RNN
+from graphnet.ops.schedules import cosine
+from graphnet.ops.window_layers import Conv2D
 from graphnet.training.gpt import build_gpt, load_gpt
 from graphnet.training.sequential import Sequential
 
@@ -86,6 +89,42 @@ def load_rows() -> Arrays:
 def build_recurrent(layer: Callable[[int], Layer], units: int, lr: float) -> Sequential:
     model = Sequential([Input((8, 8)), layer(units), Dense(10)])
     model.compile(Adam(lr=lr), "cross_entropy", ["accuracy"])
+    return model
+
+
+def load_images() -> Arrays:
+    """The digits as images: one channel of 8x8."""
+    X, y, X_test, y_test = load_digits()
+    return X.reshape(-1, 1, 8, 8), y, X_test.reshape(-1, 1, 8, 8), y_test
+
+
+def build_cnn() -> Sequential:
+    steps = 40 * 43  # epochs of batches of 32
+    conv = partial(Conv2D, size=3, padding="same", activation="relu")
+    model = Sequential(
+        [
+            Input((1, 8, 8)), conv(32), MaxPool2D(2), conv(64),
+            MaxPool2D(2), Flatten(), Dropout(0.5), Dense(10),
+        ]
+    )  # fmt: skip
+    model.compile(Adam(lr=cosine(0.003, steps)), "cross_entropy", ["accuracy"])
+    return model
+
+
+def load_copies() -> Arrays:
+    """The digits, and the digits again as what is to come out."""
+    X, _, X_test, _ = load_digits()
+    return X, X, X_test, X_test
+
+
+def build_autoencoder() -> Sequential:
+    model = Sequential(
+        [
+            Input(64), Dense(128, activation="relu"), Dense(8, name="code"),
+            Dense(128, activation="relu"), Dense(64, activation="sigmoid"),
+        ]
+    )  # fmt: skip
+    model.compile(Adam(lr=0.002), "mse", ["mae"])
     return model
 
 
@@ -163,6 +202,14 @@ EXAMPLES: dict[str, Example] = {
                 ("lstm", "an LSTM", LSTM, 48, 0.005, 30),
                 ("gru", "a GRU", GRU, 48, 0.005, 30),
             )
+        ),
+        Example(
+            "cnn", "convolutions read the digits: 32 and 64 maps, relu, pooling -> 10",
+            load_images, build_cnn, epochs=40, batch_size=32, classes=tuple("0123456789"),
+        ),
+        Example(
+            "autoencoder", "64 pixels through 8 numbers and back, with less error than PCA",
+            load_copies, build_autoencoder, epochs=60, batch_size=32,
         ),
         Example(
             "gpt", "a small GPT sorts 6 symbols of 3: 3 blocks, width 48, 3 heads, AdamW",
