@@ -13,21 +13,23 @@ from graphnet.compiler.unfold import product_of_matrices
 from graphnet.compiler.values import Local, Values
 from graphnet.compiler.windows import is_window
 
-__all__ = ["sum_of_product"]
+__all__ = ["lies", "sum_of_product"]
 
 
 def sum_of_product(
-    values: Values, factors: Sequence[Local], over: Sequence[int], order: Sequence[int]
-) -> Local:
+    values: Values, factors: Sequence[Local], over: Sequence[int], order: Sequence[int],
+    matrices: bool = False,
+) -> Local:  # fmt: skip
     """Sum over some loops of a product of locals, each with at least one axis.
 
-    `order` is the wished order of the loops that remain.
+    `order` is the wished order of the loops that remain. With `matrices` loops that do not lie
+    side by side are copied so that they do, and merged: a tensordot is then one product.
     """
     inner = [f for f in factors if set(f.labels) & set(over)]
     outer = [f for f in factors if not set(f.labels) & set(over)]
     groups = _by_labels(values, inner)
     while len(groups) > 1:
-        groups = _merge_best_pair(values, groups, over, order)
+        groups = _merge_best_pair(values, groups, over, order, matrices)
     result = groups[0]
     left = [p for p in result.labels if p in over]
     if left:
@@ -49,8 +51,9 @@ def _by_labels(values: Values, factors: Sequence[Local]) -> list[Local]:
 
 
 def _merge_best_pair(
-    values: Values, groups: list[Local], over: Sequence[int], order: Sequence[int]
-) -> list[Local]:
+    values: Values, groups: list[Local], over: Sequence[int], order: Sequence[int],
+    matrices: bool,
+) -> list[Local]:  # fmt: skip
     """Two groups contracted into one: the pair whose result has the fewest loops."""
     best: tuple[tuple[int, int, int, int], int, int] | None = None
     for i in range(len(groups)):
@@ -67,12 +70,13 @@ def _merge_best_pair(
     others = [g for k, g in enumerate(groups) if k not in (i, j)]
     needed = {p for g in others for p in g.labels}
     done = [p for p in over if p not in needed]
-    return [_contract(values, groups[i], groups[j], done, order), *others]
+    return [_contract(values, groups[i], groups[j], done, order, matrices), *others]
 
 
 def _contract(
-    values: Values, a: Local, b: Local, done: Sequence[int], order: Sequence[int]
-) -> Local:
+    values: Values, a: Local, b: Local, done: Sequence[int], order: Sequence[int],
+    matrices: bool,
+) -> Local:  # fmt: skip
     """The product of two locals summed over the loops that are `done`."""
     alone_a = [p for p in a.labels if p in done and p not in b.labels]
     alone_b = [p for p in b.labels if p in done and p not in a.labels]
@@ -96,6 +100,9 @@ def _contract(
         # The factor that holds the first wanted loop stands first: Y[n,o] is x @ W, not W.T @ x.T
         a, b, own_a, own_b = b, a, own_b, own_a
     crowded = shared and max(map(len, (shared, own_a, own_b, contracted))) > 1
+    apart = matrices and not (lies(a, own_a, contracted) and lies(b, own_b, contracted))
+    if apart and not shared and own_a and own_b:
+        return product_of_matrices(values, a, b, shared, own_a, own_b, contracted)
     if is_window(a.value) or is_window(b.value) or (crowded and own_a and own_b):
         return product_of_matrices(values, a, b, shared, own_a, own_b, contracted)
     extents = dict(zip(a.labels, a.value.extents, strict=True))
@@ -110,6 +117,15 @@ def _contract(
         tuple(extents[p] for p in contracted),
     )
     return Local(made, tuple(kept))
+
+
+def lies(x: Local, *groups: Sequence[int]) -> bool:
+    """Whether the loops of each group stand side by side in an array, in their order."""
+    for group in filter(None, groups):
+        at = x.labels.index(group[0])
+        if tuple(group) != x.labels[at : at + len(group)]:
+            return False
+    return True
 
 
 def _sum(values: Values, a: Local, over: Sequence[int]) -> Local:

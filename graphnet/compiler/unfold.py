@@ -15,7 +15,7 @@ from graphnet.compiler.windows import is_window
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 
-__all__ = ["product_of_matrices"]
+__all__ = ["as_matrix", "product_of_matrices"]
 
 
 def product_of_matrices(
@@ -39,8 +39,8 @@ def product_of_matrices(
     ]  # fmt: skip
     if orders:  # the other factor follows the order of the windows
         summed = orders[0][1]
-    left, rows = _matrix(values, a, shared, own_a, summed)
-    right, columns = _matrix(values, b, shared, own_b, summed)
+    left, rows = as_matrix(values, a, shared, own_a, summed)
+    right, columns = as_matrix(values, b, shared, own_b, summed)
     lead = 1 if shared else 0
     places = {
         "shared": 0,
@@ -71,7 +71,7 @@ def product_of_matrices(
 Matrix = tuple[Value, tuple[str, ...]]
 
 
-def _matrix(
+def as_matrix(
     values: Values, x: Local, shared: Sequence[int], own: Sequence[int], summed: Sequence[int]
 ) -> tuple[Matrix, Sequence[int]]:
     """A factor with one axis a group of loops, the groups' names, and the order of its own."""

@@ -16,6 +16,7 @@ from sympy import Add, Expr, Mul, Pow, S
 
 from graphnet.formula.formula import hole, normalize
 from graphnet.formula.functions import log1p, where
+from graphnet.formula.searched import ARGUMENT, Searched
 from graphnet.network.contributions import is_pointwise
 from graphnet.network.graph import Computed, Network, Node
 from graphnet.network.inline import with_body
@@ -46,7 +47,7 @@ def by_tanh(network: Network) -> Network:
     bodies = {
         node: new for _, node in network.of(Computed)
         if node.dtype == "float" and (new := _written(node.formula.body)) != node.formula.body
-        and not _is_fragile(node, readers)
+        and not any(p.has(sympy.tanh) for p in _delicate(new)) and not _is_fragile(node, readers)
     }  # fmt: skip
     if not bodies:
         return network
@@ -96,7 +97,10 @@ def _delicate(body: Expr) -> list[Expr]:
 @lru_cache(maxsize=4096)
 def _written(body: Any) -> Any:
     """The expression with tanh in the place of logistic functions."""
-    if not isinstance(body, Expr) or not body.has(sympy.exp):
+    if isinstance(body, Searched):  # what it means may be logistic
+        new = _written(body.record.meaning.xreplace({ARGUMENT: body.args[0]}))
+        return body if new.has(sympy.exp, sympy.log) or not new.has(sympy.tanh) else new
+    if not isinstance(body, Expr) or not body.has(sympy.exp, Searched):
         return body
     args = [_written(a) for a in body.args]
     if isinstance(body, where):

@@ -336,3 +336,50 @@ def test_states_of_a_fast_step_are_shown_and_kept_in_their_own_scale():
     made["plain"].parameters.update(made["fast"].parameters)
     assert shared(data) == pytest.approx(made["plain"](data), rel=1e-6)
     np.testing.assert_allclose(fast["v_W"], plain["v_W"], rtol=1e-5)
+
+
+# what is looked at | ops that no call of the step has
+GONE: dict[str, tuple[str, ...]] = {
+    "relu": ("where", "take", "scatter", "logsumexp", "expw"),
+    "labels in a row": ("where", "take", "scatter", "logsumexp", "expw", "equal"),
+    "weighted": ("where", "take", "scatter", "logsumexp", "expw"),
+    "textbook": ("logsumexp", "expw"),
+    "any function of a chosen one": ("take", "scatter", "power"),
+    "gelu": ("power", "where"),
+    "layer norm": ("power",),
+    "causal": ("expw", "logsumexp"),
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_slow_calls_are_gone(name):
+    network = network_of(NETS[name])
+    made = calls(network)
+    fixed = {v for v in made if not _reads_a_leaf(v)}  # known when a step is built
+    assert not [v for v in made if v.op in GONE[name] and v not in fixed]
+    if name == "causal":
+        assert not [v for v in made if v.op == "where" and v not in fixed]
+
+
+def _reads_a_leaf(value: Value) -> bool:
+    stack = [value]
+    while stack:
+        v = stack.pop()
+        if v.op == "leaf":
+            return True
+        stack += [a for a, _ in v.args]
+    return False
+
+
+def test_parts_of_a_softmax_are_shared():
+    made = calls(network_of(NETS["relu"]))
+    assert [sum(v.op == op for v in made) for op in ("exp", "max", "log")] == [1, 1, 1]
+    made = calls(network_of(NETS["causal"]))
+    assert [sum(v.op == op for v in made) for op in ("exp", "max")] == [1, 1]
+
+
+def test_a_slope_reads_what_forward_made():
+    made = calls(network_of(NETS["gelu"]))
+    assert sum(v.op == "tanh" for v in made) == 1
+    whole = [v for v in made if v.rank == 2 and v.extents[1] == 5 and v.op != "contract"]
+    assert len(whole) <= 5 + 2 + 9  # z + b and tanh(u) by 5, z*(1 + t), the slope times d_h by 9

@@ -26,7 +26,8 @@ from graphnet.compiler.algebra.terms import (
     scaled,
     times,
 )
-from graphnet.compiler.contraction import sum_of_product
+from graphnet.compiler.contraction import lies, sum_of_product
+from graphnet.compiler.unfold import as_matrix
 from graphnet.compiler.values import Local, Value
 from graphnet.formula.extent import Extent
 
@@ -111,7 +112,9 @@ class Contractions:
             self._remember(arrays[0], loops, result, times(scale, power(before, -1)))
         else:
             arrays, scale = self._scaled(arrays, loops, scale)
-            result = sum_of_product(values, arrays, loops, sorted(term.labels - set(loops)))
+            result = sum_of_product(
+                values, arrays, loops, sorted(term.labels - set(loops)), matrices=True
+            )
         return (times(scale, times(Term(factors=outer), as_term(result))),)
 
     def _remember(self, a: Local, loops: Sequence[int], result: Local, scale: Term) -> None:
@@ -193,6 +196,9 @@ class Contractions:
         """A sum without a product; a number known at build time goes into the vector of ones."""
         values = self.owner.values
         kept = [p for p in a.labels if p not in loops]
+        over = [p for p in a.labels if p in loops]
+        if kept and a.value.op != "window" and not lies(a, kept, over):
+            return self._of_matrix(a, kept, over, scale, outer)
         number = self.owner.products.scalar(scale)
         plain = number is None or (scale.number in (1, -1) and not scale.scalars)
         if plain or not kept or outer or not self.owner.on("scaled ones"):
@@ -208,6 +214,21 @@ class Contractions:
         ones = values.make("broadcast", [(number.value, ())], [extents[p] for p in over])
         vector = Local(ones, tuple(over))
         return sum_of_product(values, [a, vector], over, kept), ONE
+
+    def _of_matrix(
+        self, a: Local, kept: Sequence[int], over: Sequence[int], scale: Term, outer: bool
+    ) -> tuple[Local, Term]:
+        """The sum of what does not lie side by side: of the matrix that a gradient is made of."""
+        values = self.owner.values
+        (matrix, groups), kept = as_matrix(values, a, (), kept, over)
+        rows = Local(matrix, tuple(0 if g == "own" else 1 for g in groups))
+        total, scale = self._plain(rows, [1], scale, outer)
+        extents = dict(zip(a.labels, a.value.extents, strict=True))
+        sizes = [extents[p] for p in kept]
+        if len(kept) > 1:
+            made = values.make("reshape", [(total.value, (0,))], sizes, a.value.dtype)
+            return Local(made, tuple(kept)), scale
+        return Local(total.value, tuple(kept)), scale
 
     def _scaled(
         self, arrays: list[Local], loops: Sequence[int], scale: Term

@@ -6,13 +6,13 @@ root only where it is not negative. The answers are safe: False means "not prove
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from sympy import S
 
-from graphnet.compiler.values import Value
+from graphnet.compiler.values import Axes, Value
 
 __all__ = ["Facts"]
 
@@ -68,13 +68,15 @@ class Facts:
             return True
         if v.op == "number":
             return v.extra not in (S.Infinity, S.NegativeInfinity, S.NaN)
+        if v.op == "maximum" and any(map(self.finite, args)):
+            return all(map(self.capped, args))
         if v.op in SMOOTH or v.op in MOVES:
             empty = v.op in ("max", "min") and not v.rank and not args
             return not empty and all(map(self.finite, args))
         if v.op == "divide":
             return self.finite(args[0]) and self.positive(args[1])
         if v.op == "exp":
-            return self.finite(args[0]) and self.at_most_zero(args[0])
+            return self.capped(args[0]) and self.at_most_zero(args[0])
         if v.op in ("log", "sqrt"):
             return self.finite(args[0]) and (
                 self.positive(args[0]) or (v.op == "sqrt" and self.nonnegative(args[0]))
@@ -87,6 +89,59 @@ class Facts:
                 or (exponent.is_negative and self.positive(args[0]))
             )  # fmt: skip
         return False
+
+    def capped(self, v: Value) -> bool:
+        """Whether a value is finite or -oo for every finite input."""
+        return self._ask("capped", v)
+
+    def _capped(self, v: Value) -> bool:
+        args = [a for a, _ in v.args]
+        if v.op == "number":
+            return v.extra is S.NegativeInfinity or self.finite(v)
+        if v.op in ("where", "add", "max", "maximum", "broadcast", "transpose", "reshape"):
+            return self.finite(v) or all(map(self.capped, args[v.op == "where" :]))
+        if v.op == "subtract":
+            return self.capped(args[0]) and self.finite(args[1])
+        if v.op == "multiply" and args[0].op == "number":
+            return self.positive(args[0]) and self.capped(args[1])
+        return self.finite(v)
+
+    def vanishes(self, v: Value, condition: Value, place: Axes) -> bool:
+        """Whether a value is 0 where a condition does not hold; `place` are the condition's axes
+        in the value."""
+        if v.op in ("multiply", "divide", "negative", "square"):
+            first = v.args if v.op == "multiply" else v.args[:1]
+            return any(self._inside(self.vanishes, a, axes, condition, place) for a, axes in first)
+        if v.op in ("add", "subtract"):
+            return all(self._inside(self.vanishes, a, axes, condition, place) for a, axes in v.args)
+        return v.op == "exp" and self._inside(self._sinks, *v.args[0], condition, place)
+
+    def _sinks(self, v: Value, condition: Value, place: Axes) -> bool:
+        """Whether a value is -oo where a condition does not hold."""
+        if v.op == "where":
+            (c, axes), _, (other, _) = v.args
+            return c is condition and axes == place and other.extra is S.NegativeInfinity
+        if v.op == "add":
+            (a, at), (b, to) = v.args
+            return (self._inside(self._sinks, a, at, condition, place) and self.capped(b)) or (
+                self._inside(self._sinks, b, to, condition, place) and self.capped(a)
+            )
+        if v.op == "subtract":
+            (a, at), (b, _) = v.args
+            return self.finite(b) and self._inside(self._sinks, a, at, condition, place)
+        if v.op == "multiply" and v.args[0][0].op == "number":
+            (b, _), (a, at) = v.args
+            return self.positive(b) and self._inside(self._sinks, a, at, condition, place)
+        return False
+
+    def _inside(
+        self, ask: Callable[[Value, Value, Axes], bool], a: Value, axes: Axes, condition: Value,
+        place: Axes,
+    ) -> bool:  # fmt: skip
+        """The question about an argument, where it has the axes of the condition."""
+        if not set(place) <= set(axes):
+            return False
+        return ask(a, condition, tuple(axes.index(p) for p in place))
 
     def at_most_zero(self, v: Value) -> bool:
         """x - max(x), -x**2, minimum(x, 0)."""

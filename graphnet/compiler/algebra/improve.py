@@ -18,7 +18,7 @@ from graphnet.compiler.algebra.terms import Term, moved, power, scaled
 from graphnet.compiler.held import Held
 from graphnet.compiler.lower import Lowered, full, lower
 from graphnet.compiler.values import Value, Values
-from graphnet.network.graph import Computed, Input, Network, State
+from graphnet.network.graph import Computed, Constant, Input, Network, State
 
 __all__ = ["Reading", "improved", "improved_values", "live_values"]
 
@@ -101,8 +101,9 @@ def improved_values(
               for target, new in network.updates.items()}  # fmt: skip
     wanted = {**dict.fromkeys(_gradients(network, lowered, numbers), Term()), **wishes}
     inputs = [n for n, node in network.of(Input) if node.distribution is None]
+    constants = [n for n, _ in network.of(Constant)]
     work = Simplifier(
-        Values(), uses, Facts(_counters(network)), inputs, off,
+        Values(), uses, Facts(_counters(network)), inputs, constants, off,
         {v: w for v, w in wanted.items() if uses.get(v) and v.dtype == "float"},
     )  # fmt: skip
     found = Reading(network, lowered, work, roots, wishes)

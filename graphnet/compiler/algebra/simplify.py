@@ -61,6 +61,7 @@ class Simplifier:
     uses: Mapping[Value, int]
     facts: Facts
     inputs: Collection[str] = ()
+    constants: Collection[str] = ()
     off: Collection[str] = ()
     wishes: Mapping[Value, Term] = field(default_factory=dict)
     sums: dict[Value, Sum] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Simplifier:
     summed: set[Value] = field(default_factory=set)  # old values that a contraction reads
     _inputs: dict[Value, bool] = field(default_factory=dict)
     _readers: dict[Value, int] = field(default_factory=dict)
+    _fixed: dict[Value, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.products = Products(self.values)
@@ -366,10 +368,39 @@ class Simplifier:
         """A choice between a and 0 as a product with the mask, where a is finite."""
         (condition, axes), *_ = v.args
         chosen, other = self._term_of_size(v, 1), self._term_of_size(v, 2)
-        if v.host or not self.on("mask") or other or not self._finite(chosen):
+        if v.host or not self.on("mask"):
             return self._common_scale(v, chosen, other)
-        mask = self.labels.as_float(self.moves[condition], axes)
-        return self.product(chosen, (as_term(mask),)) if chosen else ()
+        mask = self.moves[condition]
+        if not other and chosen and all(self._vanishes(t, mask, axes) for t in chosen):
+            return chosen
+        if not other and self._finite(tuple(t.core for t in chosen)):
+            return self.product(chosen, (as_term(self.labels.as_float(mask, axes)),))
+        return self._barred(v, chosen, other) or self._common_scale(v, chosen, other)
+
+    def _vanishes(self, t: Term, mask: Value, axes: Axes) -> bool:
+        """Whether a term is 0 already where the mask does not hold: a masked weight."""
+        return any(
+            e > 0 and set(axes) <= set(own)
+            and self.facts.vanishes(v, mask, tuple(own.index(a) for a in axes))
+            for v, own, e in t.factors
+        )  # fmt: skip
+
+    def _barred(self, v: Value, chosen: Sum, other: Sum) -> Sum | None:
+        """where(c, a, -oo) = a + where(c, 0, -oo) for a mask that is known when a step is built."""
+        barred = len(other) == 1 and [s.extra for s, _ in other[0].scalars] == [-S.Infinity]
+        condition, axes = v.args[0]
+        if not barred or not self.fixed(self.moves[condition]) or not self._finite(chosen):
+            return None
+        zero, low = self.values.number(Integer(0)), self.values.number(-S.Infinity)
+        mask = Local(self.moves[condition], axes)
+        return add(chosen, [as_term(self.values.pointwise("where", [mask, zero, low]))])
+
+    def fixed(self, value: Value) -> bool:
+        """Whether a value is made of numbers, sizes and constants alone."""
+        if value not in self._fixed:
+            constant = value.extra in self.constants if value.op == "leaf" else True
+            self._fixed[value] = constant and all(self.fixed(a) for a, _ in value.args)
+        return self._fixed[value]
 
     def _common_scale(self, v: Value, a: Sum, b: Sum) -> Sum | None:
         """where(c, s*a, s*b) = s*where(c, a, b); a sum takes a scale into its terms."""
