@@ -19,8 +19,8 @@ from graphnet.network.backward import AS_IN_GRAPHNET as GRAPHNET
 from graphnet.network.backward import backward
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
 from graphnet.network.tighten import tighten
-from graphnet.numerics.by_tanh import by_tanh
 from graphnet.numerics.commute import commute
+from graphnet.numerics.quicken import quicken
 from graphnet.numerics.stabilize import Rewrite
 from graphnet.numerics.stabilize import stabilize as stabilized
 from graphnet.ops.layer import layer_labels, updates_of
@@ -182,7 +182,7 @@ def quickened(network: Network, kinks: Kinks = GRAPHNET, accurate: bool = False)
     """The network with forms that are quicker to run: maxima before relu, and tanh for logistic
     functions unless every function is to be `accurate`."""
     new = commute(network, kinks=kinks)
-    new = new if accurate else by_tanh(new)
+    new = new if accurate else quicken(new)
     if new is network:
         return network
     return in_order(new, {node: new.stage(name) for name, node in new.items()})

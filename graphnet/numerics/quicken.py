@@ -1,8 +1,10 @@
-"""Logistic functions by tanh, for speed: 1/(1 + e^-x) = (1 + tanh(x/2))/2.
+"""Functions in quick forms, whose error is that of their largest value, not of each value.
 
-One call in place of three, and its slope (1 - tanh(x/2)**2)/4 reads the same tanh. The value is
-right to half an ulp of 1, not of itself: at x = -20 it is 0 in float32. So it is not used where a
-logarithm, a root or a quotient of it is taken.
+    1/(1 + e^-x) = (1 + tanh(x/2))/2     one call for three; the slope reads the same tanh
+    gelu(x) = x*(1 + erf(x/sqrt(2)))/2   as it is meant, where the searched form is dearer
+
+At x = -20 such a sigmoid is 0 in float32. So neither is used where a logarithm, a root or a
+quotient is taken of it; nor is a form that holds one, for it might overflow.
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ from graphnet.network.graph import Computed, Network, Node
 from graphnet.network.inline import with_body
 from graphnet.numerics.stabilize import Rewrite
 
-__all__ = ["by_tanh"]
+__all__ = ["quicken"]
 
-RULE, LAW = "logistic by tanh", "1/(1 + e^-x) = (1 + tanh(x/2))/2"
+RULE, LAW = "quick form", "right to the ulp of the largest value: 1/(1 + e^-x) = (1 + tanh(x/2))/2"
 
 
-def by_tanh(network: Network) -> Network:
-    """The network with logistic functions as tanh where their small values do not matter.
+def quicken(network: Network) -> Network:
+    """The network with functions in quick forms where their small values do not matter.
 
     What was done is added to `graph["rewrites"]`.
 
@@ -37,7 +39,7 @@ def by_tanh(network: Network) -> Network:
     >>> from graphnet.network.shapes import bind
     >>> z = Input(name="z", shape=(3,))
     >>> (sigmoid,) = parse("1/(1 + exp(-z))")
-    >>> print(by_tanh(Network.collect([bind(sigmoid, [z], name="a")])).show("a"))
+    >>> print(quicken(Network.collect([bind(sigmoid, [z], name="a")])).show("a"))
     a[i] = 0.5 + 0.5*tanh(0.5*z[i])
     """
     readers: dict[Node, list[Computed]] = {}
@@ -97,11 +99,11 @@ def _delicate(body: Expr) -> list[Expr]:
 @lru_cache(maxsize=4096)
 def _written(body: Any) -> Any:
     """The expression with tanh in the place of logistic functions."""
-    if isinstance(body, Searched):  # what it means may be logistic
-        new = _written(body.record.meaning.xreplace({ARGUMENT: body.args[0]}))
-        return body if new.has(sympy.exp, sympy.log) or not new.has(sympy.tanh) else new
     if not isinstance(body, Expr) or not body.has(sympy.exp, Searched):
         return body
+    if isinstance(body, Searched):
+        new = _written(body.record.meaning).xreplace({ARGUMENT: _written(body.args[0])})
+        return new if _is_gentle(body.record.meaning) else body
     args = [_written(a) for a in body.args]
     if isinstance(body, where):
         same = args[1] == args[2]  # the two forms of one logistic function
@@ -109,6 +111,14 @@ def _written(body: Any) -> Any:
     if isinstance(body, Mul | Pow):
         return _product(body)
     return body.func(*args) if tuple(args) != body.args else body
+
+
+@lru_cache(maxsize=1024)
+def _is_gentle(meaning: Expr) -> bool:
+    """Whether the quick form of a function neither overflows nor divides."""
+    new = _written(meaning)
+    whole = all(p.exp.is_Integer and p.exp > 0 for p in new.atoms(Pow) if p.free_symbols)
+    return whole and not new.has(sympy.exp, sympy.log, log1p, Searched)
 
 
 def _product(body: Expr) -> Expr:
