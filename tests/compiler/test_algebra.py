@@ -389,4 +389,4 @@ def test_a_slope_reads_what_forward_made():
     made = calls(quick_network_of("gelu"))
     assert sum(v.op == "tanh" for v in made) == 1
     whole = [v for v in made if v.extents == (named("batch"), 5) and v.op != "contract"]
-    assert len(whole) <= 6 + 2 + 8  # z + b, tanh(u(z)); z*(1 + t); the slope times d_h
+    assert len(whole) <= 6 + 2 + 9  # z + b, tanh(u(z)); z*(1 + t); the slope times d_h
