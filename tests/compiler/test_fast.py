@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -113,3 +114,117 @@ def test_float32_stays_float32(name: str) -> None:
     plain, fast = (NETWORKS[name](style=style) for style in ("plain", "fast"))
     same(fast, plain, [8, 8, 3], 2e-4)
     assert {a.dtype for a in fast.parameters.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_nothing_is_left_over_from_the_step_before(name: str) -> None:
+    """Buffers full of nan before a step do not change it: whatever is read was written first."""
+    plain = NETWORKS[name](dtype="float64", style="plain")
+    fast = NETWORKS[name](dtype="float64", style="fast")
+    poisoned = NETWORKS[name](dtype="float64", style="fast")
+    same(fast, plain, [4], 1e-9)
+    given = arguments(plain, 4, 0)
+    poisoned(*given)
+    for step in poisoned._function.known.values():  # type: ignore[attr-defined]
+        own = dict(
+            zip(step.__wrapped__.__code__.co_freevars, step.__wrapped__.__closure__, strict=True)
+        )
+        for array in written_to(poisoned.source, own):
+            array[...] = np.nan
+    fast(*given)
+    poisoned(*given)
+    for key, array in fast.parameters.items():
+        np.testing.assert_array_equal(poisoned.parameters[key], array)
+
+
+def written_to(source: str, own: dict[str, Any]) -> list[Any]:
+    """The float buffers of a step, by the lines that make them."""
+    buffers = source.partition("# -- buffers")[2].partition("# -- ")[0]
+    names = re.findall(r"^\s+(\w+) = np\.empty\(", buffers, re.MULTILINE)
+    arrays = [own[n].cell_contents for n in names if n in own]
+    return [a for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+
+
+def test_programs_that_share_parameters_see_one_another() -> None:
+    x, t = gn.input("x", ("batch", 6)), gn.input("t", ("batch",), dtype="int")
+    logits = layers(x, (6, 5, 4), gn.relu)
+    loss = gn.cross_entropy(logits, t)
+    step = gn.training_step([x, t], loss, gn.Adam(lr=0.01), dtype="float64")
+    held = step.parameters["W1"]
+    whole = gn.function(x, logits, parameters=step.parameters, dtype="float64", style="fast")
+    part = gn.training_step(
+        [x, t], loss, gn.SGD(lr=0.1, momentum=0.9), parameters=step.parameters, dtype="float64"
+    )
+    plain = gn.training_step([x, t], loss, gn.Adam(lr=0.01), dtype="float64", style="plain")
+    second = gn.training_step(
+        [x, t], loss, gn.SGD(lr=0.1, momentum=0.9), parameters=plain.parameters, dtype="float64"
+    )
+    assert step.parameters["W1"] is held  # what is shared is never moved
+    assert second.parameters["W1"] is plain.parameters["W1"]
+    for k in range(3):
+        given = arguments(step, 8, k)
+        for one, other in ((step, plain), (part, second)):
+            np.testing.assert_allclose(one(*given), other(*given), 1e-9)
+    np.testing.assert_allclose(held, plain.parameters["W1"], 1e-9)
+    before = whole(given[0])
+    step.parameters["b2"] = np.ones(4)
+    assert not np.allclose(whole(given[0]), before)
+
+
+def test_results_are_fresh_and_buffers_where_asked() -> None:
+    x = gn.input("x", ("batch", 3))
+    y = gn.exp(x * 2).rename("y")
+    fresh = gn.function(x, [y, x, y], style="fast")
+    first, given, again = fresh(np.zeros((2, 3), np.float32))
+    assert not np.shares_memory(first, again)
+    fresh(np.ones((2, 3), np.float32))
+    assert (first == 1).all()
+    assert (given == 0).all()
+    views = gn.function(x, y, style="fast", copy=False)
+    a = views(np.zeros((2, 3), np.float32))
+    b = views(np.ones((2, 3), np.float32))
+    assert a is b
+
+
+def test_new_values_are_computed_from_old_ones() -> None:
+    a, b = gn.state("a", (3,), init="ones"), gn.state("b", (3,), init="zeros")
+    p = gn.parameter("p", (2, 2), init="ones")
+    updates = {a: b + 1, b: a * 3, p: p.T + p}
+    for style in ("plain", "fast"):
+        f = gn.function([], [a, p], updates=updates, style=style)
+        f.states["b"] = [1, 2, 3]
+        before, _ = f()
+        assert before.tolist() == [1, 1, 1]
+        assert f.states["a"].tolist() == [2, 3, 4]
+        assert f.states["b"].tolist() == [3, 3, 3]
+        f()
+        assert f.states["a"].tolist() == [4, 4, 4]
+    swap = gn.function([], [], updates={a: b * 1, b: a * 1}, style="fast")
+    swap.states["b"] = [1, 2, 3]
+    swap()
+    assert swap.states["a"].tolist() == [1, 2, 3]
+    assert swap.states["b"].tolist() == [1, 1, 1]
+
+
+def test_bad_labels_and_shapes_are_told_also_on_the_short_way() -> None:
+    program = classifier(gn.relu, gn.SGD(lr=0.1))
+    x, t = np.zeros((4, 6), np.float32), np.array([0, 1, 2, 3])
+    program(x, t)
+    program(x, t)
+    for wrong in (4, -1):
+        with pytest.raises(gn.GraphnetError, match=r"valid range is 0 \.\. 3"):
+            program(x, np.array([0, 1, 2, wrong]))
+    with pytest.raises(gn.GraphnetError, match="expected shape"):
+        program(x[:, :5], t)
+    with pytest.raises(gn.GraphnetError, match="batch"):
+        program(x, t[:3])
+    assert program(x.tolist(), t.tolist()) > 0  # the long way casts
+
+
+def test_a_name_changes_no_bit_of_what_is_computed() -> None:
+    def made(w: str) -> Program:
+        x, t = gn.input("x", ("batch", 3)), gn.input("t", ("batch", 2))
+        y = gn.tanh(x @ gn.parameter(w, (3, 2), init="ones"))
+        return gn.training_step([x, t], gn.mse(y, t), gn.SGD(lr=0.1))
+
+    assert made("Q").source.replace("Q", "W") == made("W").source

@@ -108,7 +108,6 @@ def build(parameters, states):
         loss_one_hot = np.empty((batch, 10), np.float32)
         d_Z1 = np.empty((batch, 32), np.float32)
         d_Z1_square = np.empty((batch, 32), np.float32)
-        v_W1_new_multiply = np.empty(2410, np.float32)
         # -- constants
         ones = np.ones(10, np.float32)
         ones_2 = np.ones(batch, np.float32)
@@ -195,9 +194,9 @@ def build(parameters, states):
 
             # -- update
             # a part of v_b2_new
-            multiply(k_3, V, v_W1_new_multiply)
+            multiply(k_3, V, V)
             # v_W1_new[i,j] = 0.9*v_W1[i,j] + d_W1[i,j]; so for v_b1_new, v_W2_new, v_b2_new
-            add(v_W1_new_multiply, G, V)
+            add(V, G, V)
             # W1_new[i,j] = W1[i,j] - 0.01*v_W1_new[i,j]; so for b1_new, W2_new, b2_new
             subtract(P, V, P)
             return float(loss)

@@ -93,8 +93,8 @@ def build(parameters, states):
         kept_less = np.empty((batch, 4), bool)
         kept = np.empty((batch, 4), np.float32)
         p = np.empty((batch, 2), np.float32)
-        d_W_multiply = np.empty((4, 2), np.float32)
         d_W = np.empty((4, 2), np.float32)
+        W_new_sqrt = np.empty((4, 2), np.float32)
         u = np.empty((batch, 4), np.float32)
         # -- constants
         k_1 = np.array(0.8, np.float32)
@@ -132,32 +132,32 @@ def build(parameters, states):
 
             # -- update
             # a part of d_W
-            multiply(k_3, m_W, d_W_multiply)
+            multiply(k_3, m_W, m_W)
             # a part of d_W
             multiply(k_4, kept, kept)
             # d_W[i,o] = Sum(kept[n,i]*d_p[n,o], n)
             kept_T_dot(p, d_W)
             # m_W_new[i,j] = 0.9*m_W[i,j] + 0.1*d_W[i,j]
-            add(d_W_multiply, d_W, m_W)
+            add(m_W, d_W, m_W)
             # a part of v_W_new
-            multiply(k_5, v_W, d_W_multiply)
+            multiply(k_5, v_W, v_W)
             # a part of v_W_new
             square(d_W, d_W)
             # v_W_new[i,j] = 0.999*v_W[i,j] + 0.001*d_W[i,j]**2
-            add(d_W_multiply, d_W, v_W)
+            add(v_W, d_W, v_W)
             # t_new = 1 + t
             t_new = 1 + t
             # a part of W_new
-            W_new_sqrt = np.sqrt(1 - 0.999**t_new)
+            W_new_sqrt_2 = np.sqrt(1 - 0.999**t_new)
             # a part of W_new
-            multiply(0.03162277660168379 * W_new_sqrt / (1 - 0.9**t_new), m_W,
-                d_W)
+            multiply(0.03162277660168379 * W_new_sqrt_2 / (1 - 0.9**t_new),
+                m_W, d_W)
             # a part of W_new
-            sqrt(v_W, d_W_multiply)
+            sqrt(v_W, W_new_sqrt)
             # a part of W_new
-            add(d_W_multiply, 3.162277660168379e-07 * W_new_sqrt, d_W_multiply)
+            add(W_new_sqrt, 3.162277660168379e-07 * W_new_sqrt_2, W_new_sqrt)
             # a part of W_new
-            divide(d_W, d_W_multiply, d_W)
+            divide(d_W, W_new_sqrt, d_W)
             # W_new[i,j] = W[i,j] - 0.01*m_W_new[i,j]/(c1*(1e-08 + sqrt(v_W_new[i,j]/c2)))
             subtract(W, d_W, W)
             # written when all are known

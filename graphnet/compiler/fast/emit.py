@@ -329,12 +329,12 @@ class Emitter:
         for name, v in self.plan.outputs:
             node = self.plan.network.node(name)
             if v.op == "output":
-                results.append(self.arrays.held[v].text)
+                text = self.arrays.held[v].text
+                again = v.rank and v.extra and text in results  # asked for twice
+                results.append(f"{text}.copy()" if again else text)
             else:
-                text = self.printer.code(v) if v.host else None
-                results.append(
-                    f"{node.dtype}({text.text if text else self.arrays.physical(v).text})"
-                )
+                known = self.printer.code(v) if v.host else self.arrays.physical(v)
+                results.append(f"{node.dtype}({known.text})")
         if results:
             yield wrap("return ", ", ".join(results), WIDTH)
 

@@ -197,6 +197,7 @@ def _allocate(plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value]) -> 
             memory.places[v] = mem.Place(place.storage, start, size)
             start = add(start, size)
     wishes = {s.args[0][0]: memory.places[s.extra] for s in reversed(stores)}  # type: ignore[index]
+    _pass_on(wishes, plan, lines)
     mem.allocate(lines, plan.roles, plan.forms, plan.orders, memory, wishes)
     kept = []
     for v in lines:
@@ -207,6 +208,24 @@ def _allocate(plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value]) -> 
         kept.append(v)
     plan.memory = memory
     plan.lines = memory.lines = tuple(kept)
+
+
+def _pass_on(wishes: dict[Value, mem.Place], plan: Plan, lines: Sequence[Value]) -> None:
+    """What a new state is made of, element by element, wants the place of the state too."""
+    readers: dict[Value, int] = {}
+    for line in lines:
+        for v in {a: None for a, _ in line.args}:
+            readers[v] = readers.get(v, 0) + 1
+    stack = list(wishes)
+    while stack:
+        line = stack.pop()
+        form = plan.forms.get(line)
+        for k, (v, axes) in enumerate(line.args if form else ()):
+            alike = axes == identity(line) and v.extents == line.extents and v.dtype == line.dtype
+            inside = form is not None and k in form.overwrites(line) and v in plan.forms
+            if alike and inside and readers[v] == 1 and v not in wishes and line.rank:
+                wishes[v] = wishes[line]
+                stack.append(v)
 
 
 def drawn(network: Network, inputs: Sequence[str]) -> Iterator[tuple[str, Input]]:
