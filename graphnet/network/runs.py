@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphnet.network.graph import Computed, Loop, Network, Node, Scan, topological
@@ -142,17 +142,44 @@ def rewrite_runs(network: Network, change: Change) -> Network:
     return result
 
 
-def bodies(network: Network, change: Callable[[Network], Network]) -> Network:
-    """The network with the bodies of its loops changed; what a body's nodes are called stays."""
-    done: dict[int, Loop] = {}
+def bodies(
+    network: Network,
+    change: Callable[[Network], Network],
+    known: MutableMapping[Loop, Loop] | None = None,
+) -> Network:
+    """The network with the bodies of its loops changed.
+
+    Where `change` gives a body back as it is, so does this the loop, and the network where all
+    stay. `known` are loops that were changed before, to which those of now are added.
+    """
+    done: MutableMapping[Loop, Loop] = {} if known is None else known
+    loops = dict.fromkeys(run.loop for run in runs_of(network))
+    for loop in loops:
+        if loop not in done:
+            done[loop] = _with_body(loop, change(loop.body))
+            done[done[loop]] = done[loop]
+    if all(done[loop] is loop for loop in loops):
+        return network
 
     def one(old: Run, run: Run, results: Sequence[Result]) -> Mapping[Result, Node]:
-        if id(old.loop) not in done:
-            done[id(old.loop)] = replace(old.loop, body=change(old.loop.body))
-        new = Run(done[id(old.loop)], run.operands)
+        new = Run(done[old.loop], run.operands)
         return {result: new.result(result, "scan") for result in results}
 
     return rewrite_runs(network, one)
+
+
+def _with_body(loop: Loop, body: Network) -> Loop:
+    """The loop with another body, whose outputs are those of the one before, in other nodes."""
+    if body is loop.body:
+        return loop
+    keys = {name: key for key, name in loop.body.outputs.items()}
+
+    def now(name: str) -> str:
+        return body.outputs[keys[name]] if name in keys else name
+
+    return replace(
+        loop, body=body, carried=tuple(map(now, loop.carried)), emits=tuple(map(now, loop.emits))
+    )
 
 
 def is_move(node: Node) -> bool:

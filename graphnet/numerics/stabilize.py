@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 import sympy
 from sympy import Expr, Integer
@@ -22,9 +23,10 @@ from sympy import Expr, Integer
 from graphnet.formula.formula import hole
 from graphnet.formula.functions import expw
 from graphnet.network.contributions import is_pointwise
-from graphnet.network.graph import Computed, Network, Node
+from graphnet.network.graph import Computed, Loop, Network, Node, Scan
 from graphnet.network.inline import inline, with_body
 from graphnet.network.liveness import STOP
+from graphnet.network.runs import bodies
 from graphnet.numerics.exponentials import denominators, weight
 from graphnet.numerics.powers import Powers, size
 from graphnet.numerics.records import spelled
@@ -60,6 +62,7 @@ def stabilize(network: Network, keep: Collection[str] = ()) -> Network:
     >>> [stable.show(name) for name, _ in stable.of(Computed)]
     ['log_S[n] = LogSumExp(z[n,j], j)', 'P[n,k] = expw(z[n,k], log_S[n])']
     """
+    network = bodies(network, _stable_body, _STABLE)
     work = _Stabilizer(frozenset(keep))
     result = network.rebuild(work.change)
     done = tuple(
@@ -72,6 +75,18 @@ def stabilize(network: Network, keep: Collection[str] = ()) -> Network:
             result.graph.setdefault(key, value)
     result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
     return result
+
+
+# A loop that was stabilized is so once, however often: results of one run stay those of one run.
+_STABLE: WeakKeyDictionary[Loop, Loop] = WeakKeyDictionary()
+
+
+def _stable_body(body: Network) -> Network:
+    """The body of a loop, stabilized; the very one where there is nothing to do."""
+    new = stabilize(body)
+    loops = [node.loop for _, node in body.of(Scan)]
+    same = new.graph["rewrites"] == body.graph.get("rewrites", ())
+    return body if same and loops == [node.loop for _, node in new.of(Scan)] else new
 
 
 @dataclass

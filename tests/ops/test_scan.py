@@ -209,17 +209,21 @@ def test_refused(make, words):
         make()
 
 
-def test_a_training_step_of_it_is_saved_and_runs_alone(tmp_path):
+@pytest.mark.parametrize(
+    ("style", "words", "loops"),
+    [("plain", "\n    for ", 3), ("fast", " in steps", 2)],  # plain: forward is a function, too
+)
+def test_a_training_step_of_it_is_saved_and_runs_alone(tmp_path, style, words, loops):
     x, t = gn.input("x", ("time", "batch", 3)), gn.input("t", ("batch",), dtype="int")
     U = gn.parameter("U", (3, 3))
     _, h = gn.scan(lambda h, x: (gn.tanh(x + h @ U), None), gn.zeros(("batch", 3)), x)
-    step = gn.training_step([x, t], gn.cross_entropy(h, t), gn.SGD(lr=0.1))
+    step = gn.training_step([x, t], gn.cross_entropy(h, t), gn.SGD(lr=0.1), style=style)
     step.save(tmp_path / "step.py")
     run = subprocess.run(
         [sys.executable, "step.py"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert run.stdout.startswith("loss: ")
-    assert step.source.count("\n    for ") == 3  # forward in both functions, backward in one
+    assert step.source.count(words) == loops
 
 
 def test_it_is_drawn_and_told():
@@ -246,3 +250,20 @@ def test_fast_is_plain_over_twenty_steps(optimizer, dtype):
         values = rng.normal(size=(1 + k % 4, 5, 3)), rng.integers(0, 4, 5)
         plain, fast = (step(*values) for step in steps)
         assert fast == pytest.approx(plain, rel=2e-5 if dtype == "float32" else 1e-11)
+
+
+def test_textbook_softmax_in_a_step_is_stabilized():
+    """As outside of loops; and the outs a user holds and their gradient are of one loop."""
+    x = gn.input("x", ("time", "batch", 3))
+
+    def step(h, x):
+        p = gn.exp(h + x) / gn.sum(gn.exp(h + x), axis=1, keepdims=True)
+        return p, gn.log(p)
+
+    outs, last = gn.scan(step, gn.zeros(("batch", 3)), x)
+    f = gn.function(x, [outs, last, gn.grad(gn.sum(outs), x)], dtype="float64")
+    found = f(np.array([[[1000.0, 0, -1000]], [[5, 900, 3]]]))
+    np.testing.assert_array_equal(found[0], [[[0, -1000, -2000]], [[-894, 0, -897]]])
+    np.testing.assert_array_equal(found[1], [[0, 1, 0]])
+    np.testing.assert_array_equal(found[2], [[[-2, 1, 1]], [[1, -2, 1]]])
+    assert f.source.count("\n    for ") == 2
