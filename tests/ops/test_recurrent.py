@@ -213,4 +213,20 @@ def test_the_source_of_a_small_rnn(golden, style):
 
     _, h = gn.scan(step, gn.zeros(("batch", 4)), x)
     program = gn.training_step([x, t], gn.cross_entropy(h, t), gn.SGD(lr=0.1), style=style)
-    golden(f"module_rnn_{style}.py", program.source)
+    golden(f"rnn_loops_{style}.txt", loops(program.source))
+
+
+def loops(source: str) -> str:
+    """The loops of a source, with the comments before them."""
+    lines, found = source.split("\n"), list[str]()
+    for at, line in enumerate(lines):
+        if line.lstrip()[:4] != "for ":
+            continue
+        start = at
+        while lines[start - 1].lstrip()[:1] == "#" or lines[start - 1].endswith("= []"):
+            start -= 1
+        depth, end = len(line) - len(line.lstrip()), at + 1
+        while len(lines[end]) - len(lines[end].lstrip()) > depth:
+            end += 1
+        found += ["", *(line[depth:] for line in lines[start:end])]
+    return "\n".join(found[1:]) + "\n"
