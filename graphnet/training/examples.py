@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from functools import partial
 from typing import Any
 
@@ -142,6 +143,19 @@ def build_neuron() -> Sequential:
     return model
 
 
+def load_house() -> Arrays:
+    """2930 house sales in Ames, Iowa: living area in 100 square metres, price in 1000 dollars."""
+    table = resources.files("graphnet.training") / "data" / "ames.csv"
+    rows = np.loadtxt(table.read_text(encoding="utf-8").splitlines(), delimiter=",", skiprows=1)
+    return split(rows[:, :1] * 0.09290304 / 100, rows[:, 2] / 1000, 0.25, None)
+
+
+def build_house() -> Sequential:
+    model = Sequential([Input(1), Dense(1, init="zeros")])
+    model.compile(SGD(lr=0.1), "mse", ["mae"])
+    return model
+
+
 def load_xor() -> Arrays:
     """Four points; the class is whether exactly one coordinate is 1. Trained and tested on all."""
     X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -181,6 +195,10 @@ EXAMPLES: dict[str, Example] = {
         Example(
             "neuron", "one neuron without activation is linear regression: diabetes",
             load_neuron, build_neuron, epochs=40, batch_size=32,
+        ),
+        Example(
+            "house", "a house's price from its area: one linear neuron, real sales",
+            load_house, build_house, epochs=20, batch_size=64,
         ),
         Example(
             "xor", "what one neuron cannot do and 2 -> 3 tanh -> 1 sigmoid can",

@@ -18,7 +18,7 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.formula import Equation, Formula, symbol_kind
 from graphnet.formula.latex import _Latex
 from graphnet.formula.latex import name as latex_name
-from graphnet.formula.show import ATOM, UNARY, Shower
+from graphnet.formula.show import ATOM, SUM, Shower
 from graphnet.network.neurons import Element
 
 __all__ = ["STYLES", "element_text", "write"]
@@ -46,7 +46,7 @@ class _ElementText(Shower):
     def scalar(self, expr: Any) -> tuple[str, int]:
         if isinstance(expr, sympy.Symbol):
             text = self.text(symbol_kind(expr)[1])
-            return text, UNARY - 1 if text.startswith("-") else ATOM
+            return text, SUM if text.startswith("-") else ATOM
         return super().scalar(expr)
 
 
