@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
 from functools import partial
+from importlib import resources
 from typing import Any
 
 import numpy as np
