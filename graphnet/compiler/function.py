@@ -58,7 +58,12 @@ class Function:
         head = f"def {self.name}({', '.join(self.arguments)}):"
         if len(head) > 79:
             inside = textwrap.fill(
-                ", ".join(self.arguments), 79, initial_indent="    ", subsequent_indent="    "
+                ", ".join(self.arguments),
+                79,
+                initial_indent="    ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
             )
             head = f"def {self.name}(\n{inside},\n):"
         body = [f'"""{self._summary()}"""', *self._reads(), *self._statements(), *self._finish()]
@@ -175,7 +180,14 @@ class Function:
         ]
         text = ", ".join(results)
         if len(text) > 67:
-            inside = textwrap.fill(text, 71, initial_indent="    ", subsequent_indent="    ")
+            inside = textwrap.fill(
+                text,
+                71,
+                initial_indent="    ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
             text = f"(\n{inside}\n)"
         if results:
             yield f"return {text}"

@@ -114,9 +114,12 @@ class Program:
 
     def __call__(self, /, *args: Any, **given: Any) -> Any:
         """One run. Raises GraphnetError where an argument does not fit its input."""
-        if self._short is not None and not given and len(args) == len(self.inputs):
-            return self._short(*args)
-        return self._checked(*args, **given)
+        try:
+            if self._short is not None and not given and len(args) == len(self.inputs):
+                return self._short(*args)
+            return self._checked(*args, **given)
+        except (MemoryError, ValueError) as error:
+            raise out_of_memory(error) from None
 
     def _checked(self, /, *args: Any, **given: Any) -> Any:
         return self.run(*self.prepare(*args, **given))
@@ -133,12 +136,15 @@ class Program:
     def run(self, *arrays: NDArray[Any]) -> Any:
         """One run on what `prepare` gave, without any check."""
         drawn = (self.generator,) if self._draws else ()
-        if self.style == "fast":  # it says itself what is ignored
-            result = self._function(*arrays, *drawn)
-        else:
-            with np.errstate(all="ignore"):  # NumPy computes both branches of a where
+        try:
+            if self.style == "fast":  # it says itself what is ignored
                 result = self._function(*arrays, *drawn)
-        return self._given(result)
+            else:
+                with np.errstate(all="ignore"):  # NumPy computes both branches of a where
+                    result = self._function(*arrays, *drawn)
+            return self._given(result)
+        except (MemoryError, ValueError) as error:
+            raise out_of_memory(error) from None
 
     def _given(self, result: Any) -> Any:
         """What a run gave, in the structure that was asked for."""
@@ -228,7 +234,10 @@ class Program:
         for kind, given, initial, seed, own in zip(
             ("parameter", "state"), (parameters, states), self._initial, seeds, names
         ):
-            arrays = initial(*seed) if initial and own else {}
+            try:
+                arrays = initial(*seed) if initial and own else {}
+            except (MemoryError, ValueError) as error:
+                raise out_of_memory(error, f"the {kind}s") from None
             scales = self.recast.scales.states if self.recast and kind == "state" else {}
             store = Store(kind, arrays, scales)
             if isinstance(given, Store):
@@ -331,6 +340,14 @@ def _generator(seed: int) -> np.random.Generator:
 
 def checked_seed(seed: Any) -> int:
     return whole("a seed", seed, 0)
+
+
+def out_of_memory(error: Exception, what: str = "this call") -> Exception:
+    """A GraphnetError where NumPy found no room for an array; any other error as it is."""
+    too_big = isinstance(error, MemoryError) or "array is too big" in str(error)
+    if not too_big or isinstance(error, GraphnetError):
+        return error
+    return GraphnetError(f"there is not enough memory for {what}: {error}".rstrip(": "))
 
 
 def check_style(style: str) -> None:

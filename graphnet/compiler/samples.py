@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from graphnet.ops.array import Array
 from graphnet.ops.initializers import sample
 
 __all__ = ["sample_lines", "sample_sizes", "values_of"]
+
+MOST = 10_000_000  # points of all loops that `check_gradients` runs once
 
 
 def sample_sizes(network: Network) -> dict[str, int]:
@@ -66,6 +69,15 @@ def values_of(network: Network, given: Mapping[str, Any], seed: int) -> dict[Nod
     for bound in bounds(network):
         if bound.name in arrays:
             check_labels(arrays[bound.name].astype(np.intp), bound, sizes)
+    loops = [
+        node.extents if isinstance(node, Computed) else node.shape for _, node in network.items()
+    ]
+    work = sum(math.prod(evaluate(e, sizes) for e in extents) for extents in loops)
+    if work > MOST:
+        raise GraphnetError(
+            f"literal loops over {work:,} points would take too long, the most are {MOST:,}: "
+            "check a smaller network of the same formulas, or give smaller values"
+        )
     for draw in (_normal, _positive):  # log and sqrt want positive numbers
         rng = np.random.default_rng(seed)
         held = {

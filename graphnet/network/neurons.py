@@ -8,6 +8,7 @@ Formula; a hole stands for an element here, numbered in order of appearance in t
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -160,7 +161,10 @@ def _sizes(network: Network, given: Mapping[str, int]) -> dict[str, int]:
 
 
 def places(shape: Place) -> Iterator[Place]:
-    """The places of a tensor, the last axis fastest."""
+    """The places of a tensor, the last axis fastest. GraphnetError where there are too many."""
+    count = math.prod(shape)
+    if count > 20 * MOST:
+        raise GraphnetError(f"a tensor of {count:,} elements is too large to be written out")
     return itertools.product(*map(range, shape))
 
 

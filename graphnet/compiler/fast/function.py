@@ -39,10 +39,7 @@ class PlannedFunction(Function):
 
     def source(self) -> str:
         """The def of build, and of the function."""
-        head = textwrap.fill(
-            f"def {self.name}({', '.join(self.arguments)}):", 79, subsequent_indent="    " * 2,
-            break_long_words=False, break_on_hyphens=False,
-        )  # fmt: skip
+        head = _broken(f"def {self.name}", self.arguments, "):", 79, "    " * 2)
         stores = ["parameters"] * bool(self.parameters) + ["states"] * bool(self.states)
         given = [self.variable[name] for name in self.inputs] + ["rng"] * bool(self.draws)
         sizes = [self._origin(size) for size in self.text.sizes]
@@ -51,13 +48,27 @@ class PlannedFunction(Function):
         if self.draws:
             body.append("rng = generator if rng is None else rng")
         if len(call) > 75:
-            call = "\n".join([
-                f"run = planned({_tuple(stores)}, {_tuple(sizes)})",
-                *textwrap.wrap(f"return run({', '.join(given)})", 75, subsequent_indent="    "),
-            ])  # fmt: skip
+            call = "\n".join(
+                [
+                    f"run = planned({_tuple(stores)}, {_tuple(sizes)})",
+                    _broken("return run", given, ")", 75, "    "),
+                ]
+            )
         body.append(call)
         text = textwrap.indent("\n".join(body), "    ", lambda line: line.strip() != "")
         return f"{self.text.source}\n\n\n{head}\n{text}\n"
+
+
+def _broken(head: str, words: Sequence[str], tail: str, width: int, indent: str) -> str:
+    """`head(word, word)` over lines that break between the words alone."""
+    first, *rest = f"({', '.join(words)}{tail}".split(" ")
+    lines = [f"{head}{first}"]
+    for word in rest:
+        if len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"{indent}{word}")
+    return "\n".join(lines)
 
 
 def _tuple(items: Sequence[str]) -> str:
