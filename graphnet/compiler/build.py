@@ -14,7 +14,6 @@ from graphnet.compiler.program import Program, check_options, only
 from graphnet.compiler.stages import ancestors, in_order, predictions, staged
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.kinks import Kinks
-from graphnet.formula.kinks import kinks as kinks_of
 from graphnet.network.backward import AS_IN_GRAPHNET as GRAPHNET
 from graphnet.network.backward import backward
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
@@ -23,6 +22,7 @@ from graphnet.numerics.commute import commute
 from graphnet.numerics.quicken import quicken
 from graphnet.numerics.stabilize import Rewrite
 from graphnet.numerics.stabilize import stabilize as stabilized
+from graphnet.ops.gradients import chosen_kinks
 from graphnet.ops.layer import layer_labels, updates_of
 from graphnet.ops.tensor import Tensor, as_tensor
 
@@ -137,7 +137,7 @@ def training_step(
     renewed |= {_tensor(t, "what is updated").node: (t, new) for t, new in given_updates.items()}
     network = _collected(keys, dict(renewed.values()), given)
     network, names = _named(network, given, stabilize)
-    slopes = kinks_of(kinks)
+    slopes = chosen_kinks(kinks, [loss.node])
     before, network = network, _tightened(_trained(network, optimizer, slopes))
     fast = recast(before, network, optimizer, slopes, accurate) if style == "fast" else None
     shown = list(network.outputs.values())

@@ -35,7 +35,7 @@ from sympy import Expr, Rational
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula import functions as fn
 
-__all__ = ["AS_WRITTEN", "PRESETS", "Choice", "Kinks", "chosen", "kinks", "restored"]
+__all__ = ["AS_WRITTEN", "PARTS", "PRESETS", "Choice", "Kinks", "chosen", "kinks", "restored"]
 
 Word = str | Fraction
 HALF = Fraction(1, 2)

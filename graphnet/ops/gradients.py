@@ -19,19 +19,20 @@ import numpy as np
 import sympy
 
 from graphnet.arguments import flag, items
-from graphnet.errors import GraphnetError, GraphnetTypeError, told
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.formula import index_symbol
 from graphnet.formula.functions import where
-from graphnet.formula.kinks import Kinks
+from graphnet.formula.kinks import PARTS, PRESETS, Kinks
 from graphnet.formula.kinks import kinks as kinks_of
 from graphnet.network.backward import backward
-from graphnet.network.graph import Constant, Input, Network, Node, show_shape
+from graphnet.network.graph import Constant, Input, Network, Node, show_shape, topological
 from graphnet.numerics import stabilize as numerics
 from graphnet.ops.building import constant_node, place, to_node
+from graphnet.ops.catalogue import FORMULAS
 from graphnet.ops.tensor import Tensor, TensorLike
 from graphnet.ops.vectorize import vectorize
 
-__all__ = ["grad", "hessian", "jacobian", "jvp"]
+__all__ = ["chosen_kinks", "grad", "hessian", "jacobian", "jvp"]
 
 
 @overload
@@ -71,9 +72,24 @@ def grad(
     stabilize = flag("stabilize", stabilize)
     node = _tensor(y, "y").node
     up = None if upstream is None else _upstream(upstream)
-    chosen = kinks_of(kinks)
+    chosen = chosen_kinks(kinks, [node])
     found = [Tensor(g) for g in _adjoints(node, [t.node for t in wrt], up, stabilize, chosen)]
     return found[0] if isinstance(x, Tensor) else found
+
+
+def chosen_kinks(given: Any, outputs: Sequence[Node]) -> Kinks:
+    """The table of kinks; GraphnetError where a row names no op, known or on the way to outputs."""
+    table = kinks_of(given)
+    if table.name in PRESETS:
+        return table
+    known = [*FORMULAS, *PARTS, *(label for rows in PRESETS.values() for label in rows)]
+    known += [node.label for node in topological(outputs)]
+    for label, _ in table.table:
+        if label not in known:
+            raise GraphnetError(
+                f"{told(label)} is no op{did_you_mean(label, dict.fromkeys(known))}", where="kinks"
+            )
+    return table
 
 
 def _tensor(value: object, what: str) -> Tensor:
