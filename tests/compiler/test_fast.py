@@ -228,3 +228,17 @@ def test_a_name_changes_no_bit_of_what_is_computed() -> None:
         return gn.training_step([x, t], gn.mse(y, t), gn.SGD(lr=0.1))
 
     assert made("Q").source.replace("Q", "W") == made("W").source
+
+
+def test_images_are_learned_in_fast_steps() -> None:
+    X = np.random.default_rng(0).normal(size=(6, 1, 8, 8))
+    losses = []
+    for style in ("plain", "fast"):
+        model = gn.Sequential([
+            gn.Conv2D(3, 3, activation="relu"), gn.MaxPool2D(2), gn.Conv2D(4, 3, padding="same"),
+            gn.Flatten(), gn.Dense(2),
+        ])  # fmt: skip
+        model.compile(gn.SGD(lr=0.1), loss="cross_entropy", dtype="float64", style=style)
+        model.fit(X, np.arange(6) % 2, epochs=5, batch_size=3, verbose=0)
+        losses.append(model.history.epochs[-1]["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], 1e-9)

@@ -259,7 +259,9 @@ class Emitter:
             out = self.arrays.held[v]
             form = self.plan.forms.get(v)
             if form is not None:
-                code = "\n".join(fill(form.code(self.arrays, v, out), WIDTH))
+                code = form.code(self.arrays, v, out)
+                if "\n" not in code:  # a call; loops of windows stand as they are
+                    code = "\n".join(fill(code, WIDTH))
             else:
                 code = wrap(f"{out.text}[...] = ", self.arrays.expression(v), WIDTH)
             yield Statement(stage, out.text, code, comment, nodes)
