@@ -128,6 +128,10 @@ def _check(command: argparse.ArgumentParser) -> None:
         "--elements", type=_count, default=3, metavar="N",
         help="of each tensor that are moved one by one (default: 3)",
     )  # fmt: skip
+    command.add_argument(
+        "--stability", action="store_true",
+        help="say what was rewritten so that numbers are right, and where the naive form fails",
+    )  # fmt: skip
 
 
 def _plot(command: argparse.ArgumentParser) -> None:

@@ -45,11 +45,16 @@ def source(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Prints the table of gradients; 1 where one is wrong."""
+    """Prints the table of gradients, or what was stabilized; 1 where a gradient is wrong."""
     from graphnet.compiler.check_gradients import check_gradients
     from graphnet.ops.tensor import Tensor
 
     name, model = model_of(arguments.model)
+    if arguments.stability:
+        from graphnet.numerics.report import report as stability
+
+        print(stability(model.rewrites))
+        return 0
     network = model.step.network
     loss = Tensor(network.node(network.outputs.get("loss", "loss")))
     report = check_gradients(loss, elements=arguments.elements, seed=arguments.seed)

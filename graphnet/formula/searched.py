@@ -35,8 +35,8 @@ class Record:
     `meaning`, `form` and `slope` are expressions in ARGUMENT. A slope of None is that of the
     meaning, never of the form: a form in |x| has the wrong slope at 0.
     The record of a slope has `reuse`, a cheaper form in terms of hole(1), the value of the function
-    whose slope it is, right to 2 ulp of its own largest value. `unclean` are the arguments at which
-    no form was right, of the value and of the slope; `fails` says where the naive ones are wrong.
+    whose slope it is, right to 2 ulp of its own largest value. `unclean` says at which arguments no
+    form was right, of the value and of the slope; `fails` says where the naive ones are wrong.
     Those two are remarks: functions that differ in them alone are equal.
     """
 
@@ -45,7 +45,7 @@ class Record:
     form: Expr
     slope: Expr | None = None
     reuse: Expr | None = None
-    unclean: tuple[tuple[float, ...], tuple[float, ...]] = field(default=((), ()), compare=False)
+    unclean: tuple[str, ...] = field(default=(), compare=False)
     fails: tuple[str, ...] = field(default=(), compare=False)
 
 

@@ -82,12 +82,18 @@ def _parts(
                 for inside in _match(fixed[k], arg, so_far):
                     yield from place(k + 1, left[:n] + left[n + 1 :], inside)
             return
-        if not free:
+        for bound in (a for a in free if a in so_far):  # the u of u*log(u), once log(u) has it
+            if so_far[bound] not in left:
+                return
+            n = left.index(so_far[bound])
+            left = left[:n] + left[n + 1 :]
+        open_ = [a for a in free if a not in so_far]
+        if not open_:
             if not left or not whole:
                 yield so_far, pattern.func(*left) if left else None
             return
-        *single, last = free
-        if len(left) < len(free):
+        *single, last = open_
+        if len(left) < len(open_):
             return
         for n in range(len(left)) if single else (0,):
             chosen = {**so_far}

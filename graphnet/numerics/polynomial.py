@@ -46,6 +46,8 @@ def at_infinity(f: Values, side: int) -> Expr | None:
     """x**-k * poly(1/x, ...) far out on one side: for x*erfcx(x) - 1/sqrt(pi) and the like."""
     flint.ctx.prec = BITS
     k = _leading(lambda r: f(side / r), sides=(1,), least=-2)
+    if k is None:  # far out exp(-x**2) is no number any more; nearer it is
+        k = _leading(lambda r: f(side / r), sides=(1,), least=-2, bits=10)
     if k is None:
         return None
     xs = [arb(FAR / 2 * (1 + math.cos(math.pi * (2 * j + 1) / (2 * NODES)))) for j in range(NODES)]
@@ -64,21 +66,25 @@ def at_infinity(f: Values, side: int) -> Expr | None:
     return series * side**k
 
 
-def _leading(f: Values, sides: tuple[int, ...] = (1, -1), least: int = 0) -> int | None:
+def _leading(
+    f: Values, sides: tuple[int, ...] = (1, -1), least: int = 0, bits: int = 200
+) -> int | None:
     """k with f(x) ~ c*x**k at 0, on both sides."""
-    powers = []
+    powers, starts = [], []
     for side in sides:
         try:
-            near, far = (f(side * arb(2) ** -e) for e in (200, 199))
+            near, far = (f(side * arb(2) ** -e) for e in (bits, bits - 1))
         except (Unsure, ZeroDivisionError, ValueError):
             return None
         if not (near.is_finite() and far.is_finite()) or near.is_zero() or near.contains(0):
             return None
         k = float((abs(far / near)).log() / arb(2).log())
-        if abs(k - round(k)) > 1e-6 or not least <= round(k) <= 8:
+        if abs(k - round(k)) > 2.0 ** (4 - bits) + 1e-6 or not least <= round(k) <= 8:
             return None
         powers.append(round(k))
-    return powers[0] if len(set(powers)) == 1 else None
+        starts.append(near * (side * arb(2) ** bits) ** round(k))
+    agree = all(abs(s - starts[0]) < abs(starts[0]) / 1000 for s in starts)  # not so of |x|
+    return powers[0] if len(set(powers)) == 1 and agree else None
 
 
 def _written(found: list[float], k: int) -> Expr | None:

@@ -89,11 +89,10 @@ def recorded(meaning: Expr, found: Row) -> Record | None:
     """The record that a row describes; None where it says that the function is right as written."""
     form = read(found["form"]) if found["form"] else meaning
     slope = read(found["slope"]) if found["slope"] else None
-    unclean = (
-        tuple(float(x) for x in found["unclean"]),
-        tuple(float(x) for x in found["unclean_slope"]),
+    told = tuple(
+        f"{what} at x = {float(x):.6g}" for key, what in _MISSES.items() for x in found[key]
     )
-    if form == meaning and slope is None and not any(unclean):
+    if form == meaning and slope is None and not told:
         return None
     form = _unguarded(meaning, form)
     name, fails = str(found["name"]), tuple(str(line) for line in found["fails"])
@@ -107,7 +106,13 @@ def recorded(meaning: Expr, found: Row) -> Record | None:
         if found["reuse"]:
             reuse = read(found["reuse"])
         steep = searched(Record(f"{name}_slope", derived, slope, None, reuse))(ARGUMENT)
-    return Record(name, meaning, form, steep, None, unclean, fails)
+    return Record(name, meaning, form, steep, None, told, fails)
+
+
+_MISSES = {
+    "unclean": "the value in float64", "unclean_slope": "the slope in float64",
+    "unclean32": "the value in float32", "unclean32_slope": "the slope in float32",
+}  # fmt: skip
 
 
 def _unguarded(meaning: Expr, form: Expr) -> Expr:

@@ -77,7 +77,7 @@ ROWS: tuple[tuple[Expr, Expr], ...] = (
     (cos(a) - cos(b), -2*sin((a + b)/2)*sin((a - b)/2)),
     (tan(a) - tan(b), sin(a - b)/(cos(a)*cos(b))),
     (atan(a) - atan(b), atan((a - b)/(1 + a*b))),             # tan of a difference
-    (sympy.pi/2 - atan(u), atan(1/u)),
+    (sympy.pi/2 - atan(u), where(u > 0, atan(1/u), sympy.pi/2 - atan(u))),
     (exp(a)*exp(b), exp(a + b)),
     (exp(u), square(exp(u/2))),                               # e^u overflows later
     (a*exp(u), times(exp(u/2), a*exp(u/2))),

@@ -21,7 +21,7 @@ from graphnet.network.graph import Computed, Node
 from graphnet.network.inline import inline, with_body
 from graphnet.network.liveness import STOP
 from graphnet.numerics.match import root
-from graphnet.numerics.parts import held, marked, parts, replaced, restored
+from graphnet.numerics.parts import held, marked, parts, replaced, restored, written_out
 from graphnet.numerics.records import known
 from graphnet.numerics.steps import right_in_steps
 
@@ -67,12 +67,8 @@ class Scalars:
             return node, []
         found: list[Found] = []
         seen = self._seen_through(node)
-        body = self._exchanged(seen.formula.body, found)
-        if not found:
-            seen, body = node, self._exchanged(f.body, found)
-        else:
-            body = self._exchanged(restored(body), found)
-        body = _with_laws(body, found)
+        body = self._exchanged(_with_laws(seen.formula.body, found), found)
+        body = self._exchanged(_with_laws(restored(body), found), found)
         if not found:
             return node, []
         new = normalize(replace(seen.formula, body=restored(body)))
@@ -82,7 +78,11 @@ class Scalars:
         """The node with `held(read, formula)` in place of reads of pointwise tensors."""
         f, n = node.formula, len(node.formula.reads)
         through = [k for k, r in enumerate(f.reads) if node.operands[r.slot] in self.written]
-        if not through or not _is_curved(f.body):
+        logs = any(
+            self.written[node.operands[f.reads[k].slot]].formula.body.has(sympy.log)
+            for k in through
+        )
+        if not through or not (_is_curved(f.body) or (logs and f.body.has(sympy.Mul))):
             return node
         moves = {hole(k): held(hole(k), hole(k + n)) for k in through}
         doubled = replace(f, body=_in_numbers(f.body, moves), reads=f.reads + f.reads)
@@ -159,18 +159,20 @@ def _times_log(e: Expr) -> Expr:
     """where(a == 0, 0, a*log(p)) for probabilities p and 1 - p that may be exactly 0."""
     if isinstance(e, where):
         condition, a, b = e.args
-        guarded = any(x == 0 for x in (a, b))
-        return e if guarded else where(condition, _times_log(a), _times_log(b))
-    if not e.args or not e.has(sympy.log):
-        return e
+        return e if 0 in (a, b) else where(condition, _times_log(a), _times_log(b))
     if isinstance(e, sympy.Mul):
-        logs = [a for a in e.args if isinstance(a, sympy.log) and _may_vanish(a.args[0])]
-        others = [a for a in e.args if a not in logs and _may_vanish(a)]
+        logs = [a for a in e.args if _is_log(written_out(a))]
+        others = [a for a in e.args if a not in logs and _may_vanish(written_out(a))]
         if logs and others:
-            return where(sympy.Eq(others[0], 0), Integer(0), e)
+            opened = [written_out(a) if a in logs else a for a in e.args]
+            return where(sympy.Eq(others[0], 0), Integer(0), e.func(*opened))
     if isinstance(e, sympy.Add | sympy.Mul):
         return e.func(*(_times_log(a) for a in e.args))
     return e
+
+
+def _is_log(e: Expr) -> bool:
+    return isinstance(e, sympy.log) and _may_vanish(e.args[0])
 
 
 def _may_vanish(e: Expr) -> bool:

@@ -36,6 +36,7 @@ from graphnet.numerics.truth import tape, truth
 __all__ = ["BAR", "Answer", "Judge", "search"]
 
 BAR, ACCEPTED = 1e-12, 3e-13
+BAR32, ACCEPTED32 = 1e-5, 4e-6
 TINY = 2.2250738585072014e-308  # below the smallest normal number the bar is that of it
 DEPTH, CAP, INTERVALS = 3, 70, 4
 EARLY = 2  # the stage from which intervals are tried
@@ -68,6 +69,14 @@ class Judge:
             scale = np.abs(self.values) + np.nan_to_num(np.abs(self.points * self.slopes), nan=0.0)
             fine = np.abs(got - self.values) <= bar * np.maximum(scale, tiny)
         return fine | ~self.asked(dtype)
+
+    def rounded(self, dtype: type) -> Judge:
+        """The judge at those points that a dtype holds exactly."""
+        if dtype is np.float64:
+            return self
+        with np.errstate(all="ignore"):
+            exact = self.points.astype(dtype).astype(np.float64) == self.points
+        return Judge(self.points[exact], self.values[exact], self.slopes[exact])
 
     def asked(self, dtype: type = np.float64) -> Mask:
         """The points at which the function has a finite value in a dtype."""
@@ -157,8 +166,15 @@ def examined(meaning: Expr) -> dict[str, Any]:
         "reuse": "" if same else reuse(value, slope),
         "unclean": list(found.unclean),
         "unclean_slope": list(steep.unclean),
+        "unclean32": _wrong32(found.form, value),
+        "unclean32_slope": _wrong32(steep.form, slope),
         "fails": [*failures("value", meaning, value), *failures("slope", derived, slope)],
     }
+
+
+def _wrong32(form: Expr, judge: Judge) -> list[float]:
+    small = judge.rounded(np.float32)
+    return [float(x) for x in small.points[~small.right(form, BAR32, np.float32)]]
 
 
 # Slopes in terms of the value a itself, as textbooks have them.
@@ -183,23 +199,14 @@ def reuse(value: Judge, slope: Judge) -> str:
 def failures(what: str, naive: Expr, judge: Judge) -> list[str]:
     """Where the naive form is first wrong by more than the bar, in float64 and in float32."""
     lines = []
-    for dtype, bar in ((np.float64, BAR), (np.float32, 1e-5)):
+    for dtype, bar in ((np.float64, BAR), (np.float32, BAR32)):
         kind = np.dtype(dtype).name
-        rounded = _rounded(judge, dtype)
+        rounded = judge.rounded(dtype)
         wrong = ~rounded.right(naive, bar, dtype)
         runs = _runs(rounded.points, wrong)
         if runs:
             lines.append(f"{what} in {kind}: {' and '.join(runs)}")
     return lines
-
-
-def _rounded(judge: Judge, dtype: type) -> Judge:
-    """The judge at those points that a dtype holds exactly."""
-    if dtype is np.float64:
-        return judge
-    with np.errstate(all="ignore"):
-        exact = judge.points.astype(dtype).astype(np.float64) == judge.points
-    return Judge(judge.points[exact], judge.values[exact], judge.slopes[exact])
 
 
 def _runs(points: Points, wrong: Mask) -> list[str]:
@@ -223,13 +230,17 @@ def find(judge: Judge, meaning: Expr, starts: Sequence[Expr]) -> Answer:
     """The cheapest form that is right everywhere, or several on intervals."""
     tried: dict[Expr, Mask] = {}
     best: tuple[Expr, Mask] | None = None
+    clean: dict[Expr, int] = {}  # forms that are right in float64, with their misses in float32
+    small = judge.rounded(np.float32)
     stage = 0
     for stage, batch in enumerate(_stages(starts)):
         fresh = [c for c in batch if c not in tried]
         tried |= {c: judge.right(c) for c in fresh}
-        clean = [c for c in fresh if tried[c].all()]
-        if clean:
-            found = min(clean, key=_preference)
+        for c in fresh:
+            if tried[c].all():
+                clean[c] = int((~small.right(c, ACCEPTED32, np.float32)).sum())
+        if clean and (min(clean.values()) == 0 or stage >= EARLY):
+            found = min(clean, key=lambda c: (clean[c], *_preference(c)))
             return Answer(found, True, (), tuple(tried), stage)
         if stage < EARLY:
             continue

@@ -211,11 +211,7 @@ def _rewrite(name: str, found: Found) -> Rewrite:
     law = f"{record.name}(x) = {spelled(record.meaning)}"
     if record.form != record.meaning:
         law += f", computed as {spelled(record.form)}"
-    missed = tuple(
-        f"{what} at x = {x:.6g}"
-        for what, points in zip(("value", "slope"), record.unclean) for x in points
-    )  # fmt: skip
-    return Rewrite("function of one argument", law, (name,), record.fails, missed)
+    return Rewrite("function of one argument", law, (name,), record.fails, record.unclean)
 
 
 def _copied(node: Computed) -> Computed | None:

@@ -16,6 +16,7 @@ from graphnet.formula.parse import parse
 from graphnet.network.backward import backward
 from graphnet.network.graph import Computed, Input, Network, Node
 from graphnet.network.shapes import bind
+from graphnet.numerics.report import report
 from graphnet.numerics.stabilize import stabilize
 
 CASES = {
@@ -243,3 +244,17 @@ def test_a_loss_and_its_stable_gradient_share_one_log_sum() -> None:
     stable = stabilize(both)
     stable.check()
     assert sum(node.formula.reduce == "LogSumExp" for _, node in stable.of(Computed)) == 1
+
+
+def test_the_report_names_law_tensor_and_interval() -> None:
+    z = Input(name="z", shape=(3,))
+    s = bind(parse("s = 1/(1 + exp(-z))")[0], [z], name="s")
+    y = bind(parse("y[i] = log(1 - s[i])")[0], [s], name="y")
+    done = stabilize(Network.collect({"s": s, "y": y})).graph["rewrites"]
+    assert [r.nodes for r in done] == [("s",), ("y",)]
+    text = report(done)
+    assert "y: log_sigmoid_minus(x) = log(1 - 1/(1 + exp(-x))), computed as" in text
+    assert "naive form wrong: value in float64" in text
+    assert "naive form wrong: slope in float32" in text
+    assert text.splitlines()[-1] == "every function that was searched is right at every point tried"
+    assert report(()) == "nothing was rewritten: every function is right as it is written"
