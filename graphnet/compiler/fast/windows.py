@@ -12,9 +12,13 @@ from graphnet.compiler.fast.arrays import Array, Arrays
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Value, Values
 from graphnet.compiler.windows import is_window
+from graphnet.compiler.wrapping import wrap
 from graphnet.formula.extent import Extent, add, product
 
 __all__ = ["Count", "Fold", "Pad", "Pieces", "counted", "see_through_copies", "window_form"]
+
+
+WIDTH = 67  # columns of code of a statement
 
 
 def see_through_copies(live: Sequence[Value], roles: Roles) -> None:
@@ -134,11 +138,15 @@ class Fold:
         array = arrays.logical(source)
         options = arrays.printer.fold_options(value)
         name = arrays.printer.helper("overlaps")
-        text = f"{name}({turned.text}, {array.text}, {options})"
+        text, first = f"{name}({turned.text}, {array.text}, {options})", []
         if array.lasting:
             text = arrays.view(out, text, "parts").text
+        else:  # what is folded was allocated in the step
+            parts = arrays.namer.made(f"{out.text}_parts")
+            text, first = parts, [wrap(f"{parts} = ", text, WIDTH)]
         return "\n".join([
             f"{arrays.bound(out, 'fill')}(0)",
+            *first,
             f"for part, term in {text}:",
             f"    {arrays.call('np.add')}(part, term, part)",
         ])  # fmt: skip
