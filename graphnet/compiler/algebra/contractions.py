@@ -197,7 +197,8 @@ class Contractions:
         values = self.owner.values
         kept = [p for p in a.labels if p not in loops]
         over = [p for p in a.labels if p in loops]
-        if kept and a.value.op != "window" and not lies(a, kept, over):
+        moved = a.value.op == "window" or _is_mask(a.value)  # bits are counted as they lie
+        if kept and not moved and not lies(a, kept, over):
             return self._of_matrix(a, kept, over, scale, outer)
         number = self.owner.products.scalar(scale)
         plain = number is None or (scale.number in (1, -1) and not scale.scalars)
@@ -297,3 +298,7 @@ class Contractions:
 def _cost(extents: Sequence[Extent]) -> int:
     """What a pass over an array costs, in elements: a call takes as long as LARGE of them."""
     return LARGE + elements(extents)
+
+
+def _is_mask(v: Value) -> bool:
+    return v.op == "cast" and v.args[0][0].dtype == "bool"
