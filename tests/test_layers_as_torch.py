@@ -112,6 +112,20 @@ def test_a_model_predicts_with_the_running_statistics_and_keeps_them_in_its_file
     np.testing.assert_array_equal(again.states["bn_mean"], model.states["bn_mean"])
 
 
+def test_both_styles_keep_the_same_statistics():
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(3, 2, (32, 2, 5, 5)), rng.integers(0, 3, 32)
+    kept = []
+    for style in ("plain", "fast"):
+        layers = [gn.Conv2D(4, 2), gn.BatchNorm(), gn.Activation("relu"), gn.GroupNorm(2)]
+        model = gn.Sequential([gn.Input((2, 5, 5)), *layers, gn.Flatten(), gn.Dense(3)])
+        model.compile(gn.SGD(lr=0.05), "cross_entropy", dtype="float64", style=style)
+        model.fit(X, t, epochs=2, batch_size=10, verbose=0)
+        kept.append([model.states["mean2"], model.states["var2"], model.predict(X)])
+    for plain, fast in zip(*kept, strict=True):
+        np.testing.assert_allclose(plain, fast, rtol=1e-11, atol=1e-12)
+
+
 def test_a_layer_that_is_called_twice_renews_twice():
     a, b = gn.input("a", ("batch", 2)), gn.input("b", ("batch", 2))
     layer = gn.BatchNorm(momentum=0.5)
