@@ -60,7 +60,8 @@ def check(arguments: argparse.Namespace) -> int:
     report = check_gradients(loss, elements=arguments.elements, seed=arguments.seed)
     print(report)
     print(
-        f"{name}: derived and compiled gradients agree with literal loops and central differences"
+        f"{name}: derived and compiled gradients agree with literal loops, central differences "
+        "and a complex step"
         if report.ok
         else f"{name}: WRONG gradients"
     )
