@@ -44,6 +44,7 @@ class Lowered:
     held: dict[str, Held]
     notes: dict[Value, str] = field(default_factory=dict)  # the node a value was first made for
     split: bool = False  # whether poolings are read by phases
+    scales: Mapping[str, Any] = field(default_factory=dict)  # what nodes are read times
 
 
 def lower(
@@ -84,7 +85,7 @@ def lower(
             made_ = values.make("multiply", args, made_.extents, made_.dtype)
             held[name] = replace(held[name], value=made_)
         notes.update(dict.fromkeys(values.since(count), name))
-    return Lowered(values, held, notes, split)
+    return Lowered(values, held, notes, split, dict(scales or {}))
 
 
 def full(values: Values, held: Held, shape: Sequence[Extent]) -> Value:

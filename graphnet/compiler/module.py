@@ -70,15 +70,14 @@ def emit(
     fast = style == "fast"
     recast = recast or Recast(network)
     scales = recast.scales.states if fast or recast.scales.states else {}
-    lowered = lower(network)
+    lowered = recast.lowered(outputs, off) if fast or scales else lower(network)
     if network.updates:
         shown = list(dict.fromkeys(predictions or outputs))
         ahead = part(network, shown)
         needed = [name for name in inputs if name in ahead]
-        functions.append(_function("forward", ahead, needed, shown, dtype, lowered))
+        plain = lower(ahead) if fast or scales else lowered
+        functions.append(_function("forward", ahead, needed, shown, dtype, plain))
     name = "step" if network.updates else "forward"
-    if fast or scales:
-        lowered = recast.lowered(outputs, off)
     if fast:
         main: Function = planned(
             name, recast.network, inputs, outputs, dtype, lowered, copy, adjacent, off

@@ -390,3 +390,15 @@ def test_a_slope_reads_what_forward_made():
     assert sum(v.op == "tanh" for v in made) == 1
     whole = [v for v in made if v.extents == (named("batch"), 5) and v.op != "contract"]
     assert len(whole) <= 6 + 2 + 9  # z + b, tanh(u(z)); z*(1 + t); the slope times d_h
+
+
+def test_bias_corrections_keep_their_digits_in_float32():
+    given, w = x("batch", 3), P("W", (3,), init="ones")
+    loss = gn.mean((given @ w) ** 2)
+    step = gn.training_step(given, loss, gn.Adam(lr=0.1), style="fast")
+    exact = gn.training_step(given, loss, gn.Adam(lr=0.1), style="plain", dtype="float64")
+    data = np.array([[1, 2, 3]])
+    for _ in range(5):
+        step(data)
+        exact(data)
+    np.testing.assert_allclose(step.parameters["W"], exact.parameters["W"], rtol=3e-7)

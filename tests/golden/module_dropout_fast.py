@@ -148,10 +148,10 @@ def build(parameters, states):
             # t_new = 1 + t
             t_new = 1 + t
             # a part of W_new
-            W_new_sqrt_2 = np.sqrt(1 - 0.999**t_new)
+            W_new_sqrt_2 = np.sqrt(-np.expm1(-0.0010005003335835335 * t_new))
             # a part of W_new
-            multiply(0.03162277660168379 * W_new_sqrt_2 / (1 - 0.9**t_new),
-                m_W, d_W)
+            multiply(0.03162277660168379 * W_new_sqrt_2
+                / -np.expm1(-0.1053605156578263 * t_new), m_W, d_W)
             # a part of W_new
             sqrt(v_W, W_new_sqrt)
             # a part of W_new

@@ -197,6 +197,10 @@ class Facts:
             return inside.op == "exp" and inside.args[0][0].op == "subtract" and (
                 self.at_most_zero(inside.args[0][0])
             )  # fmt: skip
+        if v.op == "negative":  # -expm1(c*t) for c < 0 < t
+            inside = args[0].args[0][0] if args[0].op == "expm1" else v
+            number, t = (a for a, _ in inside.args) if inside.op == "multiply" else (v, v)
+            return number.op == "number" and bool(number.extra < 0) and self.positive(t)  # type: ignore[operator]
         if v.op == "subtract":  # 1 - b**t for t >= 1
             one, p = args
             if one.op == "number" and one.extra == 1 and p.op == "power":

@@ -74,13 +74,13 @@ def improved(
     found = improved_values(network, lowered, keep, off, scales)
     values = found.work.values
     for name, node in network.items():
-        source = (lowered if name in (scales or {}) else found.lowered).held[name]
+        source = found.lowered.held[name]
         if name not in found.held:
             same = _unchanged(found.work, source) if name not in (scales or {}) else None
             if same is not None:
                 found.held[name] = same
             elif not node.operands:
-                found.held[name] = _leaf(found.work, source)
+                found.held[name] = _leaf(found.work, source, name in (scales or {}))
     held = {name: found.held[name] for name in network.nodes if name in found.held}
     return Lowered(values, held, found.notes)
 
@@ -92,7 +92,7 @@ def improved_values(
     """Reads all that outputs and updates need, and writes those out."""
     numbers = dict(scales or {})
     names = list(dict.fromkeys([*network.outputs.values(), *network.updates.values(), *keep]))
-    if numbers:
+    if numbers != lowered.scales:
         lowered = lower(network, scales=numbers, split=lowered.split)
     roots = {name: full(lowered.values, lowered.held[name], network.node(name).shape)
              for name in names}  # fmt: skip
@@ -159,8 +159,8 @@ def _unchanged(work: Simplifier, source: Held) -> Held | None:
     return Held(value, tuple(source.axes[a] for a in axes), steps)
 
 
-def _leaf(work: Simplifier, source: Held) -> Held:
-    v = source.value
+def _leaf(work: Simplifier, source: Held, scaled: bool) -> Held:
+    v = source.value.args[1][0] if scaled else source.value
     made = work.values.make(v.op, (), v.extents, v.dtype, v.extra)
     return Held(made, source.axes)
 

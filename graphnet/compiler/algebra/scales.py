@@ -51,8 +51,9 @@ class Recast:
 
     def lowered(self, keep: Sequence[str] = (), off: Collection[str] = ()) -> Lowered:
         """The simplified values of the network in these scales."""
-        lowered = lower(self.network, split="phases" not in off)
-        return improved(self.network, lowered, keep, off, self.scales.all)
+        scales = self.scales.all
+        lowered = lower(self.network, split="phases" not in off, scales=scales)
+        return improved(self.network, lowered, keep, off, scales)
 
     def with_states(self, scales: Numbers) -> Recast:
         """For states that are kept in given scales, because another program does."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from sympy import Integer, S
+from sympy import Integer, S, log
 
 from graphnet.compiler.algebra.contractions import Contractions
 from graphnet.compiler.algebra.facts import Facts
@@ -47,6 +47,7 @@ RULES: Mapping[str, str] = {
     "mask": "where(c, a, 0) = [c]*a for a finite a",
     "sign of relu": "x > 0 is max(x, 0) > 0",
     "squares": "1 - t**2 = (1 + t)*(1 - t) where 1 + t exists",
+    "bias correction": "1 - b**t = -expm1(t*log b) for a number b < 1",
     "zero sum": "Sum(x - Sum(x)/n) = 0",
     "partial sums": "a part of a sum that exists is read",
     "scaled ones": "Sum(c*x) is x times a vector of c",
@@ -229,7 +230,8 @@ class Simplifier:
 
     def _subtract(self, v: Value) -> Sum:
         b = scaled(self._term_of_size(v, 1), MINUS)
-        return self._difference_of_squares(add(self._term_of_size(v, 0), b))
+        terms = add(self._term_of_size(v, 0), b)
+        return self._near_one(terms) or self._difference_of_squares(terms)
 
     def _term_of_size(self, v: Value, k: int) -> Sum:
         """An argument; a size that stands among floats is an int value."""
@@ -295,6 +297,25 @@ class Simplifier:
         ):
             kept = as_term(self.products.array(kept))
         return (times(outside, power(kept, exponent)),)
+
+    def _near_one(self, terms: Sum) -> Sum | None:
+        """1 - b**t as -expm1(t*log b) for a number b < 1: float32 would lose its digits."""
+        by_sign = {t.number: t for t in terms}
+        power_, one = by_sign.get(S.NegativeOne), by_sign.get(S.One)
+        if len(terms) != 2 or power_ is None or one is None or not one.is_one:
+            return None
+        if power_.factors or len(power_.scalars) != 1 or power_.scalars[0][1] != 1:
+            return None
+        value = power_.scalars[0][0]
+        if value.op != "power" or not self.on("bias correction") or value.host:
+            return None
+        (base, _), (t, _) = value.args
+        number: Any = base.extra
+        if base.op != "number" or not 0 < number < 1:
+            return None
+        make = self.values.pointwise
+        exponent = make("multiply", [self.values.number(log(number)), Local(t)])
+        return (as_term(make("negative", [make("expm1", [exponent])])),)
 
     def _difference_of_squares(self, terms: Sum) -> Sum:
         """1 - t**2 as (1 + t)*(1 - t) where 1 + t is there already."""
