@@ -6,7 +6,15 @@ its formulas: W = weight_ih.T, U = weight_hh.T, and b = bias_ih + bias_hh (for G
 
 **Truncated backpropagation through time** (Williams and Peng 1990) is a matter of the length that
 a step is given: cut a long sequence into pieces, ask for the state with `return_state=True`, and
-give it to the next piece as its initial state; no gradient passes from piece to piece.
+give it to the next piece as its initial state, by hand or as a state of the program. No gradient
+passes from piece to piece.
+
+>>> import graphnet as gn
+>>> x, t, h = gn.input("x", (8, 20, 3)), gn.input("t", (8, 20, 4)), gn.state("h", (8, 4))
+>>> outs, last = gn.RNN(4, return_sequences=True, return_state=True)(x, h)
+>>> step = gn.training_step([x, t], gn.mse(outs, t), gn.SGD(lr=0.1), updates={h: last})
+>>> list(step.states)
+['h']
 """
 
 from __future__ import annotations

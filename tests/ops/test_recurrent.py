@@ -231,3 +231,24 @@ def loops(source: str) -> str:
             end += 1
         found += ["", *(line[depth:] for line in lines[start:end])]
     return "\n".join(found[1:]) + "\n"
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_state_of_the_program_carries_on_from_call_to_call(style):
+    """Truncated backpropagation with a fixed batch: the last h is kept as a state."""
+    layer, x = gn.LSTM(3, return_sequences=True, return_state=True), gn.input("x", (2, "time", 1))
+    h, c = gn.state("h", (2, 3)), gn.state("c", (2, 3))
+    outs, last, cell = layer(x, h, c)
+    follow = gn.function(
+        x, outs, updates={h: last, c: cell}, style=style, dtype="float64", seed=1
+    )  # fmt: skip
+    whole = gn.function(x, layer(x)[0], parameters=follow.parameters, dtype="float64")
+    values = np.random.default_rng(0).normal(size=(2, 7, 1))
+    pieces = [follow(values[:, at : at + 3]) for at in (0, 3, 6)]
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole(values), rtol=1e-13)
+    step = gn.training_step(
+        x, gn.sum(outs**2), gn.SGD(lr=0.1), updates={h: last, c: cell}, style=style
+    )  # fmt: skip
+    losses = [step(values[:, at : at + 3]) for at in (0, 3)]
+    assert np.isfinite(losses).all()
+    assert np.abs(step.states["c"]).max() > 0
