@@ -239,6 +239,13 @@ class Printer:
             options.append("initial=-np.inf" if value.op == "max" else "initial=np.inf")
         return Code(f"{a.at(ATOM)}.{value.op}({', '.join(options)})")
 
+    def _count(self, value: Value) -> Code:
+        """How often a mask holds."""
+        ((arg, axes),) = value.args
+        over = [d for d, axis in enumerate(axes) if axis >= value.rank]
+        which = str(over[0]) if len(over) == 1 else str(tuple(over))
+        return Code(f"{self.code(arg).at(ATOM)}.sum(axis={which}, dtype={self.kind(value)})")
+
     def _slice(self, value: Value) -> Code:
         ((arg, _),) = value.args
         pattern: Any = value.extra
@@ -418,6 +425,6 @@ WRITERS: Mapping[str, Callable[[Printer, Value], Code]] = {
     "broadcast": Printer._broadcast, "place": Printer._place, "scatter": Printer._scatter,
     "concatenate": Printer._concatenate,
     "argmax": Printer._order, "argsort": Printer._order, "contract": contracted,
-    "result": Printer._result, "window": Printer._window,
+    "result": Printer._result, "count": Printer._count, "window": Printer._window,
     "running": running_text, "fold": Printer._fold, "one_hot": Printer._one_hot,
 }  # fmt: skip

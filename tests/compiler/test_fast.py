@@ -242,3 +242,30 @@ def test_images_are_learned_in_fast_steps() -> None:
         model.fit(X, np.arange(6) % 2, epochs=5, batch_size=3, verbose=0)
         losses.append(model.history.epochs[-1]["loss"])
     np.testing.assert_allclose(losses[1], losses[0], 1e-9)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [gn.Adam(lr=0.01, amsgrad=True), gn.Lion(lr=0.01), gn.SGD(lr=0.1, clip_norm=1.0)]
+)
+def test_long_updates_go_block_by_block(optimizer: Any) -> None:
+    """No bit changes: each element is computed by the same calls."""
+    x = gn.input("x", ("batch", 300))
+    W1, W2 = gn.parameter("W1", (300, 310)), gn.parameter("W2", (310, 5))
+    loss = gn.mse(gn.tanh(gn.tanh(x @ W1) @ W2), 0.5 * gn.tanh(x @ gn.ones((300, 5))))
+    plain = gn.training_step(x, loss, optimizer, style="plain", dtype="float64")
+    one, other = (
+        Program(
+            plain.network, plain.inputs, plain.outputs, style="fast", restore=plain._restore,
+            off=frozenset(off), dtype="float64",
+        ) for off in ((), ("blocks",))
+    )  # fmt: skip
+    assert "in blocks:" in one.source
+    assert "in blocks:" not in other.source
+    same(one, plain, [3, 2, 3], 1e-9)
+    given = arguments(plain, 4)
+    one.reset()
+    other.reset()
+    for _ in range(3):
+        assert one(*given) == other(*given)
+    for name, array in one.parameters.items():
+        np.testing.assert_array_equal(other.parameters[name], array)

@@ -41,6 +41,7 @@ class Arrays:
     printer: Printer
     namer: Namer
     orders: Mapping[Value, Order]
+    blocked: bool = False  # whether statements go a block at a time
     held: dict[Value, Array] = field(default_factory=dict)  # values that are arrays of their own
     fixed: dict[Value, str] = field(default_factory=dict)  # fixed values -> name
     constants: list[str] = field(default_factory=list)  # the lines that make them

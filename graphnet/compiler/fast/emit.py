@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.arrays import Array, Arrays
+from graphnet.compiler.fast.blocks import BLOCK, runs, scratch
 from graphnet.compiler.fast.forms import scalar
 from graphnet.compiler.fast.plan import Plan, drawn, owned
 from graphnet.compiler.function import commented, note_lines
@@ -92,8 +93,16 @@ class Emitter:
     def text(self) -> Text:
         plan, network = self.plan, self.plan.network
         self._leaves()
+        self.runs = (
+            runs(plan.lines, plan.forms, plan.roles, plan.memory) if plan.blocks
+            else [[v] for v in plan.lines]
+        )  # fmt: skip
+        self.scratch = {
+            s for run in self.runs if len(run) > 1
+            for s in scratch(run, plan.memory, plan.roles)
+        }  # fmt: skip
         self._name_buffers()
-        statements = [s for v in plan.lines for s in self._statement(v)]
+        statements = [s for run in self.runs for s in self._run(run)]
         draws = [
             line for name, node in drawn(network, self.inputs) for line in self._draw(name, node)
         ]
@@ -172,6 +181,7 @@ class Emitter:
                 text = (
                     self.printer.shape(shape) if len(shape) != 1 else self.printer.extent(shape[0])
                 )
+                text = str(BLOCK) if storage in self.scratch else text
                 kind = self.printer.kind(owner)
                 made = f"np.empty({text}"
                 if storage in memory.frames:
@@ -222,6 +232,47 @@ class Emitter:
         return self.namer.made(f"{self.context.get(value, 't')}_{value.op}")
 
     # -- statements ------------------------------------------------------------------------------
+
+    def _run(self, run: list[Value]) -> Iterator[Statement]:
+        """The statement of a line, or one loop over blocks for lines over one long axis."""
+        if len(run) == 1:
+            yield from self._statement(run[0])
+            return
+        arrays, memory = self.arrays, self.plan.memory
+        for number in dict.fromkeys(a for v in run for a, _ in v.args if not (a.rank or a.host)):
+            if number not in arrays.held:  # it was to be written in place, once a block
+                name = self.namer.made(f"{self.context.get(run[-1], 't')}_scale")
+                yield Statement(
+                    self._stage(run[0]), name, f"{name} = {arrays.expression(number)}", "", ()
+                )
+                arrays.held[number] = Array(name, False)
+        kept = dict(arrays.held)
+        wide = list(dict.fromkeys(w for v in run for w in (*(a for a, _ in v.args), v) if w.rank))
+        slices: dict[str, str] = {}  # array -> its block
+        size = self.printer.extent(run[0].extents[0])
+        parts = []
+        for w in wide:
+            text = kept[w].text
+            if text not in slices:
+                slices[text] = self.namer.made(f"{text.lower()}_block")
+                short = memory.places[w].storage in self.scratch
+                parts.append(f"{text}[:{size} - k]" if short else f"{text}[k:k + {BLOCK}]")
+            arrays.held[w] = Array(slices[text], False)
+        arrays.blocked = True
+        inner = [s for v in run for s in self._statement(v)]
+        arrays.blocked = False
+        arrays.held.update({w: kept[w] for w in wide})
+        blocks = self.namer.made("blocks")
+        arrays.view_lines += [
+            f"{blocks} = [", *textwrap.wrap(
+                f"({', '.join(parts)})", 70, initial_indent="    ", subsequent_indent="     "
+            ), f"    for k in range(0, {size}, {BLOCK})", "]",
+        ]  # fmt: skip
+        rows = "\n".join(commented(inner, INDENT + 4)).split("\n")
+        names = ", ".join(slices.values())
+        code = "\n".join([f"for {names} in {blocks}:", *(f"    {row}" for row in rows)])
+        nodes = tuple(n for s in inner for n in s.nodes)
+        yield Statement(self._stage(run[0]), "", code, f"{BLOCK} elements at a time", nodes)
 
     def _statement(self, v: Value) -> Iterator[Statement]:
         stage = self._stage(v)

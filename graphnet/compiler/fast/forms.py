@@ -78,7 +78,7 @@ class Ufunc:
         if not v.host:
             return arrays.aligned(v, axes, order)
         dtype = self._dtype(value)
-        if value.op in KEYWORD and dtype == "float":
+        if value.op in KEYWORD and dtype == "float" and not arrays.blocked:
             # NumPy compares two arrays three times as fast as an array and a number
             number = arrays.printer.code(v).text
             wish = "zeros" if number == "0" else "bound"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Order, identity
+from graphnet.compiler.fast.blocks import gathered
 from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
 from graphnet.compiler.fast.forms import Form, form_of
 from graphnet.compiler.fast.roles import Roles, live
@@ -35,6 +36,7 @@ class Plan:
     orders: dict[Value, Order] = field(default_factory=dict)
     lines: tuple[Value, ...] = ()
     forms: dict[Value, Form] = field(default_factory=dict)
+    blocks: bool = False  # whether long updates go a block at a time
     memory: mem.Memory = field(default_factory=lambda: mem.Memory(()))
 
     def check(self) -> None:
@@ -89,6 +91,9 @@ def make_plan(
         see_through_copies(live(roots), roles)
     lines = lines_of(plan, roots)
     _forms(plan, lines)
+    if "blocks" not in off:
+        lines = gathered(lines, plan.forms, roles)
+        plan.blocks = True
     _allocate(plan, lines, stores)
     return plan
 

@@ -1,0 +1,96 @@
+"""Long updates go a block at a time, so that what one call writes is in the cache for the next.
+
+Ten calls over half a million parameters move the vectors through memory ten times; over 65,536
+elements at a time they move them once. Each element is computed by the same calls in the same
+order, so no bit changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from graphnet.compiler.fast.forms import Form, Ufunc
+from graphnet.compiler.fast.memory import Memory, reads
+from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.values import Value
+
+__all__ = ["BLOCK", "gathered", "runs", "scratch"]
+
+BLOCK = 65536  # elements: four such arrays stay in a cache of 2 MB
+
+
+def is_flat(v: Value, forms: Mapping[Value, Form], roles: Roles) -> bool:
+    """Whether a statement goes element by element over one long axis."""
+    if not isinstance(forms.get(v), Ufunc) or v.rank != 1:
+        return False
+    size = v.extents[0]
+    if not isinstance(size, int) or size <= BLOCK:
+        return False
+    return all(
+        not a.rank
+        or (a.extents == v.extents and roles(a) in ("stored", "joined", "line"))
+        for a, _ in v.args
+    )  # fmt: skip
+
+
+def gathered(
+    lines: Sequence[Value], forms: Mapping[Value, Form], roles: Roles
+) -> tuple[Value, ...]:
+    """The statements with the numbers that stand between those of one run ahead of it."""
+    result: list[Value] = []
+    start: int | None = None  # where the run begins
+    for v in lines:
+        if is_flat(v, forms, roles):
+            if start is None or result[start].extents != v.extents:
+                start = len(result)
+            result.append(v)
+        elif start is not None and _is_apart(v, result[start:], roles):
+            result.insert(start, v)
+            start += 1
+        else:
+            start = None
+            result.append(v)
+    return tuple(result)
+
+
+def _is_apart(v: Value, run: Sequence[Value], roles: Roles) -> bool:
+    """Whether a number is made of other numbers only."""
+    if v.rank or roles(v) != "line" or v.op in ("output", "store", "copy", "scan", "result"):
+        return False
+    stack = [v]
+    while stack:
+        for a, _ in stack.pop().args:
+            if a.rank or a in run:
+                return False
+            if roles(a) == "number":
+                stack.append(a)
+    return True
+
+
+def runs(
+    lines: Sequence[Value], forms: Mapping[Value, Form], roles: Roles, memory: Memory
+) -> list[list[Value]]:
+    """The statements in order, those that go block by block together."""
+    result: list[list[Value]] = []
+    last: Value | None = None
+    for v in lines:
+        flat = v in memory.places and is_flat(v, forms, roles)
+        if flat and last is not None and last.extents == v.extents:
+            result[-1].append(v)
+        else:
+            result.append([v])
+        last = v if flat else None
+    return result
+
+
+def scratch(run: Sequence[Value], memory: Memory, roles: Roles) -> list[int]:
+    """The buffers that only the statements of a run use: a block of them is enough."""
+    inside = set(run)
+    used = {memory.places[v].storage for v in run} - memory.pinned
+    for v, place in memory.places.items():
+        if v not in inside:
+            used.discard(place.storage)
+    for line in memory.lines:
+        if line not in inside:
+            used -= {memory.places[v].storage for v in reads(line, roles) if v in memory.places}
+    return sorted(used)
