@@ -150,7 +150,8 @@ def cross_entropy(
 ) -> Tensor:  # fmt: skip
     """-log(softmax(z)) at the class of the target, of logits z whose last axis is the classes.
 
-    The target is one int a row, or a probability for every class. Good 1952.
+    The target is one int a row, or a probability for every class. Rows of weight 0 are ignored.
+    Good 1952.
 
     >>> import graphnet as gn
     >>> z, t = gn.input("z", ("batch", 10)), gn.input("t", ("batch",), dtype="int")

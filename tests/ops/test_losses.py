@@ -201,3 +201,24 @@ def test_errors(case: int) -> None:
     make, message = WRONG[case]
     with pytest.raises(gn.GraphnetError, match=message):
         make(gn.input("p", ("batch", 3)), gn.input("t", ("batch",)))
+
+
+def test_rows_of_weight_0_are_ignored():
+    """By a weight a position, by a mask of a formula, and where ids are -1: all as the slice."""
+    z, t = gn.input("z", ("batch", 7, 3)), gn.input("t", ("batch", 7), dtype="int")
+    late = np.r_[np.zeros(4), np.ones(3)][None]
+    mask = gn.where(gn.arange(7)[None] >= 4, 1.0, 0.0)
+    marked = gn.where(gn.arange(7)[None] >= 4, t, -1)
+    losses = [
+        gn.cross_entropy(z[:, 4:], t[:, 4:]), gn.cross_entropy(z, t, weight=late),
+        gn.cross_entropy(z, t, weight=mask),
+        gn.cross_entropy(z, gn.where(marked >= 0, marked, 0), weight=marked >= 0),
+    ]  # fmt: skip
+    rng = np.random.default_rng(0)
+    outputs = [*losses, *(gn.grad(loss, z) for loss in losses)]
+    program = gn.function([z, t], outputs, dtype="float64")
+    found = program(rng.normal(size=(5, 7, 3)), rng.integers(0, 3, (5, 7)))
+    for value, slope in zip(found[1:4], found[5:], strict=True):
+        np.testing.assert_allclose(value, found[0], rtol=1e-13)
+        np.testing.assert_allclose(slope, found[4], rtol=1e-12, atol=1e-16)
+        assert (slope[:, :4] == 0).all()
