@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from graphnet.compiler.held import Held
 from graphnet.compiler.reads import Reader
 from graphnet.compiler.values import Local, Value, Values
-from graphnet.compiler.windows import outermost
+from graphnet.compiler.windows import frame_of, outermost
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 from graphnet.formula.subscript import Affine, Index
@@ -35,7 +35,7 @@ def folded(
     labels = [*(outer[k] for k in order), *inner]
     starts, steps, extents, crop = [], [], [], []
     for k in order:
-        s, size, frame = target[k], shape[k], _frame(target[k], shape[k], reader.extents)
+        s, size, frame = target[k], shape[k], frame_of(target[k], shape[k], reader.extents)
         step = dict(s.terms)[Index(outer[k])]  # type: ignore[arg-type]
         if frame is None or not isinstance(step, int) or step < 1:
             return None
@@ -60,19 +60,6 @@ def folded(
 
 def _rank(labels: Sequence[int], p: int | None) -> int:
     return labels.index(p) if p in labels else len(labels)
-
-
-def _frame(s: Affine, size: Extent, extents: Sequence[Extent]) -> tuple[int, int] | None:
-    """How far a subscript steps over both edges, in known numbers."""
-    interval = s.interval(extents)
-    if interval is None:
-        return None
-    before, after = ext.neg(interval[0]), ext.sub(interval[1], ext.sub(size, 1))
-    before = 0 if ext.at_least(interval[0]) else before
-    after = 0 if ext.at_least(ext.neg(after)) else after
-    if not isinstance(before, int) or not isinstance(after, int):
-        return None
-    return max(before, 0), max(after, 0)
 
 
 def repeated(values: Values, a: Local, labels: Sequence[int], extents: Sequence[Extent]) -> Value:

@@ -161,15 +161,9 @@ class Reader:
 
     def _frame(self, s: Affine, size: Extent) -> tuple[int, int] | None:
         """How far a subscript steps over both edges, where a frame can catch it."""
-        basic, interval = self._basic(s, size), s.interval(self.extents)
-        if len(s.terms) > 1:
-            return frame_of(s, size, self.extents)
-        if basic is None or basic[2] < 0 or interval is None:
+        if len(s.terms) < 2 and ((basic := self._basic(s, size)) is None or basic[2] < 0):
             return None
-        before, after = ext.neg(interval[0]), ext.sub(interval[1], ext.sub(size, 1))
-        if not isinstance(before, int) or not isinstance(after, int):
-            return None
-        return max(before, 0), max(after, 0)
+        return frame_of(s, size, self.extents)
 
     def _elements(
         self, value: Value, subs: Sequence[Affine], sizes: Sequence[Extent], unsafe: Sequence[int]

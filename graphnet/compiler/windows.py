@@ -177,14 +177,15 @@ def is_window(value: Value) -> bool:
 
 
 def frame_of(s: Affine, size: Extent, extents: Sequence[Extent]) -> tuple[int, int] | None:
-    """How far a subscript of several indices steps over both edges."""
-    interval = s.interval(extents) if s.affine_in_indices and len(s.terms) > 1 else None
+    """How far a subscript steps over both edges, where that is a known number of places."""
+    interval = s.interval(extents) if s.affine_in_indices else None
     if interval is None:
         return None
     before, after = ext.neg(interval[0]), ext.sub(interval[1], ext.sub(size, 1))
+    before, after = (0 if at_least(ext.neg(e)) else e for e in (before, after))
     if not isinstance(before, int) or not isinstance(after, int):
         return None
-    return max(before, 0), max(after, 0)
+    return before, after
 
 
 def channels_last(values: Values, read: Opened, extents: Sequence[Extent]) -> Opened:
