@@ -22,7 +22,7 @@ WORDS = (
     "g y loss parameters states _ __ __class__ __name__ __builtins__ __import__ d_x d_W W_new "
     "ones_dot add exec eval open numpy float inf nan out x1 _1 logsumexp erf expw joined planned"
 )  # fmt: skip
-NAMES = [*WORDS.split(), *GREEK[::5], *sorted(FUNCTIONS)[::4], "θ_0", "a" * 200]
+NAMES = [*WORDS.split(), *GREEK[::9], *sorted(FUNCTIONS)[::7], "θ_0", "a" * 200]
 X = np.linspace(-1, 1, 12).reshape(4, 3)
 
 
@@ -45,7 +45,7 @@ PLAIN = {style: trained("aa", "bb", "cc", "ss", style)[1] for style in ("plain",
 @pytest.mark.parametrize("name", NAMES)
 def test_any_identifier(name: str) -> None:
     for style in ("plain", "fast"):
-        for place in range(4) if style == "plain" else (0, 1):
+        for place in range(4) if style == "plain" else (0,):
             names = ["aa", "bb", "cc", "ss"]
             names[place] = name
             step, numbers = trained(*names, style=style)
