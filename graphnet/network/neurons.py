@@ -21,7 +21,7 @@ from graphnet.formula import functions as fn
 from graphnet.formula.extent import Extent, evaluate, names
 from graphnet.formula.formula import dim_symbol, hole, index_symbol, size_symbol, symbol_kind
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
-from graphnet.network.graph import Computed, Network, Node, Scan
+from graphnet.network.graph import Computed, Constant, Network, Node, Scan
 
 __all__ = ["Element", "Unfolding", "places", "unfold"]
 
@@ -51,6 +51,7 @@ class Unfolding:
 
     network: Network
     sizes: Mapping[str, int]
+    number: Callable[[Constant, Place], Expr] | None = None
     bodies: dict[Element, Expr] = field(default_factory=dict)
     elements: list[Element] = field(default_factory=list)
     _number: dict[Element, int] = field(default_factory=dict)
@@ -61,6 +62,13 @@ class Unfolding:
             self._number[element] = len(self.elements)
             self.elements.append(element)
         return hole(self._number[element])
+
+    def read(self, element: Element) -> Expr:
+        """What stands for an element in a formula: its symbol, or the number of a constant."""
+        node = self.network.node(element.tensor)
+        if self.number is not None and isinstance(node, Constant) and node.dtype == "float":
+            return self.number(node, element.place)
+        return self.hole(element)
 
     def element(self, symbol: Symbol) -> Element:
         return self.elements[symbol_kind(symbol)[1]]
@@ -115,17 +123,19 @@ def unfold(
     sizes: Mapping[str, int] | None = None,
     whole: Callable[[Element], int] | None = None,
     first: int | None = None,
+    number: Callable[[Constant, Place], Expr] | None = None,
 ) -> Unfolding:
     """Every element of every computed tensor by its formula.
 
     `sizes` gives named sizes their numbers; those it lacks are 1. `whole` gives the elements of
     int tensors that stand in subscripts. With `first` only so many elements of each tensor are
-    unfolded, and loops and tensors with too many terms are passed over.
+    unfolded, and loops and tensors with too many terms are passed over. `number` gives the
+    elements of constants, which then stand in the formulas as numbers.
     Raises GraphnetError otherwise for a loop (a scan) and for more terms than can be written out,
     and where a subscript needs an element that is not given.
     """
     found = _sizes(network, sizes or {})
-    result = Unfolding(network, found)
+    result = Unfolding(network, found, number)
     total = 0
     for name, node in network.items():
         if isinstance(node, Scan) and first is None:
@@ -232,7 +242,7 @@ def _unfold_node(
         reads = {}
         for k in f.holes(body):
             element = point.read(f.reads[k].slot, f.reads[k].subs)
-            reads[hole(k)] = result.hole(element) if element else Integer(0)
+            reads[hole(k)] = result.read(element) if element else Integer(0)
         terms[target].append(body.xreplace(reads))
     reduce = "Sum" if f.accumulate or not f.reduce else f.reduce
     for place in wanted:

@@ -12,12 +12,13 @@ from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.formula import hole, symbol_kind
 from graphnet.formula.parse import parse
 from graphnet.formula.prove import Verdict, prove
-from graphnet.network.graph import Network, show_shape
+from graphnet.network.graph import Constant, Network, show_shape
 from graphnet.network.neurons import Element, places, unfold
 from graphnet.ops.names import sizes_given
+from graphnet.ops.schedules import exact
 from graphnet.ops.tensor import Tensor
 
-__all__ = ["Equivalence", "equivalent"]
+__all__ = ["Equivalence", "constant_number", "equivalent"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _tensors(a: Tensor, b: Tensor, sizes: Mapping[str, int]) -> Equivalence:
         )
     network = Network.collect({"a": a.node, "b": b.node})
     named = dict.fromkeys(unfold(network, first=0).sizes, 2) | dict(sizes)
-    unfolding = unfold(network, named)
+    unfolding = unfold(network, named, number=constant_number)
     first, second = network.outputs["a"], network.outputs["b"]
     verdict, count = Verdict(True, "there is no element to compare"), 0
     for place in places(unfolding.shape(first)):
@@ -110,6 +111,12 @@ def _tensors(a: Tensor, b: Tensor, sizes: Mapping[str, int]) -> Equivalence:
     at = ", ".join(f"{n} = {size}" for n, size in named.items())
     scope = f" in each of {count} elements" + (f" at {at}" if at else "")
     return Equivalence(True, verdict.why + (scope if count > 1 else ""))
+
+
+def constant_number(node: Constant, place: tuple[int, ...]) -> Expr:
+    """An element of a constant, exactly."""
+    array: Any = node.array
+    return exact(float(array.array[place]))
 
 
 def _body(unfolding: Any, element: Element) -> Expr:

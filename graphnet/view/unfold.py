@@ -23,6 +23,7 @@ from graphnet.network.graph import Computed, Input, Network
 from graphnet.network.neurons import Element, places
 from graphnet.network.neurons import unfold as unfold_network
 from graphnet.ops.array import arrays_given
+from graphnet.ops.equivalence import constant_number
 from graphnet.ops.names import sizes_given
 from graphnet.view.spell import element_text, write
 from graphnet.view.subject import network_of
@@ -66,7 +67,7 @@ class Unfolded:
         self, network: Network, sizes: Mapping[str, int], whole: Any, first: int | None = None
     ) -> None:
         self.network = network
-        self.unfolding = unfold_network(network, sizes, whole, first)
+        self.unfolding = unfold_network(network, sizes, whole, first, constant_number)
 
     def lines(self, tensor: str | None = None, style: str = "text") -> list[str]:
         """A formula an element, of one tensor or of all, in order of computation."""

@@ -93,6 +93,13 @@ def test_the_textbook_notation() -> None:
     assert two == "loss = 0.5·(y₁⁽¹⁾ - t₁,₁)² + 0.5·(y₂⁽¹⁾ - t₂,₁)²"
 
 
+def test_constants_are_numbers() -> None:
+    y = (gn.input("x", (2,)) * gn.constant(np.array([0.5, 3.0]))).rename("y")
+    assert gn.unfold(y).lines() == ["y[0] = 0.5*x[0]", "y[1] = 3*x[1]"]
+    x = gn.input("x", ())
+    assert gn.equivalent(gn.constant(0.5) * x + gn.constant(0.0), x / 2)
+
+
 def test_labels_choose() -> None:
     T, E = gn.input("T", ("batch",), dtype="int"), gn.parameter("E", (5, 2))
     y = gn.take(E, T, axis=0).rename("y")

@@ -49,7 +49,11 @@ def curves(
         for k, (name, (xs, ys)) in enumerate(pairs.items()):
             ink = PALETTE[k % len(PALETTE)]
             if name in points:
-                axes.plot(xs, ys, ".", color=ink, label=name, markersize=5, alpha=0.7)
+                few = len(xs) <= 60
+                axes.plot(
+                    xs, ys, "o" if few else ".", color=ink, label=name, alpha=0.7,
+                    markersize=7 if few else 5, zorder=3 if few else None,
+                )  # fmt: skip
             else:
                 dashes = DASHES[k // len(PALETTE) % 4] if len(pairs) > 4 else DASHES[k % 4]
                 axes.plot(xs, ys, color=ink, linestyle=dashes, label=name)

@@ -152,7 +152,7 @@ def paths(
     shown = {name: _walk(name, points) for name, points in walks.items()}
     ground = _ground(f, x, y)
     longest = max(map(len, shown.values()))
-    count = min(longest, 40)
+    count = min(longest, 24)
     ends = [max(1, round((k + 1) * longest / count)) for k in range(count)]
 
     def paint(figure: Figure, k: int) -> None:
