@@ -135,7 +135,7 @@ class Labels:
             return None
         owner.read(lse)
         z = owner.writer.array(owner.sums[source])
-        known = owner.softmax.get(z.value)
+        known = owner.exponentials.softmax.get(z.value)
         if known is None or z.labels != tuple(range(source.rank)):
             return None
         return known, dict(zip(known.z.labels, range(source.rank), strict=True))
