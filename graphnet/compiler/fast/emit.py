@@ -25,7 +25,7 @@ from graphnet.formula.extent import Extent, add, names
 from graphnet.network.graph import STAGES, Input, Network, Parameter, Scan, State
 from graphnet.network.names import Namer
 
-__all__ = ["Text", "written"]
+__all__ = ["Text", "filled", "written"]
 
 INDENT = 12  # columns before a statement: it stands inside three functions
 WIDTH = 79 - INDENT  # columns of its code
@@ -142,7 +142,7 @@ class Emitter:
             name = self.namer.made(vector.name)
             members = ", ".join(f'"{m}"' for m in vector.members)
             head = f"{name} = {self.printer.helper('joined')}({vector.kind}, ["
-            self.stores += _filled(head, members, "])", 75)
+            self.stores += filled(head, members, "])", 75)
             self.arrays.held[vector.leaf] = Array(name)
         read = {str(v.extra) for v in plan.memory.places if v.op == "leaf"}
         for name, node in owned(network):
@@ -431,7 +431,7 @@ def _indented(lines: Sequence[str]) -> list[str]:
     return textwrap.indent(text, "    ", lambda line: line.strip() != "").split("\n")
 
 
-def _filled(head: str, inside: str, tail: str, width: int) -> list[str]:
+def filled(head: str, inside: str, tail: str, width: int) -> list[str]:
     if len(head) + len(inside) + len(tail) <= width:
         return [f"{head}{inside}{tail}"]
     rows = textwrap.wrap(inside, width - 4, break_long_words=False)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Array, Arrays, identity
-from graphnet.compiler.fast.emit import WIDTH, Emitter
+from graphnet.compiler.fast.emit import WIDTH, Emitter, filled
 from graphnet.compiler.fast.flat import Flat
 from graphnet.compiler.fast.forms import UFUNCS, form_of
 from graphnet.compiler.fast.plan import Plan, lines_of
@@ -218,6 +218,7 @@ class _Body(Emitter):
         )  # fmt: skip
         self.writer.owners = {v: list(names) for v, names in plan.owners.items()}
         self.context = self._contexts()
+        self.scratch = set()  # nothing of a step is worked on block by block
 
     def name_temporaries(self) -> None:
         """Buffers for what lives within a step."""
@@ -398,7 +399,8 @@ class _Loop:
         steps = self.namer.made("steps")
         if names:
             tuple_ = f"({', '.join(names)}{',' * (len(names) == 1)})"
-            build = [*self.heads, *self.body.steps.step_lines, f"{steps}.append({tuple_})"]
+            append = filled(f"{steps}.append((", tuple_[1:-1], "))", WIDTH)
+            build = [*self.heads, *self.body.steps.step_lines, *append]
             self.outer.arrays.view_lines.append(
                 "\n".join([f"{steps} = []", f"for {self.counter} in {order}:", *_deeper(build)])
             )
@@ -406,7 +408,10 @@ class _Loop:
         arrays = [array for _, array in given] + [steps] * bool(names)
         over = arrays[0] if len(arrays) == 1 else f"zip({', '.join(arrays)})"
         head = ", ".join(heads) if len(heads) > 1 else heads[0].removeprefix("(").removesuffix(")")
-        return [f"for {head} in {over}:", *_deeper(inside or ["pass"])]
+        bare = filled("for ", head, f" in {over}:", WIDTH)
+        if len(bare) > 1:
+            bare = filled("for (", head, f") in {over}:", WIDTH)
+        return [*bare, *_deeper(inside or ["pass"])]
 
     def names(self) -> list[str]:
         """What is bound for each step, in order."""
