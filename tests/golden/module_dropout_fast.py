@@ -146,16 +146,17 @@ def build(parameters, states):
             # v_W_new[i,j] = 0.999*v_W[i,j] + 0.001*d_W[i,j]**2
             add(v_W, d_W, v_W)
             # t_new = 1 + t
-            t_new = 1 + t
+            t_new = 1 + np.float64(t)
             # a part of W_new
             W_new_sqrt_2 = np.sqrt(-np.expm1(-0.0010005003335835335 * t_new))
             # a part of W_new
-            multiply(0.03162277660168379 * W_new_sqrt_2
-                / -np.expm1(-0.1053605156578263 * t_new), m_W, d_W)
+            multiply(float(0.03162277660168379 * W_new_sqrt_2
+                    / -np.expm1(-0.1053605156578263 * t_new)), m_W, d_W)
             # a part of W_new
             sqrt(v_W, W_new_sqrt)
             # a part of W_new
-            add(W_new_sqrt, 3.162277660168379e-07 * W_new_sqrt_2, W_new_sqrt)
+            add(W_new_sqrt, float(3.162277660168379e-07 * W_new_sqrt_2),
+                W_new_sqrt)
             # a part of W_new
             divide(d_W, W_new_sqrt, d_W)
             # W_new[i,j] = W[i,j] - 0.01*m_W_new[i,j]/(c1*(1e-08 + sqrt(v_W_new[i,j]/c2)))

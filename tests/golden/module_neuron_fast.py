@@ -85,10 +85,10 @@ def build(parameters):
             x.T.dot(d_p, w_new_contract)
 
             # -- update
-            subtract(w, w_new_contract, w)  # w_new[i] = w[i] - 0.1*d_w[i]
-            b_new_sum = d_p_dot(ones)       # a part of b_new
-            b_new = b - b_new_sum           # b_new = b - 0.1*d_b
-            b[...] = b_new                  # written when all are known
+            subtract(w, w_new_contract, w)     # w_new[i] = w[i] - 0.1*d_w[i]
+            b_new_sum = d_p_dot(ones)          # a part of b_new
+            b_new = np.float64(b) - b_new_sum  # b_new = b - 0.1*d_b
+            b[...] = b_new                     # written when all are known
             return float(loss)
 
         return step

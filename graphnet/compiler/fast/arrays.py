@@ -70,8 +70,7 @@ class Arrays:
             self.printer.variables[source] = array.text
             text = self.printer.expression(value).text
             return self.view(array, text, self._suffix(value))
-        self._known(value)
-        return Array(self.printer.expression(value).text, False)  # a number, written in place
+        return Array(self.expression(value), False)  # a number, written in place
 
     def logical(self, value: Value) -> Array:
         """The array of a value, axes in the order of the value."""
@@ -85,7 +84,7 @@ class Arrays:
         """The array so that NumPy broadcasts it to a result whose physical order is `order`."""
         array = self.physical(value)
         if not value.rank:
-            return array
+            return Array(f"float({array.text})", False) if self.exact(value) else array
         place = {axis: k for k, axis in enumerate(order)}
         at = [place[axes[axis]] for axis in self.order(value)]
         turn = sorted(range(len(at)), key=at.__getitem__)
@@ -182,13 +181,39 @@ class Arrays:
         for a, _ in value.args:
             if self.roles(a) == "number":
                 self._known(a)  # the printer writes it in place, in parentheses where needed
+                self.printer.variables.pop(a, None)
+                if value.rank and self.exact(a):
+                    self.printer.variables[a] = f"float({self.expression(a)})"
             elif not a.host:
-                self.printer.variables[a] = self.logical(a).text
+                text = self.logical(a).text
+                if not (a.rank or value.rank) and self._is_counter(a):
+                    text = f"np.float64({text})"
+                elif value.rank and self.exact(a):
+                    text = f"float({text})"
+                self.printer.variables[a] = text
+
+    def _is_counter(self, value: Value) -> bool:
+        return self.roles(value) == "stored" and value.dtype == "float" and not value.rank
+
+    def exact(self, value: Value) -> bool:
+        """Whether a number is made of 0-d states and numbers alone."""
+        stack, found = [value], False
+        while stack:
+            v = stack.pop()
+            if v.rank or self.roles(v) not in ("host", "number", "line", "stored"):
+                return False
+            found |= self._is_counter(v)
+            stack.extend(a for a, _ in v.args)
+        return found and not self._is_counter(value)
 
     def expression_of_arguments(self, value: Value) -> None:
         self._known(value)
 
     def expression(self, value: Value) -> str:
-        """The plain expression of a value, in terms of the arrays it reads."""
+        """The plain expression of a value, in terms of the arrays it reads.
+
+        What is made of a 0-d state (the step t, and with it 1 - 0.999**t) has 16 digits: in
+        float32 the difference would have four. Beside arrays it is a Python float.
+        """
         self._known(value)
         return self.printer.expression(value).text

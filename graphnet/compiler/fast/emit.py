@@ -243,7 +243,11 @@ class Emitter:
             if number not in arrays.held:  # it was to be written in place, once a block
                 name = self.namer.made(f"{self.context.get(run[-1], 't')}_scale")
                 yield Statement(
-                    self._stage(run[0]), name, f"{name} = {arrays.expression(number)}", "", ()
+                    self._stage(run[0]),
+                    name,
+                    wrap(f"{name} = ", arrays.expression(number), WIDTH),
+                    "",
+                    (),
                 )
                 arrays.held[number] = Array(name, False)
         kept = dict(arrays.held)
