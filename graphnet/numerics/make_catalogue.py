@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from graphnet.errors import GraphnetError
-from graphnet.numerics.parts import held, is_simple, parts
+from graphnet.formula.derive import slope as derivative
+from graphnet.formula.derive import times as by_branches
+from graphnet.formula.formula import hole
+from graphnet.formula.searched import ARGUMENT
+from graphnet.numerics.parts import held, is_simple, one_argument, parts
 from graphnet.numerics.records import read, row, spelled
 
 __all__ = ["FILE", "NAMED", "made"]
@@ -47,6 +51,7 @@ NAMED: tuple[tuple[str, tuple[str, ...]], ...] = (
                         "(1/(1 + exp(-x)))*(1 - 1/(1 + exp(-x)))")),
     ("odds", ("(1/(1 + exp(-x)))/(1 - 1/(1 + exp(-x)))",)),
     ("logit", ("log(x/(1 - x))", "log(x) - log(1 - x)", "log(x) - log1p(-x)")),
+    ("tanh_alone", ("tanh(x)",)),
     ("tanh_by_exp", ("(exp(x) - exp(-x))/(exp(x) + exp(-x))", "(exp(2*x) - 1)/(exp(2*x) + 1)",
                      "(1 - exp(-2*x))/(1 + exp(-2*x))", "2/(1 + exp(-2*x)) - 1",
                      "1 - 2/(exp(2*x) + 1)", "sinh(x)/cosh(x)")),
@@ -102,6 +107,17 @@ NAMED: tuple[tuple[str, tuple[str, ...]], ...] = (
                  "(1 - 1/(1 + exp(-x)))**2*log(1/(1 + exp(-x)))",
                  "(1 - 1/(1 + exp(x)))**2*log(1/(1 + exp(x)))",
                  "(1/(1 + exp(-x)))**2*log(1 - 1/(1 + exp(-x)))")),
+    ("focal_of_sigmoid", (
+        "(1 - where(x > 0, 1/(1 + exp(-x)), exp(x)/(1 + exp(x))))**2"
+        "*log(where(x > 0, 1/(1 + exp(-x)), exp(x)/(1 + exp(x))))",
+        "where(x > 0, 1/(1 + exp(-x)), exp(x)/(1 + exp(x)))**2"
+        "*log1p(-where(x > 0, 1/(1 + exp(-x)), exp(x)/(1 + exp(x))))",
+    )),
+    ("huber", ("where(Abs(x) <= 1, x**2/2, Abs(x) - 1/2)",)),
+    ("hinge_squared", ("where(x < 1, (1 - x)**2, 0)",)),
+    ("bce_logits_up", ("where(x > 0, log1p(exp(-x)), 0)",)),
+    ("bce_logits_down", ("where(x > 0, 0, log1p(exp(x)))",)),
+    ("sigmoid_squared", ("where(x > 0, 1/(1 + exp(-x)), exp(x)/(1 + exp(x)))**2",)),
     ("focal_p", ("(1 - x)**2*log(x)", "x**2*log(1 - x)", "x**2*log1p(-x)")),
     ("adam_root", ("1/(sqrt(x) + 1e-8)", "1/(1e-8 + sqrt(x))", "1/sqrt(x + 1e-5)",
                    "1/sqrt(x + 1e-6)", "1/(sqrt(x) + 1e-7)")),
@@ -117,6 +133,16 @@ STEPS: tuple[tuple[str, str], ...] = tuple(
 )  # fmt: skip
 
 
+# What `gn.grad` writes for ops of the catalogue and `gn.function` then stabilizes.
+DERIVED = (
+    "where(x > 0, 1/(1 + exp(-x)), exp(x)/(1 + exp(x)))", "x*(1 + erf(x/sqrt(2)))/2",
+    "x/(1 + Abs(x))", "where(x > 0, x + log1p(exp(-x)), log1p(exp(x)))", "tanh(x)",
+    "where(x > 0, x, expm1(x))",
+    "where(x > 0, x/(1 + exp(-x)), x*exp(x)/(1 + exp(x)))", "log(1 + exp(x))", "1/(1 + exp(-x))",
+    "where(x > 0, 1/(1 + exp(-x)), exp(x)/(1 + exp(x)))**2",
+)  # fmt: skip
+
+
 def made() -> dict[str, Any]:
     """The catalogue, searched anew."""
     from graphnet.numerics.steps import judged_row
@@ -124,10 +150,11 @@ def made() -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for name, texts in NAMED:
         for k, text in enumerate(texts):
-            for h in _functions(text):
+            own = name if k == 0 else f"{name}_{k + 1}"
+            for n, h in enumerate(_functions(text)):
                 key = spelled(h)
                 if key not in rows and not is_simple(h):
-                    rows[key] = row(h, name if k == 0 else f"{name}_{k + 1}")
+                    rows[key] = row(h, own if n < 2 else f"{own}_d{n - 1}")
     for outer, inner in STEPS:
         part = _composed(outer, inner)
         rows[f"steps: {spelled(part)}"] = judged_row(part)
@@ -138,8 +165,11 @@ def _functions(text: str) -> Iterator[Any]:
     """The text itself, and what the stabilizer makes of it where it scales the argument."""
     h = read(text)
     yield h
-    for _, scaled, _ in parts(h):
-        yield scaled
+    yield h if (found := one_argument(h)) is None else found[0]
+    if text in DERIVED:
+        upstream = hole(5)
+        for _, slope, _ in parts(by_branches(upstream, derivative(h, ARGUMENT))):
+            yield slope
 
 
 def _composed(outer: str, inner: str) -> Any:

@@ -65,7 +65,7 @@ def parts(body: Expr, guards: Guards = ()) -> Iterator[tuple[Expr, Expr, Expr]]:
     In a branch of a where, h is `where(condition, h, 0)` if the condition is one on u alone: where
     the branch is not taken nothing is asked of h.
     """
-    if _plain(body) or isinstance(body, held) or not isinstance(body, Expr):
+    if is_plain(body) or isinstance(body, held) or not isinstance(body, Expr):
         return
     found = one_argument(body)
     if found is not None:
@@ -105,7 +105,7 @@ def _grouped(body: Expr, guards: Guards) -> Iterator[tuple[Expr, Expr, Expr]]:
         core = None if a.is_number else _core(written_out(a))
         (alone if core is None else groups.setdefault(core, [])).append(a)
     for members in groups.values():
-        if all(_plain(m) for m in members):
+        if all(is_plain(m) for m in members):
             continue
         if 1 < len(members) < len(body.args):
             yield from parts(body.func(*members), guards)
@@ -116,13 +116,13 @@ def _grouped(body: Expr, guards: Guards) -> Iterator[tuple[Expr, Expr, Expr]]:
         yield from parts(a, guards)
 
 
-def _plain(e: Any) -> bool:
+def is_plain(e: Any) -> bool:
     """Whether there is nothing to search in an expression: sums and products of reads."""
     if not e.args or e.is_number:
         return True
     if isinstance(e, Add | Mul):
-        return all(_plain(a) for a in e.args)
-    return isinstance(e, Pow) and isinstance(e.args[1], Integer) and e.args[1] > 0 and _plain(
+        return all(is_plain(a) for a in e.args)
+    return isinstance(e, Pow) and isinstance(e.args[1], Integer) and e.args[1] > 0 and is_plain(
         e.args[0]
     )  # fmt: skip
 

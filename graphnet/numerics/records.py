@@ -23,7 +23,6 @@ from sympy import Expr
 from graphnet.errors import GraphnetError
 from graphnet.formula.derive import slope as derivative
 from graphnet.formula.formula import Equation, Formula, Read, hole
-from graphnet.formula.functions import where
 from graphnet.formula.parse import parse
 from graphnet.formula.searched import ARGUMENT, Record, Searched, searched
 from graphnet.formula.show import Shower
@@ -94,7 +93,6 @@ def recorded(meaning: Expr, found: Row) -> Record | None:
     )
     if form == meaning and slope is None and not told:
         return None
-    form = _unguarded(meaning, form)
     name, fails = str(found["name"]), tuple(str(line) for line in found["fails"])
     derived = derivative(meaning, ARGUMENT)
     if slope is None:
@@ -113,15 +111,6 @@ _MISSES = {
     "unclean": "the value in float64", "unclean_slope": "the slope in float64",
     "unclean32": "the value in float32", "unclean32_slope": "the slope in float32",
 }  # fmt: skip
-
-
-def _unguarded(meaning: Expr, form: Expr) -> Expr:
-    """f instead of where(c, f, 0) where c is what the branch asked for anyway."""
-    if isinstance(meaning, where) and isinstance(form, where) and form.args[0] == meaning.args[0]:
-        for k in (1, 2):
-            if meaning.args[k] == form.args[k] == 0:
-                return form.args[3 - k]
-    return form
 
 
 def _short(slope: Expr) -> bool:

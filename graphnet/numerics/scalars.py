@@ -21,7 +21,7 @@ from graphnet.network.graph import Computed, Node
 from graphnet.network.inline import inline, with_body
 from graphnet.network.liveness import STOP
 from graphnet.numerics.match import root
-from graphnet.numerics.parts import held, marked, parts, replaced, restored, written_out
+from graphnet.numerics.parts import held, is_plain, marked, parts, replaced, restored, written_out
 from graphnet.numerics.records import known
 from graphnet.numerics.steps import right_in_steps
 
@@ -52,6 +52,8 @@ class Scalars:
             return
         if not is_pointwise(as_written) or f.body.is_number:
             return
+        if len(f.reads) > 1 and is_plain(f.body):
+            return  # x@W + b: as good an argument as what it is made of
         wide = inline(as_written, self.written)
         if len(wide.formula.reads) > READS or _size(wide.formula.body) > LARGEST:
             wide = as_written

@@ -30,6 +30,7 @@ from graphnet.network.runs import bodies
 from graphnet.numerics.exponentials import denominators, weight
 from graphnet.numerics.powers import Powers, size
 from graphnet.numerics.records import spelled
+from graphnet.numerics.reductions import complemented, two_pass
 from graphnet.numerics.scalars import Found, Scalars
 
 __all__ = ["Rewrite", "stabilize"]
@@ -114,7 +115,8 @@ class _Stabilizer:
             self.known.see(new)
         if name not in self.keep:
             self.known.remember(name, new or node)
-        as_written = new or node
+        as_written = self.reduced(name, new or node)
+        new = as_written if as_written is not node else new
         assert isinstance(as_written, Computed)
         final, found = self.scalars.rewritten(as_written)
         self.scalars.see(name, final, as_written)
@@ -123,6 +125,20 @@ class _Stabilizer:
 
     def __post_init__(self) -> None:
         self.scalars = Scalars(self.keep)
+
+    def reduced(self, name: str, node: Computed) -> Computed:
+        """The node by the rules between a reduction and what reads it."""
+        again = two_pass(name, node, self.scalars.written)
+        if again is not None:
+            law = "Sum(x**2)/n - (Sum(x)/n)**2 = Sum((x - mean)**2)/n"
+            self.done.append((Rewrite("variance in two passes", law, (name,)), None))
+            return again
+        again = complemented(name, node, self.known.powers)
+        if again is not None:
+            law = "log(1 - P[k]) = LogSumExp(where(j != k, z[j], -oo), j) - L"
+            self.done.append((Rewrite("log of 1 - softmax", law, (name,)), None))
+            return again
+        return node
 
     # -- what is rewritten ------------------------------------------------------------------------
 

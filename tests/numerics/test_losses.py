@@ -194,3 +194,81 @@ def test_layer_norm_by_hand(offset: float) -> None:
     loss, slope = values(loss_of, np.full((2, 6), offset + 0.5), g[:2])
     assert loss == 0
     assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_one_against_all_on_a_softmax(size: float) -> None:
+    """log(1 - P) of a softmax by hand: no two exponentials that cancel."""
+
+    def loss_of(z, t):
+        e = gn.exp(z)
+        p = e / gn.sum(e, axis=1, keepdims=True)
+        return -gn.sum(t * gn.log(p) + (1 - t) * gn.log(1 - p))
+
+    z, t = drawn((3, 4), size), np.eye(4)[[0, 3, 1]]
+    loss, slope = values(loss_of, z, t)
+
+    def true(rows) -> mpmath.mpf:
+        total = mpmath.mpf(0)
+        for row, u in zip(rows, t):
+            exps = [mpmath.exp(a) for a in row]
+            for k, label in enumerate(u):
+                rest = exps[k] if label else mpmath.fsum(exps[:k] + exps[k + 1 :])
+                total -= mpmath.log(rest / mpmath.fsum(exps))
+        return total
+
+    rows = [[mpmath.mpf(a) for a in row] for row in z]
+    close(loss, float(true(rows)), size)
+    step = mpmath.mpf(2) ** -90
+    for i, k in ((0, 0), (1, 2), (2, 3)):
+        up, down = ([list(r) for r in rows] for _ in range(2))
+        up[i][k] += step
+        down[i][k] -= step
+        close(slope[i, k], float((true(up) - true(down)) / (2 * step)), 100 * size)
+
+
+def one_pass(x):
+    return gn.mean(x * x) - gn.mean(x) ** 2
+
+
+def by_sums(x):
+    return gn.sum(x * x) / 12 - (gn.sum(x) / 12) ** 2
+
+
+def sample(x):
+    return (gn.sum(x**2) - gn.sum(x) ** 2 / 12) / 11
+
+
+@pytest.mark.parametrize(("make", "free"), [(one_pass, 12), (by_sums, 12), (sample, 11)])
+@pytest.mark.parametrize("offset", [0.0, 1e6, 1e8])
+def test_one_pass_variance(make, free: int, offset: float) -> None:
+    x = np.random.default_rng(7).normal(size=(4, 3)) + offset
+    value, slope = values(make, x)
+    c = x - x.mean()
+    np.testing.assert_allclose(value, (c**2).sum() / free, rtol=1e-9)
+    np.testing.assert_allclose(slope, 2 * c / free, rtol=1e-6, atol=1e-9)
+
+
+def test_layer_norm_with_a_one_pass_variance() -> None:
+    def loss_of(x, g):
+        mean = gn.mean(x, axis=1, keepdims=True)
+        var = gn.mean(x * x, axis=1, keepdims=True) - mean * mean
+        return gn.sum((x - mean) / gn.sqrt(var + 1e-5) * g)
+
+    rng = np.random.default_rng(5)
+    x, g = rng.normal(size=(4, 6)), rng.normal(size=(4, 6))
+    near, far = values(loss_of, x, g), values(loss_of, x + 1e6, g)
+    np.testing.assert_allclose(far[0], near[0], rtol=1e-8)
+    np.testing.assert_allclose(far[1], near[1], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("make", [one_pass, by_sums, sample])
+def test_a_difference_that_is_no_variance_stays(make) -> None:
+    """sum(x^2)/12 - (sum(x)/6)^2 is something else, and is computed as it is written."""
+    x = gn.input("x", (4, 3))
+    other = gn.sum(x * x) / 12 - (gn.sum(x) / 6) ** 2
+    at = np.random.default_rng(7).normal(size=(4, 3))
+    found = gn.function(x, other, dtype="float64")
+    assert float(found(at)) == pytest.approx((at**2).sum() / 12 - (at.sum() / 6) ** 2, rel=1e-12)
+    assert not any("variance" in r.rule for r in found.rewrites)
+    assert any("variance" in r.rule for r in gn.function(x, make(x)).rewrites)

@@ -258,3 +258,21 @@ def test_the_report_names_law_tensor_and_interval() -> None:
     assert "naive form wrong: slope in float32" in text
     assert text.splitlines()[-1] == "every function that was searched is right at every point tried"
     assert report(()) == "nothing was rewritten: every function is right as it is written"
+
+
+MORE = [
+    "E[n,k] = exp(z[n,k]); S[n] = Sum(E[n,j], j); P[n,k] = E[n,k]/S[n]; "
+    "y = Sum(w[n,k]*log(1 - P[n,k]), n, k)",
+    "m[n] = Sum(z[n,k]/size(k), k); q[n] = Sum(z[n,k]**2/size(k), k); "
+    "y = Sum(sqrt(1 + q[n] - m[n]**2), n)",
+    "s[n,k] = 1/(1 + exp(-z[n,k])); y = Sum(w[n,k]*log(1 - s[n,k]), n, k)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MORE)
+def test_the_other_rules_twice_are_once(text: str) -> None:
+    once = stabilize(network_of(text))
+    once.check()
+    twice = stabilize(once)
+    assert [twice.show(n) for n in twice] == [once.show(n) for n in once]
+    assert twice.graph["rewrites"] == once.graph["rewrites"]
