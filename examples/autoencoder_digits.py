@@ -4,6 +4,7 @@ components: those are the best that a linear map can do.
 python examples/autoencoder_digits.py
 """
 
+import sys
 import time
 
 import numpy as np
@@ -15,7 +16,7 @@ import graphnet as gn
 
 X = load_digits().data / 16
 X_train, X_test = train_test_split(X, random_state=0)
-CODE = 8
+CODE, EPOCHS = 8, 25 if "--short" in sys.argv else 60
 
 pca = PCA(CODE).fit(X_train)
 linear = pca.inverse_transform(pca.transform(X_test))
@@ -32,7 +33,7 @@ model = gn.Sequential(
 )
 model.compile(gn.Adam(lr=0.002), loss="mse")
 start = time.perf_counter()
-model.fit(X_train, X_train, epochs=60, batch_size=32)
+model.fit(X_train, X_train, epochs=EPOCHS, batch_size=32, verbose=0)
 seconds = time.perf_counter() - start
 error = model.evaluate(X_test, X_test)["loss"]
 print(f"the autoencoder, also {CODE} numbers: error {error:.4f}, {seconds:.0f} s")

@@ -33,7 +33,6 @@ EXAMPLES = {
     "neuron": ["loss of the normal equations      0.4823", "d_w[i] = Sum(x[n,i]*d_a[n], n)"],
     "derive": ["slope     [0.072329 0.5      1.090784]", "curvature [0.302366 0.5      0.050062]"],
     "own_optimizer": ["epoch 20", "accuracy 0.9"],
-    "autoencoder_digits": ["8 principal components: error 0.02", "also 8 numbers: error 0.01"],
     "cnn_digits": ["test accuracy 98.", "are taken for another digit"],
     "gpt_sort": ["100.0% of 182 unseen inputs sorted without a mistake"],
 }
