@@ -106,7 +106,10 @@ BAD = [
     ("derive|Y[i] = 1, i < 3", "nothing to derive"),
     ("derive|__import__('os').system('true')", "column"),
     ("derive|", "graphnet"),
-    ("draw nope", "known: digits, gpt, gru, iris, lstm, neuron, rnn, xor"),
+    (
+        "draw nope",
+        "known: autoencoder, cnn, digits, gpt, gru, house, images, iris, lstm, neuron, rnn, xor",
+    ),
     ("draw nope.py", "there is no file 'nope.py'"),
     ("draw xor --stage up", "invalid choice: 'up'"),
     ("draw xor --out x.bmp", ".svg, .png or .gv"),

@@ -83,7 +83,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "name", metavar="NAME", help="digits, neuron, house, xor, iris, rnn, lstm, gru or gpt"
+        "name",
+        metavar="NAME",
+        help="digits, neuron, house, xor, iris, rnn, lstm, gru, cnn, autoencoder, images or gpt",
+    )
+    command.add_argument(
+        "--data", metavar="FOLDER", help="for images: your pictures, a subfolder a kind"
     )
     command.add_argument("--epochs", type=_count, metavar="N", help="(default: the example's)")
     command.add_argument("--batch-size", type=_count, metavar="N", help="(default: the example's)")

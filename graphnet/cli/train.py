@@ -11,7 +11,7 @@ from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetFileError
 from graphnet.files import write_file
-from graphnet.training.examples import EXAMPLES, Example, example
+from graphnet.training.examples import EXAMPLES, Example, example, of_folder
 from graphnet.training.history import History
 
 __all__ = ["train"]
@@ -27,6 +27,8 @@ def train(arguments: argparse.Namespace) -> int:
             f"call model.fit in {arguments.name} and run it with python"
         )
     chosen = example(arguments.name)
+    if arguments.data is not None:
+        chosen = of_folder(chosen, arguments.data)
     out = Path(arguments.out or Path("runs") / chosen.name)
     _refuse_unwritable(out)
     say = (lambda *_: None) if arguments.quiet else print

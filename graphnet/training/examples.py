@@ -9,7 +9,7 @@ model.fit(X, y, epochs=example.epochs, batch_size=example.batch_size)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import resources
 from typing import Any
@@ -26,9 +26,10 @@ from graphnet.ops.recurrent import GRU, LSTM, RNN
 from graphnet.ops.schedules import cosine
 from graphnet.ops.window_layers import Conv2D
 from graphnet.training.gpt import build_gpt, load_gpt
+from graphnet.training.pictures import SIDE, build_images, load_faces, pictures
 from graphnet.training.sequential import Sequential
 
-__all__ = ["EXAMPLES", "Example", "example"]
+__all__ = ["EXAMPLES", "Example", "example", "of_folder"]
 
 Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
@@ -184,6 +185,12 @@ def build_iris() -> Sequential:
     return model
 
 
+def load_split_faces() -> Arrays:
+    """200 pictures that ship in scikit-image, three quarters of each kind to train on."""
+    X, y = load_faces()
+    return split(X, y, 0.25, y)
+
+
 EXAMPLES: dict[str, Example] = {
     one.name: one
     for one in (
@@ -230,6 +237,11 @@ EXAMPLES: dict[str, Example] = {
             load_copies, build_autoencoder, epochs=60, batch_size=32,
         ),
         Example(
+            "images", "a face or not, from 25x25 greys flattened: 625 -> 64 relu -> 1 sigmoid",
+            load_split_faces, partial(build_images, 625), epochs=30, batch_size=16,
+            classes=("no face", "face"),
+        ),
+        Example(
             "gpt", "a small GPT sorts 6 symbols of 3: 3 blocks, width 48, 3 heads, AdamW",
             load_gpt, build_gpt, epochs=6, batch_size=64,
         ),
@@ -242,3 +254,18 @@ def example(name: str) -> Example:
     if name not in EXAMPLES:
         raise GraphnetError(f"there is no example {told(name)}{did_you_mean(name, EXAMPLES)}")
     return EXAMPLES[name]
+
+
+def of_folder(chosen: Example, folder: str) -> Example:
+    """The example on pictures of one's own, read here: a subfolder a kind; see `pictures`."""
+    if chosen.name != "images":
+        raise GraphnetError(f"--data is for images; {chosen.name} has data of its own")
+    X, y, kinds = pictures(folder)
+    named = " or ".join(kinds)
+    return replace(
+        chosen,
+        description=f"{named}, from {SIDE}x{SIDE} colors flattened: {X.shape[1]:,} -> 64",
+        load=lambda: split(X, y, 0.25, y),
+        build=partial(build_images, X.shape[1], len(kinds)),
+        classes=kinds,
+    )
