@@ -46,6 +46,11 @@ def pieces(view, out):
         found.append((part, copy.reshape(part.shape), copy.dot, rows))
     return found
 ''',
+    "slabs": '''\
+def slabs(view, axes):
+    """A part of a view for every place of its first axes."""
+    return [view[place] for place in np.ndindex(view.shape[:axes])]
+''',
     "overlaps": '''\
 def overlaps(out, value, axis, dilation=None, stride=None, start=None):
     """A slice of out and what of value goes there, for every place inside a window.

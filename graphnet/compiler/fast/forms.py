@@ -47,7 +47,9 @@ def form_of(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Form |
     if value.op == "contract":
         return window_form(value, roles) or contraction(value, roles, orders)
     if value.op in ("sum", "max", "min"):
-        return Reduction() if roles(value.args[0][0]) != "host" else None
+        if roles(value.args[0][0]) == "host":
+            return None
+        return window_form(value, roles) or Reduction()
     if value.op in ("copy", "cast", "reshape"):
         return Copy() if roles(value.args[0][0]) != "host" else None
     if value.op == "one_hot":

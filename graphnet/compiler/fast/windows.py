@@ -15,7 +15,16 @@ from graphnet.compiler.windows import is_window
 from graphnet.compiler.wrapping import wrap
 from graphnet.formula.extent import Extent, add, product
 
-__all__ = ["Count", "Fold", "Pad", "Pieces", "counted", "see_through_copies", "window_form"]
+__all__ = [
+    "Count",
+    "Fold",
+    "Pad",
+    "Pieces",
+    "Slabs",
+    "counted",
+    "see_through_copies",
+    "window_form",
+]
 
 
 WIDTH = 67  # columns of code of a statement
@@ -47,12 +56,14 @@ def seen_through(value: Value, roles: Roles) -> bool:
     return roles(value.args[0][0]) == "view" and value.args[0][0].op != "reshape"
 
 
-def window_form(value: Value, roles: Roles) -> Pad | Fold | Count | Pieces | None:
-    """The form of an array in a frame, of a sum of windows, or of a count; None for others."""
+def window_form(value: Value, roles: Roles) -> Pad | Fold | Count | Pieces | Slabs | None:
+    """The form of a frame, of what is made of windows, or of a count; None for other values."""
     if value.op == "contract":
         copied = value.args[0][0]
         seen = seen_through(copied, roles) and is_window(copied.args[0][0])
         return Pieces() if seen and Pieces.fits(value, copied) else None
+    if value.op in ("sum", "max", "min"):
+        return Slabs() if Slabs.fits(value, roles) else None
     if value.op == "pad" and not value.args[0][0].host:
         return Pad()
     if value.op == "fold" and not value.args[0][0].host:
@@ -121,6 +132,43 @@ class Pieces:
             f"for part, room, dot, rows in {text}:",
             f"    {arrays.call('np.copyto')}(room, part)",
             f"    dot({matrix.text}, rows)",
+        ])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Slabs:
+    """The largest, least or sum of every window: one place of all windows after another."""
+
+    @staticmethod
+    def fits(value: Value, roles: Roles) -> bool:
+        """Whether a reduction runs through a few places of windows that overlap."""
+        ((source, axes),) = value.args
+        if not value.rank or not is_window(source) or roles(source) != "view":
+            return False
+        over = [e for e, loop in zip(source.extents, axes, strict=True) if loop >= value.rank]
+        size = product(tuple(over))
+        return value.dtype == source.dtype == "float" and isinstance(size, int) and 1 < size <= 64
+
+    def overwrites(self, value: Value) -> Sequence[int]:
+        return ()
+
+    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
+        ((source, axes),) = value.args
+        over = [k for k, loop in enumerate(axes) if loop >= value.rank]
+        kept = [axes.index(loop) for loop in arrays.order(value)]
+        turned = arrays.transposed(arrays.logical(source), [*over, *kept])
+        text = f"{arrays.printer.helper('slabs')}({turned.text}, {len(over)})"
+        if turned.lasting:
+            name, first = arrays.view(turned, text, "slabs").text, []
+        else:
+            name = arrays.namer.made(f"{out.text}_slabs")
+            first = [wrap(f"{name} = ", text, WIDTH)]
+        op = {"sum": "add", "max": "maximum", "min": "minimum"}[value.op]
+        return "\n".join([
+            *first,
+            f"{arrays.call('np.copyto')}({out.text}, {name}[0])",
+            f"for slab in {name}[1:]:",
+            f"    {arrays.call(f'np.{op}')}({out.text}, slab, out={out.text})",
         ])  # fmt: skip
 
 
