@@ -6,7 +6,7 @@ view, or if its expression has grown long. Everything else is written in place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
@@ -15,7 +15,7 @@ from graphnet.compiler.identifiers import RESERVED, python_names
 from graphnet.compiler.loops import loop_statement
 from graphnet.compiler.lower import Lowered, full, lower
 from graphnet.compiler.statement import Statement
-from graphnet.compiler.values import Value
+from graphnet.compiler.values import Value, live_values
 from graphnet.compiler.wrapping import wrap
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import names, show_extent
@@ -124,7 +124,7 @@ class Writer:
     def statements(self, roots: Sequence[str]) -> list[Statement]:
         """The statements for the values of some nodes, dependencies first, by stage."""
         values = {name: self.value(name) for name in roots}
-        live, uses = _live(values.values())
+        live, uses = live_values(values.values())
         known = self.lowered.held  # what algebra did away with is not there
         held = {name: known[name].value for name in self.network.nodes if name in known} | values
         self._show(held, live, uses)
@@ -241,17 +241,3 @@ class Writer:
             found |= dict.fromkeys(self.owners.get(v, ()))
             stack.extend(a for a, _ in v.args if a not in known)
         return tuple(found)
-
-
-def _live(roots: Iterable[Value]) -> tuple[list[Value], dict[Value, int]]:
-    """Every value the roots depend on, arguments first, and how often each is read by another."""
-    roots = list(roots)
-    uses: dict[Value, int] = dict.fromkeys(roots, 0)
-    stack = list(uses)
-    while stack:
-        for a, _ in stack.pop().args:
-            if a not in uses:
-                uses[a] = 0
-                stack.append(a)
-            uses[a] += 1
-    return sorted(uses, key=lambda v: v.number), uses

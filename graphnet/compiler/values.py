@@ -8,14 +8,14 @@ than it has axes: loops numbered from its rank up are reduced.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sympy
 
 from graphnet.formula.extent import Extent
 
-__all__ = ["Axes", "Local", "Value", "Values"]
+__all__ = ["Axes", "Local", "Value", "Values", "live_values"]
 
 Axes = tuple[int, ...]
 
@@ -139,3 +139,17 @@ class Values:
         axes = tuple(range(a.value.rank))
         made = self.make("cast", [(a.value, axes)], a.value.extents, dtype)
         return Local(made, a.labels)
+
+
+def live_values(roots: Iterable[Value]) -> tuple[list[Value], dict[Value, int]]:
+    """Every value the roots depend on, arguments first, and how often each is read by another."""
+    roots = list(roots)
+    uses: dict[Value, int] = dict.fromkeys(roots, 0)
+    stack = list(uses)
+    while stack:
+        for a, _ in stack.pop().args:
+            if a not in uses:
+                uses[a] = 0
+                stack.append(a)
+            uses[a] += 1
+    return sorted(uses, key=lambda v: v.number), uses

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.compiler.algebra.improve import improved, live_values
+from graphnet.compiler.algebra.improve import improved
 from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.algebra.simplify import RULES
 from graphnet.compiler.build import recast
@@ -17,7 +17,7 @@ from graphnet.compiler.interpret import interpret
 from graphnet.compiler.listing import listing
 from graphnet.compiler.lower import lower
 from graphnet.compiler.stages import part
-from graphnet.compiler.values import Value
+from graphnet.compiler.values import Value, live_values
 from graphnet.formula.extent import named
 from graphnet.network.backward import AS_IN_GRAPHNET
 from graphnet.network.graph import Constant, Input, Network, Parameter, State

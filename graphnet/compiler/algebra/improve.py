@@ -6,7 +6,7 @@ factor or vanish, so only the nodes that are still held as they were are in `hel
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,10 +17,10 @@ from graphnet.compiler.algebra.simplify import Simplifier
 from graphnet.compiler.algebra.terms import Term, moved, power, scaled
 from graphnet.compiler.held import Held
 from graphnet.compiler.lower import Lowered, full, lower
-from graphnet.compiler.values import Value, Values
+from graphnet.compiler.values import Value, Values, live_values
 from graphnet.network.graph import Computed, Constant, Input, Network, State
 
-__all__ = ["Reading", "improved", "improved_values", "live_values"]
+__all__ = ["Reading", "improved", "improved_values"]
 
 
 @dataclass
@@ -178,16 +178,3 @@ def _counters(network: Network) -> list[str]:
             if step.is_number and step.is_positive:
                 found.append(name)
     return found
-
-
-def live_values(roots: Iterable[Value]) -> tuple[list[Value], dict[Value, int]]:
-    """Every value the roots depend on, arguments first, and how often each is read by another."""
-    uses: dict[Value, int] = dict.fromkeys(roots, 0)
-    stack = list(uses)
-    while stack:
-        for a, _ in stack.pop().args:
-            if a not in uses:
-                uses[a] = 0
-                stack.append(a)
-            uses[a] += 1
-    return sorted(uses, key=lambda v: v.number), uses

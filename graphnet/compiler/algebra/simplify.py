@@ -1,7 +1,7 @@
 """Values -> fewer and cheaper values of the same numbers: the algebra behind the fast style.
 
-`simplify` walks the values that some nodes need, arguments first, and reads each as a sum of terms
-(terms.py). Coefficients stay pending until an array is needed, a sum is written out once, and what
+`Simplifier` walks the values that some nodes need, arguments first, and reads each as a sum of
+terms (terms.py). Coefficients stay pending until an array is needed, a sum is written out once, and what
 exists is found again. Every rule works on values, so it sees through nodes, and none of them knows
 an op of the catalogue, a layer, a loss or an optimizer. Each may be switched off by its name.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 
 from sympy import Integer, S
 
@@ -39,7 +38,6 @@ from graphnet.compiler.values import Local, Value, Values
 
 __all__ = ["RULES", "Simplifier"]
 
-HALF = Fraction(1, 2)
 VIEWS = ("slice", "transpose", "broadcast", "reshape")
 MOVES = ("slice", "reshape", "pad", "place", "scatter", "take", "window", "fold")
 RULES: Mapping[str, str] = {
