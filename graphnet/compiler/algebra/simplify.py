@@ -1,9 +1,10 @@
 """Values -> fewer and cheaper values of the same numbers: the algebra behind the fast style.
 
 `Simplifier` walks the values that some nodes need, arguments first, and reads each as a sum of
-terms (terms.py). Coefficients stay pending until an array is needed, a sum is written out once, and what
-exists is found again. Every rule works on values, so it sees through nodes, and none of them knows
-an op of the catalogue, a layer, a loss or an optimizer. Each may be switched off by its name.
+terms (terms.py). Coefficients stay pending until an array is needed, a sum is written out once,
+and what exists is found again. Every rule works on values, so it sees through nodes, and none of
+them knows an op of the catalogue, a layer, a loss or an optimizer. Each may be switched off by
+its name.
 """
 
 from __future__ import annotations
