@@ -16,7 +16,10 @@ from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, at_least
 from graphnet.formula.subscript import Affine, Index
 
-__all__ = ["Opened", "channels_last", "frame_of", "is_window", "mixed_radix", "opened", "outermost"]
+__all__ = [
+    "Opened", "channels_last", "frame_of", "framed", "is_window", "mixed_radix", "opened",
+    "outermost", "reaches_inside",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -210,3 +213,34 @@ def channels_last(values: Values, read: Opened, extents: Sequence[Extent]) -> Op
     axes = tuple(order.index(k) for k in range(len(order)))
     moved = values.make("transpose", [(read.value, axes)], sizes, read.value.dtype)
     return Opened(moved, tuple(read.subs[k] for k in order), sizes)
+
+
+def framed(value: Value) -> Value:
+    """What stands in the frame that windows slide over."""
+    while value.op in ("slice", "transpose", "window", "pad"):
+        value = value.args[0][0]
+    return value
+
+
+def reaches_inside(extremum: Value) -> bool:
+    """Whether every window of a padded array, of which the extreme is taken, holds an element of
+    the array: the frame is narrower than the window on each side, and the whole window is reduced.
+    """
+    value, loops = extremum.args[0]
+    if value.op == "slice":
+        ((window, axes),) = value.args
+    else:
+        window, axes = value, tuple(range(value.rank))
+    frame = window.args[0][0] if window.op == "window" else window
+    if window.op != "window" or frame.op != "pad" or frame.args[0][0].op == "window":
+        return False
+    slid, around = window.extra, frame.extra
+    assert isinstance(slid, tuple)
+    assert isinstance(around, tuple)
+    windows = dict(slid)
+    for k, (axis, length) in enumerate(windows.items()):
+        inner = axes[frame.rank + k]
+        whole = inner >= 0 and value.extents[inner] == length and loops[inner] >= extremum.rank
+        if not whole or not isinstance(length, int) or max(around[axis]) >= length:
+            return False
+    return all(sides == (0, 0) or axis in windows for axis, sides in enumerate(around))

@@ -98,3 +98,12 @@ def test_a_step_of_windows_is_planned() -> None:
     assert not any(w in inside for w in ("np.pad", "np.where", "sliding_window_view", ".reshape"))
     assert "for part, room, dot, rows in" in inside
     assert "(0, 1), None" in inside  # maxima of whole slabs
+
+
+def test_masks_of_padded_poolings_are_factors() -> None:
+    """Every window holds an element of the array, so its largest is finite and may be masked."""
+    x, t = gn.input("x", ("batch", 1, 16, 16)), gn.input("t", ("batch",), dtype="int")
+    z = classes(x, gn.Conv2D(4, 3, padding=1), gn.MaxPool2D(3, 2, 1), gn.Activation("relu"))
+    source = gn.training_step([x, t], gn.cross_entropy(z, t), gn.SGD(lr=0.1), style="fast").source
+    assert "slab in" in source
+    assert "np.where" not in source.split("def step(x, t)")[1]

@@ -13,6 +13,7 @@ from typing import Any
 from sympy import S
 
 from graphnet.compiler.values import Axes, Value
+from graphnet.compiler.windows import framed, reaches_inside
 
 __all__ = ["Facts"]
 
@@ -70,6 +71,8 @@ class Facts:
             return v.extra not in (S.Infinity, S.NegativeInfinity, S.NaN)
         if v.op == "maximum" and any(map(self.finite, args)):
             return all(map(self.capped, args))
+        if v.op in ("max", "min") and reaches_inside(v):
+            return self.finite(framed(v.args[0][0]))
         if v.op in SMOOTH or v.op in MOVES:
             empty = v.op in ("max", "min") and not v.rank and not args
             return not empty and all(map(self.finite, args))
