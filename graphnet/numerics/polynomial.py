@@ -63,7 +63,7 @@ def at_infinity(f: Values, side: int) -> Expr | None:
     series = poly(1 / ARGUMENT, *(Rational(repr(a)) for a in c))
     for _ in range(abs(k)):
         series = times(ARGUMENT if k < 0 else 1 / ARGUMENT, series)
-    return series * side**k
+    return series * side ** abs(k)  # an int also for k < 0
 
 
 def _leading(
