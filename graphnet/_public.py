@@ -56,6 +56,7 @@ _MODULES: dict[str, str] = {
     "graphnet.training.model": "Model",
     "graphnet.training.sequential": "Sequential",
     "graphnet.view.draw": "draw",
+    "graphnet.view.explain": "explain",
     "graphnet.view.plot": "plot",
     "graphnet.view.unfold": "unfold",
     "graphnet.view.work": "work",

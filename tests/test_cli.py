@@ -65,7 +65,7 @@ GOOD = [
     ("derive|P[n,k] = exp(z[n,k])/Sum(exp(z[n,j]), j)", ["d_z"]),
     ("derive|Y[i] = x[i]**2|--style|latex", ["x_{i}"]),
     ("draw xor", ["xor_forward.svg"]),
-    ("draw mine.py --stage backward --level layers --out sub/b.png", ["sub/b.png"]),
+    ("draw mine.py --stage backward --level layers --out b.png", ["b.png"]),
     ("draw iris --stage update --out u.gv", ["u.gv"]),
     ("source iris", ["import numpy as np", "def step(", "d_W1"]),
     ("source mine.py --out step.py", ["step.py"]),
@@ -89,7 +89,7 @@ def test_good(line: str, expected: list[str], folder: Path, capsys) -> None:
 
 BAD = [
     ("trian digits", "did you mean 'train'?"),
-    ("nothing", "known: check, derive, draw, plot, source, train"),
+    ("nothing", "known: check, derive, draw, explain, plot, source, train"),
     ("train", "required: NAME"),
     ("train digit", "did you mean 'digits'?"),
     ("train xor --epochs 0", "at least 1, came '0'"),
@@ -113,7 +113,7 @@ BAD = [
     ("draw nope.py", "there is no file 'nope.py'"),
     ("draw xor --stage up", "invalid choice: 'up'"),
     ("draw xor --out x.bmp", ".svg, .png or .gv"),
-    ("draw xor --out /proc/none/x.svg", "cannot write"),
+    ("draw xor --out /proc/none/x.svg", "cannot be written"),
     ("draw bare.py --stage update", "no update stage"),
     ("source bare.py", "not compiled"),
     ("source empty.py", "empty.py: the file defines no `model`"),

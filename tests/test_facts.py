@@ -30,7 +30,7 @@ SHOWN = [  # loss of (z, Y), Y, its gradient by z
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("loss", "fact", "expected"), SHOWN, ids=str)
+@pytest.mark.parametrize(("loss", "fact", "expected"), SHOWN, ids=range(len(SHOWN)))
 def test_what_a_fact_makes_of_a_gradient(loss, fact, expected):
     z = gn.input("z", Z)
     Y = labels() if fact is None else gn.input("Y", Z, facts=fact)

@@ -139,6 +139,16 @@ def _check(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _explain(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="NAME|FILE.py", help=_MODEL)
+    command.add_argument(
+        "--wrt", action="append", metavar="NAME", help="a parameter (default: all)"
+    )
+    command.add_argument(
+        "--style", choices=("text", "unicode", "latex"), default="text", help="of the formulas"
+    )
+
+
 def _plot(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", metavar="WHAT", help="activations, history, confusion or weights")
     command.add_argument(
@@ -173,6 +183,7 @@ _COMMANDS = {
     "derive": ("derive", "prints the adjoints of a formula and their NumPy", _derive),
     "draw": ("models", "draws a network", _draw),
     "source": ("models", "prints the NumPy program of a model's training step", _source),
+    "explain": ("models", "tells how a model's gradients are derived, step by step", _explain),
     "plot": ("plot", "draws activations, or how an example trained, as a PNG", _plot),
     "check": ("models", "compares gradients with literal loops and differences", _check),
 }

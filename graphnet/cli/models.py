@@ -9,10 +9,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from graphnet.errors import GraphnetError, GraphnetFileError, told
+from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean, told
 from graphnet.files import require_writable
 
-__all__ = ["check", "draw", "model_of", "source"]
+__all__ = ["check", "draw", "explain", "model_of", "source"]
 
 
 def draw(arguments: argparse.Namespace) -> int:
@@ -41,6 +41,25 @@ def source(arguments: argparse.Namespace) -> int:
         print(arguments.out)
     else:
         print(model.step.source, end="")
+    return 0
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Prints how the gradients of a model's loss are derived."""
+    from graphnet.network.graph import Parameter
+    from graphnet.ops.tensor import Tensor
+    from graphnet.view.explain import explain as explained
+
+    name, model = model_of(arguments.model)
+    network = model.step.network
+    parameters = [n for n, node in network.of(Parameter) if node.trainable]
+    wanted = arguments.wrt or parameters
+    for wish in wanted:
+        if wish not in parameters:
+            raise GraphnetError(f"{name} trains no {wish!r}{did_you_mean(wish, parameters)}")
+    loss = Tensor(network.node(network.outputs.get("loss", "loss")))
+    found = explained(loss, [Tensor(network.node(n)) for n in wanted])
+    print(found.latex() if arguments.style == "latex" else found.text(arguments.style))
     return 0
 
 

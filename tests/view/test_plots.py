@@ -126,7 +126,7 @@ def test_counts() -> None:
         (lambda: plot.scatter(np.zeros((3, 3)), [0, 1, 2]), "points"),
         (lambda: plot.layers({}), "no layer"),
         (lambda: plot.curves({"a": [1]}).save("a.gif"), "ending in .png"),
-        (lambda: plot.curves({"a": [1]}).save("/no/such/folder/a.png"), "cannot write"),
+        (lambda: plot.curves({"a": [1]}).save("/no/such/folder/a.png"), "cannot be written"),
         (lambda: gn.descend(lambda x: x**2, gn.SGD(lr=0.1), [np.nan], 3), "finite"),
         (lambda: gn.descend(lambda x: x**2, gn.SGD(lr=0.1), 1.0, -1), "at least 0"),
     ],
