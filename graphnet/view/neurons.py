@@ -15,6 +15,7 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.formula import symbol_kind
 from graphnet.network.graph import Computed, Input, Network
 from graphnet.network.neurons import Element, Unfolding
+from graphnet.ops.array import arrays_given
 from graphnet.view.dot import quote
 from graphnet.view.spell import write
 from graphnet.view.style import FONT, INK, KINDS, PAPER, shorten, text_width
@@ -88,11 +89,13 @@ class NeuronDiagram:
         lines = [self.unfolded.text(last, "unicode")]
         if isinstance(node, Computed) and node.label in NAMED:
             lines.append(node.label)
+        valued = last
         if self.adjoints is not None and not isinstance(node, Input):
-            lines = [self._adjoint(neuron)]
-        array = self.values.get(last.tensor)
-        if array is not None:
-            lines.append(f"{float(array[last.place]):.3g}")
+            passed = self._passed(neuron)
+            lines = [f"d_{self.unfolded.text(passed, 'unicode')}"]
+            valued = Element(f"d_{passed.tensor}", passed.place)
+        if valued.tensor in self.values:
+            lines.append(self._value(valued))
         lines = [shorten(line, 14) for line in lines]
         width = max(0.72, max(map(text_width, lines)) / 72 + 0.22)
         ink = INK["backward"] if self.adjoints is not None else INK["forward"]
@@ -105,13 +108,16 @@ class NeuronDiagram:
             f'color="{ink}", fontcolor="{ink}", tooltip={tip}]'
         )
 
-    def _adjoint(self, neuron: Neuron) -> str:
-        """The adjoint that passes through a neuron: that of its sum, delta in textbooks."""
-        for element in neuron.elements:
-            name = f"d_{element.tensor}"
-            if name in (self.adjoints or ()):
-                return f"d_{self.unfolded.text(element, 'unicode')}"
-        return f"d_{self.unfolded.text(neuron.elements[-1], 'unicode')}"
+    def _value(self, element: Element) -> str:
+        array, place = self.values[element.tensor], element.place
+        if array.ndim != len(place) or not all(p < n for p, n in zip(place, array.shape)):
+            raise GraphnetError(f"values[{element.tensor!r}] is {array.shape}, without {element}")
+        return f"{float(array[element.place]):.3g}"
+
+    def _passed(self, neuron: Neuron) -> Element:
+        """Whose adjoint passes through a neuron: its sum's, delta in textbooks."""
+        known = self.adjoints or ()
+        return next((e for e in neuron.elements if f"d_{e.tensor}" in known), neuron.elements[-1])
 
     def _gradient(self, weight: str) -> str:
         """The adjoint of a weight, where the network has it."""
@@ -172,7 +178,7 @@ def neuron_diagram(
     columns, hidden = _columns(neurons, unfolded)
     adjoints = network if stage == "backward" else None
     title = f"{stage}: {sum(map(len, columns)) + sum(hidden):,} neurons"
-    return NeuronDiagram(title, unfolded, columns, hidden, adjoints, values or {})
+    return NeuronDiagram(title, unfolded, columns, hidden, adjoints, arrays_given(values))
 
 
 def _label(element: Element) -> int:

@@ -52,6 +52,16 @@ def test_values_stand_in_the_circles() -> None:
     assert r'label="A1⁽¹⁾\nrelu\n7"' in source
 
 
+def test_values_of_the_adjoints_stand_in_the_backward_picture() -> None:
+    net = model(2, 2, 1)
+    given = {"x": [[1.0, 3.0]], "A1": [[7.0, 0.5]], "d_Z1": [[0.25, -2.0]]}
+    source = gn.draw(net, "backward", "neurons", values=given).source
+    assert r'label="d_Z1⁽¹⁾\n0.25"' in source
+    assert r'label="d_Z1⁽²⁾\n-2"' in source
+    assert r'label="x₁\n1"' in source
+    assert r"\n7" not in source  # a value of the forward pass is no value of its adjoint
+
+
 def test_large_layers_are_cut_and_say_so() -> None:
     source = gn.draw(model(64, 300, 10), "forward", "neurons").source
     for text in ("59 more", "295 more", "5 more"):
@@ -77,6 +87,10 @@ def test_the_picture_is_the_same_each_time() -> None:
     ("call", "told"),
     [
         (lambda: gn.draw(model(2, 1), "update", "neurons"), "forward or backward"),
+        (
+            lambda: gn.draw(model(2, 1), level="neurons", values={"x": [1.0, 2.0]}),
+            r"values\['x'\] is \(2,\), without x\[0,0\]",
+        ),
         (lambda: gn.draw(gn.parameter("w", (2,)) * 2, level="neurons"), "nothing from its inputs"),
         (lambda: gn.draw(model(2, 1), "forward", "neuron"), "did you mean 'neurons'"),
     ],

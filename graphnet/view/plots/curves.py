@@ -33,8 +33,9 @@ def curves(
 ) -> Picture:
     """One panel of named curves; each is a sequence of numbers or a pair (xs, ys).
 
-    `log` is "x", "y" or "xy"; the series in `points` are drawn as points. Raises GraphnetError
-    where the two sides of a pair differ in length.
+    `log` is "x", "y" or "xy"; the series in `points` are drawn as points. The names of more than
+    four stand beside the panel. Raises GraphnetError where the two sides of a pair differ in
+    length.
 
     >>> import graphnet as gn
     >>> gn.plot.curves({"loss": [1.0, 0.5, 0.3]}, x="epoch").format
@@ -42,6 +43,8 @@ def curves(
     """
     if not series:
         raise GraphnetError("there is no curve to draw")
+    from matplotlib.ticker import MaxNLocator
+
     pairs = {name: _pair(name, data) for name, data in series.items()}
 
     def paint(figure: Any) -> None:
@@ -58,8 +61,12 @@ def curves(
                 dashes = DASHES[k // len(PALETTE) % 4] if len(pairs) > 4 else DASHES[k % 4]
                 axes.plot(xs, ys, color=ink, linestyle=dashes, label=name)
         _scales(axes, log)
+        if "x" not in log and all((xs == xs.round()).all() for xs, _ in pairs.values()):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no epoch 2.5
         tidy(axes, title, x, y)
-        if len(pairs) > 1 or next(iter(pairs)):
+        if len(pairs) > 4:
+            axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+        elif len(pairs) > 1 or next(iter(pairs)):
             axes.legend(frameon=False)
 
     return picture(size, paint)
