@@ -7,7 +7,7 @@
 >>> from graphnet.formula.functions import log1p
 >>> x = ARGUMENT
 >>> softplus = searched(Record("softplus", log(1 + exp(x)), log1p(exp(x))))
->>> softplus(x), meant(softplus(2*x)), expanded(softplus(x))
+>>> softplus(x), meant(softplus(2*x)), softplus(x).form
 (softplus(_h0), log(exp(2*_h0) + 1), log1p(exp(_h0)))
 """
 
@@ -23,7 +23,7 @@ from sympy import Expr
 from graphnet.formula.formula import hole
 from graphnet.formula.scalar import Scalar
 
-__all__ = ["ARGUMENT", "Record", "Searched", "expanded", "meant", "searched"]
+__all__ = ["ARGUMENT", "Record", "Searched", "meant", "searched"]
 
 ARGUMENT = hole(0)  # what a record's expressions are written in
 
@@ -70,11 +70,6 @@ class Searched(Scalar):
 def searched(record: Record) -> type[Searched]:
     """The class of a record; equal records have one class."""
     return type(record.name, (Searched,), {"record": record})
-
-
-def expanded(expr: Expr) -> Expr:
-    """The expression with every searched function written out as it is computed."""
-    return _replaced(expr, lambda s: s.form)
 
 
 def meant(expr: Expr) -> Expr:

@@ -19,9 +19,9 @@ from sympy import Expr, preorder_traversal
 from graphnet.errors import GraphnetError
 from graphnet.formula.functions import FUNCTIONS
 from graphnet.formula.searched import Record, Searched, searched
-from graphnet.numerics.records import known, read, spelled
+from graphnet.numerics.records import read, spelled
 
-__all__ = ["functions", "known", "rows"]
+__all__ = ["functions", "rows"]
 
 _TEXTS = ("meaning", "form", "slope", "reuse")
 
