@@ -2,6 +2,7 @@
 
 >>> from graphnet.formula.searched import ARGUMENT as x
 >>> import sympy
+>>> from graphnet.numerics.records import known
 >>> softplus = searched(known(sympy.log(1 + sympy.exp(x))))
 >>> [row["name"] for row in rows(softplus(2*x))]
 ['softplus_slope', 'softplus']
