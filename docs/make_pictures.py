@@ -18,8 +18,18 @@ def neuron() -> gn.Tensor:
     return gn.training_step([x, t], loss, gn.SGD(lr=0.5)).network
 
 
+def neurons() -> gn.Sequential:
+    """The 2-3-1 network of the textbooks."""
+    model = gn.Sequential(
+        [gn.Input(2), gn.Dense(3, activation="tanh"), gn.Dense(1, activation="sigmoid")]
+    )
+    model.compile(gn.SGD(lr=0.1), "binary_cross_entropy")
+    return model
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
+    gn.draw(neurons(), "forward", "neurons").render(outfile=HERE / "neurons.svg", cleanup=True)
     drawing = gn.draw(neuron(), stage="all")
     for kind in ("svg", "png"):
         drawing.render(outfile=HERE / f"neuron.{kind}", cleanup=True)
