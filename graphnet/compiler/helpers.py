@@ -127,6 +127,14 @@ def scatter_inside(out, index, value):
     np.add.at(out.reshape(-1), at[inside], value[inside])
     return out
 ''',
+    "aligned": '''\
+def aligned(shape, dtype):
+    """np.empty from the start of a line of the cache, for wide registers."""
+    room = np.empty(shape, dtype)
+    memory = np.empty(room.nbytes + 63, np.int8)
+    start = -memory.__array_interface__["data"][0] % 64
+    return memory[start:start + room.nbytes].view(dtype).reshape(shape)
+''',
     "joined": '''\
 def joined(arrays, names):
     """One vector over arrays end to end; others are moved into one."""
@@ -140,7 +148,7 @@ def joined(arrays, names):
     if min(found) and parts[0].base is not None:
         step = (parts[0].itemsize,)
         return np.lib.stride_tricks.as_strided(parts[0], (size,), step)
-    vector, start = np.empty(size, parts[0].dtype), 0
+    vector, start = aligned(size, parts[0].dtype), 0
     for name, a in zip(names, parts):
         arrays[name] = vector[start:start + a.size].reshape(a.shape)
         arrays[name][...] = a
@@ -172,4 +180,4 @@ PLANS = []  # (arrays, plan of them, steps by sizes)
 }
 
 # What a helper calls in turn.
-CALLED: dict[str, tuple[str, ...]] = tails.CALLED
+CALLED: dict[str, tuple[str, ...]] = {**tails.CALLED, "joined": ("aligned",)}

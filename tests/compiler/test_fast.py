@@ -14,8 +14,10 @@ import graphnet as gn
 from graphnet.compiler.algebra.simplify import RULES as ALGEBRA
 from graphnet.compiler.fast.plan import make_plan
 from graphnet.compiler.fast.rules import RULES
+from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.lower import lower
 from graphnet.compiler.program import Program
+from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
 SWITCHES = ("", "flat", *RULES, *ALGEBRA)
@@ -126,9 +128,8 @@ def test_nothing_is_left_over_from_the_step_before(name: str) -> None:
     given = arguments(plain, 4, 0)
     poisoned(*given)
     for step in poisoned._function.known.values():  # type: ignore[attr-defined]
-        own = dict(
-            zip(step.__wrapped__.__code__.co_freevars, step.__wrapped__.__closure__, strict=True)
-        )
+        (inner,) = step.args  # what is run in a context of the program's own
+        own = dict(zip(inner.__code__.co_freevars, inner.__closure__, strict=True))
         for array in written_to(poisoned.source, own):
             array[...] = np.nan
     fast(*given)
@@ -140,9 +141,32 @@ def test_nothing_is_left_over_from_the_step_before(name: str) -> None:
 def written_to(source: str, own: dict[str, Any]) -> list[Any]:
     """The float buffers of a step, by the lines that make them."""
     buffers = source.partition("# -- buffers")[2].partition("# -- ")[0]
-    names = re.findall(r"^\s+(\w+) = np\.empty\(", buffers, re.MULTILINE)
+    names = re.findall(r"^\s+(\w+) = (?:np\.empty|aligned)\(", buffers, re.MULTILINE)
+    assert names or not buffers.strip()
     arrays = [own[n].cell_contents for n in names if n in own]
     return [a for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+
+
+def test_a_program_that_runs_refuses_to_be_run_by_another_thread() -> None:
+    x = gn.input("x", ("batch", 3))
+    program = gn.function(x, gn.exp(x), style="fast")
+    program(np.ones((2, 3)))
+    (step,) = program._function.known.values()  # type: ignore[attr-defined]
+    with pytest.raises(GraphnetError, match="one thread at a time"):
+        step.func(program, np.ones((2, 3)))  # inside the context in which it runs
+    with np.errstate(all="raise"):
+        assert np.isinf(program(np.full((2, 3), 1e9))).all()
+
+
+def test_buffers_begin_with_a_line_of_the_cache() -> None:
+    names: dict[str, Any] = {"np": np}
+    exec(HELPERS["aligned"], names)
+    for k in (1, 2, 3):
+        for shape in ((k,), (3, k), (0, k)):
+            array = names["aligned"](shape, np.float32)
+            assert array.shape == shape
+            assert array.flags.c_contiguous
+            assert not array.size or array.__array_interface__["data"][0] % 64 == 0
 
 
 def test_programs_that_share_parameters_see_one_another() -> None:

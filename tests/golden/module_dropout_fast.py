@@ -10,6 +10,14 @@ Run as a script it makes one such call on sample data.
 import numpy as np
 
 
+def aligned(shape, dtype):
+    """np.empty from the start of a line of the cache, for wide registers."""
+    room = np.empty(shape, dtype)
+    memory = np.empty(room.nbytes + 63, np.int8)
+    start = -memory.__array_interface__["data"][0] % 64
+    return memory[start:start + room.nbytes].view(dtype).reshape(shape)
+
+
 def planned(stores, sizes):
     """The step for these arrays and sizes; both are built when first met."""
     for known, plan, steps in PLANS:
@@ -90,11 +98,11 @@ def build(parameters, states):
     def plan(batch):
         """A step for these sizes, with buffers of its own."""
         # -- buffers
-        kept_less = np.empty((batch, 4), bool)
-        kept = np.empty((batch, 4), np.float32)
-        p = np.empty((batch, 2), np.float32)
-        d_W = np.empty((4, 2), np.float32)
-        W_new_sqrt = np.empty((4, 2), np.float32)
+        kept_less = aligned((batch, 4), bool)
+        kept = aligned((batch, 4), np.float32)
+        p = aligned((batch, 2), np.float32)
+        d_W = aligned((4, 2), np.float32)
+        W_new_sqrt = aligned((4, 2), np.float32)
         u = np.empty((batch, 4), np.float32)
         # -- constants
         k_1 = np.array(0.8, np.float32)

@@ -183,7 +183,7 @@ class Emitter:
                 )
                 text = str(BLOCK) if storage in self.scratch else text
                 kind = self.printer.kind(owner)
-                made = f"np.empty({text}"
+                made = f"{self.printer.helper('aligned')}({text}"
                 if storage in memory.frames:
                     fill = memory.frames[storage]
                     number = self.printer.code(fill).text if fill is not None else ""
