@@ -54,6 +54,8 @@ def main() -> None:
     workload = WORKLOADS[given.workload]
     case = workload.case()
     step, note = program(workload, case, given.style)
+    for name, array in case.parameters.items():  # zeros would train into underflow
+        step.parameters[name] = array
     batches = list(islice(cycle(case.batches), given.calls))
     prepared = [step.prepare(*batch) for batch in batches]
     for batch in case.batches:

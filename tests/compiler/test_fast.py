@@ -20,7 +20,7 @@ from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
-SWITCHES = ("", "flat", *RULES, *ALGEBRA)
+SWITCHES = ("", "flat", "slabs", *RULES, *ALGEBRA)
 
 
 def layers(x: Tensor, sizes: Sequence[int], activation: Callable[[Tensor], Tensor]) -> Tensor:
@@ -49,6 +49,15 @@ def dropout(optimizer: Any, **k: Any) -> Program:
     return gn.training_step([x, t], gn.mse(gn.Dense(1)(h), t), optimizer, **k)
 
 
+def short_rows(optimizer: Any, **k: Any) -> Program:
+    """Softmax over 4 classes at many places, and a least and a largest element of short rows."""
+    x, t = gn.input("x", ("batch", 12, 6)), gn.input("t", ("batch", 12), dtype="int")
+    z = layers(x, (6, 5, 4), gn.tanh)
+    spread = gn.formula("R[n,i] = Max(Z[n,i,k], k) - Min(Z[n,i,k], k)", Z=z)
+    loss = gn.cross_entropy(z, t) + 0.01 * gn.mean(spread * spread)
+    return gn.training_step([x, t], loss, optimizer, **k)
+
+
 def tied(optimizer: Any, **k: Any) -> Program:
     x = gn.input("x", ("batch", 6))
     W, c, s = (
@@ -68,6 +77,7 @@ NETWORKS: dict[str, Callable[..., Program]] = {
     "regression": lambda **k: regression(gn.SGD(lr=0.5), **k),
     "nesterov": lambda **k: regression(gn.SGD(lr=0.1, momentum=0.9, nesterov=True), **k),
     "dropout": lambda **k: dropout(gn.AdamW(lr=0.01), **k),
+    "rows": lambda **k: short_rows(gn.SGD(lr=0.1), **k),
     "tied": lambda **k: tied(gn.SGD(lr=0.02, weight_decay=0.1), **k),
 }  # fmt: skip
 
@@ -109,6 +119,21 @@ def test_fast_is_plain(name: str, off: str) -> None:
         restore=plain._restore, off=frozenset({off}),
     )  # fmt: skip
     same(fast, plain, [8] * 10 + [3, 8, 1] + [8] * 7, 1e-9)
+
+
+def test_rows_go_column_by_column() -> None:
+    """Exactly the largest and least elements, nan and -inf as in NumPy's reduction."""
+    source = short_rows(gn.SGD(lr=0.1), style="fast").source
+    assert "for slab in" in source
+    assert "maximum.reduce" not in source
+    x = gn.input("x", ("batch", 99, 3))
+    high = gn.formula("H[n,i] = Max(x[n,i,k], k)", x=x)
+    low = gn.formula("L[n,i] = Min(x[n,i,k], k)", x=x)
+    found = gn.function(x, [high, low], style="fast")
+    given = np.random.default_rng(0).normal(size=(2, 99, 3)).astype(np.float32)
+    given[0, 0], given[0, 1, 1], given[1, 2] = -np.inf, np.nan, np.nan
+    for got, op in zip(found(given), (np.max, np.min), strict=True):
+        np.testing.assert_array_equal(got, op(given, axis=2))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

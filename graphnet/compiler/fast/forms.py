@@ -38,7 +38,9 @@ class Form(Protocol):
         ...
 
 
-def form_of(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Form | None:
+def form_of(
+    value: Value, roles: Roles, orders: Mapping[Value, Order], off: frozenset[str] = frozenset()
+) -> Form | None:
     """The form of a value that is a statement, None where it is only an expression."""
     if not value.rank:
         return None  # a number is no array
@@ -49,7 +51,7 @@ def form_of(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Form |
     if value.op in ("sum", "max", "min"):
         if roles(value.args[0][0]) == "host":
             return None
-        return window_form(value, roles) or Reduction()
+        return (window_form(value, roles) if "slabs" not in off else None) or Reduction()
     if value.op in ("copy", "cast", "reshape"):
         return Copy() if roles(value.args[0][0]) != "host" else None
     if value.op == "one_hot":

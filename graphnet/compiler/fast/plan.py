@@ -90,7 +90,7 @@ def make_plan(
     if "windows" not in off:
         see_through_copies(live(roots), roles)
     lines = lines_of(plan, roots)
-    _forms(plan, lines)
+    _forms(plan, lines, off)
     if "blocks" not in off:
         lines = gathered(lines, plan.forms, roles)
         plan.blocks = True
@@ -168,10 +168,10 @@ def lines_of(plan: Plan, roots: Sequence[Value]) -> tuple[Value, ...]:
     return scheduled(dict.fromkeys(roots), plan.roles)
 
 
-def _forms(plan: Plan, lines: Sequence[Value]) -> None:
+def _forms(plan: Plan, lines: Sequence[Value], off: frozenset[str]) -> None:
     for v in lines:
         if v.op not in ("output", "store"):
-            form = form_of(v, plan.roles, plan.orders)
+            form = form_of(v, plan.roles, plan.orders, off)
             if form is not None:
                 plan.forms[v] = form
 

@@ -4,6 +4,7 @@ of overlapping slices, counts of masks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = [
 
 
 WIDTH = 67  # columns of code of a statement
+USUAL = 64  # what a named size is taken for
 
 
 def see_through_copies(live: Sequence[Value], roles: Roles) -> None:
@@ -137,17 +139,31 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Slabs:
-    """The largest, least or sum of every window: one place of all windows after another."""
+    """The largest, least or sum of every window, the largest or least of every short row: one
+    place of all windows after another.
+    """
 
     @staticmethod
     def fits(value: Value, roles: Roles) -> bool:
         """Whether a reduction runs through a few places of windows that overlap."""
         ((source, axes),) = value.args
-        if not value.rank or not is_window(source) or roles(source) != "view":
+        if not value.rank or not value.dtype == source.dtype == "float":
             return False
         over = [e for e, loop in zip(source.extents, axes, strict=True) if loop >= value.rank]
         size = product(tuple(over))
-        return value.dtype == source.dtype == "float" and isinstance(size, int) and 1 < size <= 64
+        if not isinstance(size, int) or size < 2:
+            return False
+        if is_window(source) and roles(source) == "view":
+            return size <= 64
+        return value.op != "sum" and Slabs.short(value, size) and axes[-1] >= value.rank
+
+    @staticmethod
+    def short(value: Value, size: int) -> bool:
+        """Whether rows are so short and many that one column after another is faster: NumPy takes
+        0.1 us for the largest element of a row, 0.4 us for a call (275 us and 11 at (2234, 11)).
+        """
+        rows = math.prod(e if isinstance(e, int) else USUAL for e in value.extents)
+        return size <= 32 and rows >= 8 * size
 
     def overwrites(self, value: Value) -> Sequence[int]:
         return ()
