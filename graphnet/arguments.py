@@ -18,7 +18,10 @@ from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 
-__all__ = ["LARGEST", "flag", "items", "mapping", "number", "one_of", "path", "whole"]
+__all__ = [
+    "LARGEST", "flag", "items", "mapping", "number", "one_of", "path", "positive", "share", "text",
+    "whole",
+]  # fmt: skip
 
 LARGEST = 2**63 - 1  # what an index of an array can be
 
@@ -75,6 +78,33 @@ def number(
     if not (small and low <= came < below):
         raise GraphnetError(f"{what} must be {meant}, came {told(came)}", where=where)
     return came
+
+
+def positive(what: str, value: Any, *, where: str | None = None) -> float:
+    """A finite number above 0; an int stays one."""
+    found = number(what, value, 0, where=where)
+    if found == 0:
+        raise GraphnetError(f"{what} must be a number above 0, came {told(value)}", where=where)
+    return found
+
+
+def share(what: str, value: Any, *, where: str | None = None) -> float:
+    """A number from 0 to 1, both included, such as a probability.
+
+    >>> share("crossover", 1)
+    1
+    """
+    found = number(what, value, 0, where=where)
+    if found > 1:
+        raise GraphnetError(f"{what} is a number from 0 to 1, not {told(value)}", where=where)
+    return found
+
+
+def text(what: str, value: Any, *, where: str | None = None) -> str:
+    """A str."""
+    if not isinstance(value, str):
+        raise GraphnetTypeError(f"{what} is a text, not {told(value)}", where=where)
+    return value
 
 
 def flag(what: str, value: Any, *, where: str | None = None) -> bool:

@@ -27,7 +27,8 @@ class GraphnetError(ValueError):
     """
 
     def __init__(self, message: str, *, where: str | None = None) -> None:
-        super().__init__(f"{where}: {message}" if where else message)
+        shown = where if where is None or where.isprintable() else told(where)  # a name of a file
+        super().__init__(f"{shown}: {message}" if shown else message)
         self.where = where
 
 

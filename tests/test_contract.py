@@ -217,6 +217,11 @@ works("RMSNorm", axis=-1, eps=1e-5, trainable=True, name="r")
 works("descend", lambda w: gn.sum(w**2), gn.SGD(lr=0.1), [1.0, 2.0], 1)
 works("unfold", y, sizes={"batch": 1}, values=None)
 works("work", gn.sum(v), {"v": np.ones(3)}, most=6, style="text", digits=4)
+works("explain", loss, W, stabilize=True, kinks="jax")
+works("explain", loss, [W])
+works("Health", np.ones((2, 3)), [0, 1], every=1)
+usual = {"goal": None, "tournament": 3, "crossover": 0.7, "mutation": 0.1, "rate": 0.2, "elite": 2}
+works("evolve", loss, {"x": np.ones((2, 3))}, 4, 1, 0, **usual, spread=1.0)
 METHODS = {
     "rename": ("h",),
     "reshape": (9,),
@@ -228,9 +233,9 @@ METHODS = {
     "__and__": (s > 0,),
     "__or__": (s > 0,),
 } | {f"__{op}__": (2,) for op in "add radd sub rsub mul truediv rtruediv pow rpow lt ge".split()}
-# These have no arguments that could be wrong, or are raised themselves.
+# These are raised themselves, or have a file of their own.
 ELSEWHERE = {
-    "GraphnetError", "GraphnetFileError", "GraphnetTypeError", "Health", "evolve", "load", "plot",
+    "GraphnetError", "GraphnetFileError", "GraphnetTypeError", "load", "plot",
 }  # fmt: skip
 
 

@@ -31,6 +31,43 @@ def program() -> Program:
     return gn.training_step([x, t], loss, gn.SGD(lr=0.1, momentum=0.9), style="plain")
 
 
+def diagnosed() -> gn.Sequential:
+    model = gn.Sequential([gn.Input(3), gn.Dense(2, activation="tanh")])
+    model.compile("sgd")
+    return model
+
+
+def individuals() -> Callable[..., Any]:
+    model = diagnosed()
+    return lambda X, y: gn.evolve(model, (X, y), 4, 1)
+
+
+def fitness(found: Any) -> Any:
+    return gn.evolve(compiled(), lambda predict: found, 4, 1)
+
+
+def watched() -> Callable[..., Any]:
+    model, data = diagnosed(), X
+    return lambda X, y: model.fit(data, Y, 0, callbacks=[gn.Health(X, y)], verbose=0)
+
+
+def network() -> gn.Tensor:
+    return gn.relu(gn.input("v", (3,))).rename("a")
+
+
+def unfolded() -> Any:
+    return gn.unfold(network())
+
+
+def explained() -> Any:
+    v = gn.input("v", (3,))
+    return gn.explain(gn.sum(v * v), v)
+
+
+def worked() -> Any:
+    return gn.work(network(), {"v": np.ones(3)})
+
+
 def values() -> dict[str, np.ndarray]:
     return {"W1": np.ones((3, 2)), "b1": np.zeros(2)}
 
@@ -67,6 +104,17 @@ ROWS: dict[str, tuple[Callable[[], Any], str, tuple[Any, ...], dict[str, Any]]] 
     "layer": (lambda: gn.Dense(2), "__call__", (gn.input("x", ("batch", 3)),), {"training": True}),
     "op": (lambda: gn.op("a*b"), "__call__", (gn.input("x", (3,)), 2.0), {"name": "n"}),
     "catalogue": (lambda: gn.exp, "__call__", (gn.input("x", (3,)),), {"name": "n"}),
+    "diagnose": (diagnosed, "diagnose", (X, Y), {}),
+    "work": (compiled, "work", (X, Y), {"most": 6, "style": "text"}),
+    "evolve": (individuals, "__call__", (X, Y), {}),
+    "fitness": (lambda: fitness, "__call__", (np.zeros(4),), {}),
+    "watched": (watched, "__call__", (X, Y), {}),
+    "lines": (unfolded, "lines", ("a",), {"style": "text"}),
+    "unfolded": (
+        unfolded, "formula", ("a", (0,)), {"keep": ["v"], "named": True, "style": "text"},
+    ),
+    "explanation": (explained, "text", ("text",), {}),
+    "line of work": (worked, "of", ("a",), {}),
     "schedule": (lambda: gn.schedules.cosine(0.1, 5), "__call__", (2,), {}),
     "from_config": (lambda: gn.Optimizer, "from_config", ({"optimizer": "SGD", "lr": 0.1},), {}),
 }  # fmt: skip

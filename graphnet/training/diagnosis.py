@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphnet.arguments import whole
 from graphnet.compiler.build import function
 from graphnet.errors import GraphnetError
 from graphnet.formula.formula import hole
@@ -109,9 +110,8 @@ class Health(Callback):
     """
 
     def __init__(self, X: Any, y: Any, every: int | None = None) -> None:
-        if every is not None and (isinstance(every, bool) or every < 1):
-            raise GraphnetError(f"every is a number of steps of at least 1, not {every!r}")
-        self.X, self.y, self.every = X, y, every
+        self.every = None if every is None else whole("every", every, 1)
+        self.X, self.y = X, y
         self.norms: dict[str, list[float]] = {}
         self.steps: list[int] = []
         self.died: dict[tuple[str, int], int] = {}

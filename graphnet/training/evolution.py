@@ -16,10 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnet.arguments import mapping, number, positive, share, whole
 from graphnet.compiler.build import function
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.compiler.entry import check_finite
+from graphnet.compiler.program import checked_seed
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.extent import named
 from graphnet.network.graph import Input, Network, Parameter
+from graphnet.ops.array import Array
 from graphnet.ops.tensor import Tensor
 from graphnet.ops.vectorize import vectorize
 from graphnet.training.compiled import loss_tensor
@@ -92,9 +96,18 @@ def evolve(
     >>> [round(float(v), 0) for v in found.parameters["w"]]
     [3.0, -1.0]
     """
-    _check(population, generations, tournament, elite, crossover, rate, mutation, spread)
+    population, generations = (
+        whole("population", population, 2),
+        whole("generations", generations, 0),
+    )
+    tournament, elite = whole("tournament", tournament, 1), whole("elite", elite, 0)
+    if elite >= population:
+        raise GraphnetError(f"an elite of {elite} leaves no child in a population of {population}")
+    crossover, rate = share("crossover", crossover), share("rate", rate)
+    mutation, spread = positive("mutation", mutation), positive("spread", spread)
+    goal = None if goal is None else number("goal", goal)
     judged = _judged(what, fitness)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(checked_seed(seed))
     genes, scale = _first(judged, population, spread, generator)
     result = Evolution({})
     for generation in range(generations + 1):
@@ -116,29 +129,6 @@ def evolve(
     if isinstance(what, Model):
         what.parameters.update(result.parameters)
     return result
-
-
-def _check(
-    population: Any, generations: Any, tournament: Any, elite: Any, crossover: Any, rate: Any,
-    mutation: Any, spread: Any,
-) -> None:  # fmt: skip
-    whole = {"population": (population, 2), "generations": (generations, 0),
-             "tournament": (tournament, 1), "elite": (elite, 0)}  # fmt: skip
-    for name, (value, least) in whole.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise GraphnetError(f"{name} is a whole number of at least {least}, not {value!r}")
-    if elite >= population:
-        raise GraphnetError(f"an elite of {elite} leaves no child in a population of {population}")
-    for name, value in {"crossover": crossover, "rate": rate}.items():
-        if not _number(value) or not 0 <= value <= 1:
-            raise GraphnetError(f"{name} is a probability from 0 to 1, not {value!r}")
-    for name, value in {"mutation": mutation, "spread": spread}.items():
-        if not _number(value) or not 0 < value < np.inf:
-            raise GraphnetError(f"{name} is a number above 0, not {value!r}")
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 # -- the algorithm -------------------------------------------------------------------------------
@@ -189,7 +179,7 @@ class _Judged:
     score: Callable[[Sequence[Floats]], Any]
 
     def scores(self, genes: Floats) -> Floats:
-        found = np.asarray(self.score(list(self._stacked(genes).values())), dtype=np.float64)
+        found = Array(self.score(list(self._stacked(genes).values()))).array.astype(np.float64)
         if found.shape != (len(genes),):
             raise GraphnetError(
                 f"a fitness gives a number for each of {len(genes)} individuals, not {found.shape}"
@@ -213,14 +203,21 @@ def _judged(what: Any, fitness: Any) -> _Judged:
         return _model(what, fitness)
     if not isinstance(what, Tensor):
         raise GraphnetTypeError(f"a model or a tensor evolves, not {type(what).__name__}")
-    if what.shape != () or not isinstance(fitness, dict | None):
-        raise GraphnetError("of a tensor, a 0-d loss and a dict of its inputs are needed")
+    if what.shape != ():
+        raise GraphnetError(f"a tensor that evolves is one number, a loss, not {told(what)}")
+    arrays = mapping("the fitness of a tensor", fitness, "its inputs")
     network = Network.collect([what.node])
     inputs = dict(network.of(Input))
-    missing = set(inputs) - set(fitness or {})
+    for name in arrays:
+        if name not in inputs:
+            tail = did_you_mean(name, inputs)
+            raise GraphnetError(f"the loss depends on no input {told(name)}{tail}")
+    missing = [name for name in inputs if name not in arrays]
     if missing:
-        raise GraphnetError(f"the loss depends on {', '.join(sorted(missing))}: give their arrays")
-    given = [np.asarray((fitness or {})[name]) for name in inputs]
+        raise GraphnetError(f"the loss depends on {', '.join(missing)}: give their arrays")
+    given = [Array(arrays[name]).array for name in inputs]
+    for name, array in zip(inputs, given, strict=True):
+        check_finite(name, array)
     parameters, program = _wide(what, [Tensor(n) for n in inputs.values()], "float64")
     start = function([], [Tensor(n) for n in parameters.values()], dtype="float64")()
     return _Judged(

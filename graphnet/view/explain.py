@@ -25,7 +25,8 @@ from typing import Any
 import networkx as nx
 import sympy
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import one_of
+from graphnet.errors import GraphnetTypeError
 from graphnet.formula import functions as fn
 from graphnet.formula.derive import slope
 from graphnet.formula.formula import Equation, Formula, Read, hole
@@ -81,10 +82,7 @@ class Explanation:
 
     def text(self, style: str = "text") -> str:
         """In lines; style "text" or "unicode"."""
-        if style not in ("text", "unicode"):
-            raise GraphnetError(
-                f'style is "text" or "unicode", not {style!r}; see latex() and html()'
-            )
+        one_of("style", style, ("text", "unicode"))
         rows = ["forward", *(f"  {show(e, style)}" for e in self.forward), "backward"]
         for step in self.steps:
             for local in step.locals:
@@ -146,7 +144,7 @@ def explain(
     """
     if not isinstance(output, Tensor):
         raise GraphnetTypeError(f"a tensor is explained, not {type(output).__name__}")
-    wanted = [wrt] if isinstance(wrt, Tensor) else list(wrt)
+    wanted: Any = [wrt] if isinstance(wrt, Tensor) else wrt
     gradients = grad(output, wanted, stabilize=stabilize, kinks=kinks)
     nodes = [g.node for g in gradients]
     network = Network.collect({"output": output.node, **{f"d{k}": n for k, n in enumerate(nodes)}})

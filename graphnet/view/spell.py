@@ -14,7 +14,7 @@ from typing import Any
 
 import sympy
 
-from graphnet.errors import GraphnetError
+from graphnet.arguments import one_of
 from graphnet.formula.formula import Equation, Formula, symbol_kind
 from graphnet.formula.latex import _Latex
 from graphnet.formula.latex import name as latex_name
@@ -31,10 +31,8 @@ _HIGH = dict(zip("0123456789,()", "⁰¹²³⁴⁵⁶⁷⁸⁹˒⁽⁾", strict=
 def write(body: Any, text: Callable[[int], str], style: str = "text") -> str:
     """A body over holes in which hole k is written as `text(k)`."""
     equation = Equation(Formula((), body, ()), "", ())
-    if style == "latex":
+    if one_of("style", style, STYLES) == "latex":
         return _ElementLatex(equation, text).scalar(body)
-    if style not in STYLES:
-        raise GraphnetError(f"style is one of {', '.join(STYLES)}, not {style!r}")
     return _ElementText(equation, text, style == "unicode").scalar(body)[0]
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import sympy
 
-from graphnet.errors import GraphnetError, did_you_mean
+from graphnet.arguments import flag, items, whole
+from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.network.graph import Computed, Input, Network
 from graphnet.network.neurons import Element, places
 from graphnet.network.neurons import unfold as unfold_network
@@ -94,13 +95,10 @@ class Unfolded:
         'y = exp(2*w[0]*x[0] + 2*w[1]*x[1])'
         """
         name = self._computed(tensor) if tensor is not None else self._output()
-        shape = self.unfolding.shape(name)
-        at = (place,) if isinstance(place, int) else tuple(place) or (0,) * len(shape)
-        if len(at) != len(shape) or not all(0 <= p < n for p, n in zip(at, shape)):
-            raise GraphnetError(f"{name} has shape {shape}, it has no element {list(at)}")
-        element = Element(name, at)
-        shorter = self.named() if named else {}
-        body = self.unfolding.inlined(element, frozenset(map(self._known, keep)), shorter)
+        element = Element(name, self._place(name, place))
+        kept = {keep} if isinstance(keep, str) else items("keep", keep, "names of tensors")
+        shorter = self.named() if flag("named", named) else {}
+        body = self.unfolding.inlined(element, frozenset(map(self._known, kept)), shorter)
         return self.line(element, body, style)
 
     def text(self, element: Element, style: str = "text") -> str:
@@ -130,14 +128,29 @@ class Unfolded:
         told = write(body, lambda k: self.text(elements[k], style), style)
         return f"{self.text(element, style)} = {told}"
 
+    def _place(self, name: str, place: Sequence[int] | int) -> tuple[int, ...]:
+        """A place of a tensor, the first where none is named."""
+        shape = self.unfolding.shape(name)
+        alone = not isinstance(place, list | tuple)
+        listed = [place] if alone else items("place", place, "numbers")
+        at = tuple(whole("a place", p) for p in listed) or (0,) * len(shape)
+        if len(at) != len(shape) or not all(0 <= p < n for p, n in zip(at, shape)):
+            raise GraphnetError(f"{name} has shape {shape}, it has no element {list(at)}")
+        return at
+
     def _known(self, name: str) -> str:
-        self.network.node(name)
+        if not isinstance(name, str) or name not in self.network:
+            raise GraphnetError(
+                f"there is no tensor {told(name)} to keep{did_you_mean(name, self.network)}"
+            )
         return name
 
     def _computed(self, name: str) -> str:
         known = [n for n, _ in self.network.of(Computed)]
-        if name not in known:
-            raise GraphnetError(f"no tensor {name!r} is computed here{did_you_mean(name, known)}")
+        if not isinstance(name, str) or name not in known:
+            raise GraphnetError(
+                f"no tensor {told(name)} is computed here{did_you_mean(name, known)}"
+            )
         return name
 
     def _output(self) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.errors import GraphnetError, did_you_mean
-from graphnet.view.plots.figure import DASHES, Picture, number_rows, panels, picture, tidy
+from graphnet.arguments import flag, items, mapping, number
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
+from graphnet.view.plots.figure import DASHES, Picture, panels, picture, tidy
+from graphnet.view.plots.given import label, number_rows
 from graphnet.view.style import PALETTE
 
 if TYPE_CHECKING:
@@ -41,25 +43,36 @@ def curves(
     >>> gn.plot.curves({"loss": [1.0, 0.5, 0.3]}, x="epoch").format
     'png'
     """
-    if not series:
+    if not mapping("series", series, "curves by name"):
         raise GraphnetError("there is no curve to draw")
     from matplotlib.ticker import MaxNLocator
 
     pairs = {name: _pair(name, data) for name, data in series.items()}
+    marked = [points] if isinstance(points, str) else items("points", points, "names of curves")
+    for name in marked:
+        if not isinstance(name, str) or name not in pairs:
+            raise GraphnetError(f"there is no curve {told(name)}{did_you_mean(name, pairs)}")
+    if not isinstance(log, str) or set(log) - {"x", "y"}:
+        raise GraphnetError(f'log is "x", "y", "xy" or "", not {told(log)}')
+    inches = _inches(size)
+    for one, (xs, ys) in pairs.items():
+        for side, array in (("x", xs), ("y", ys)):
+            if side in log and not (array > 0).any():
+                raise GraphnetError(f"the curve {told(one)} has no {side} above 0 for a log axis")
 
     def paint(figure: Any) -> None:
         axes = figure.add_subplot()
         for k, (name, (xs, ys)) in enumerate(pairs.items()):
             ink = PALETTE[k % len(PALETTE)]
-            if name in points:
+            if name in marked:
                 few = len(xs) <= 60
                 axes.plot(
-                    xs, ys, "o" if few else ".", color=ink, label=name, alpha=0.7,
+                    xs, ys, "o" if few else ".", color=ink, label=label(name), alpha=0.7,
                     markersize=7 if few else 5, zorder=3 if few else None,
                 )  # fmt: skip
             else:
                 dashes = DASHES[k // len(PALETTE) % 4] if len(pairs) > 4 else DASHES[k % 4]
-                axes.plot(xs, ys, color=ink, linestyle=dashes, label=name)
+                axes.plot(xs, ys, color=ink, linestyle=dashes, label=label(name))
         _scales(axes, log)
         if "x" not in log and all((xs == xs.round()).all() for xs, _ in pairs.values()):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no epoch 2.5
@@ -69,27 +82,34 @@ def curves(
         elif len(pairs) > 1 or next(iter(pairs)):
             axes.legend(frameon=False)
 
-    return picture(size, paint)
+    return picture(inches, paint)
+
+
+def _inches(size: Any) -> tuple[float, float]:
+    """Width and height of a figure."""
+    found = items("size", size, "two numbers")
+    if len(found) != 2 or not all(1 <= number("size", s) <= 40 for s in found):
+        raise GraphnetError(f"size is (width, height) in inches from 1 to 40, not {told(size)}")
+    return float(found[0]), float(found[1])
 
 
 def _pair(name: str, data: Any) -> tuple[Any, Any]:
     import numpy as np
 
+    label(name, "the name of a curve")
     if isinstance(data, tuple) and len(data) == 2:
-        xs, ys = (number_rows(d, f"the curve {name!r}") for d in data)
+        xs, ys = (number_rows(d, f"the curve {told(name)}") for d in data)
     else:
-        ys = number_rows(data, f"the curve {name!r}")
+        ys = number_rows(data, f"the curve {told(name)}")
         xs = np.arange(1, len(ys) + 1)
     if xs.shape != ys.shape or xs.ndim != 1:
         raise GraphnetError(
-            f"the curve {name!r} has {xs.shape} places and {ys.shape} values; both are one row"
+            f"the curve {told(name)} has {xs.shape} places and {ys.shape} values; both are one row"
         )
     return xs, ys
 
 
 def _scales(axes: Axes, log: str) -> None:
-    if set(log) - {"x", "y"}:
-        raise GraphnetError(f'log is "x", "y", "xy" or "", not {log!r}')
     if "x" in log:
         axes.set_xscale("log")
     if "y" in log:
@@ -117,11 +137,22 @@ def activations(
     >>> gn.plot.activations(["sigmoid", "tanh"], together=True).format
     'png'
     """
+    import numpy as np
+
+    slopes, together = flag("slopes", slopes), flag("together", together)
+    if not 1e-6 <= number("reach", reach, 0) <= 1e6:
+        raise GraphnetError(f"reach is a number from 1e-6 to 1e6, not {told(reach)}")
+    if options and not together:
+        raise GraphnetError(f"{', '.join(options)}: only one panel, with together=True, has these")
     if isinstance(chosen, Mapping):
-        found = [(name, _function(one)[1]) for name, one in chosen.items()]
+        found = [(label(name, "the name of a curve"), _function(one)[1])
+                 for name, one in chosen.items()]  # fmt: skip
     else:
-        listed = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen)
+        alone = isinstance(chosen, str) or callable(chosen)
+        listed = [chosen] if alone else items("activations", chosen, "names or functions")
         found = [_function(one) for one in listed or ACTIVATIONS]
+    if not found:
+        raise GraphnetError("there is no activation to draw")
     rows = [(name, *sampled(f, reach)) for name, f in found]
     if together:
         series: dict[str, Any] = {name: (xs, ys) for name, xs, ys, _ in rows}
@@ -137,7 +168,8 @@ def activations(
         if slopes:
             axes.plot(xs, ds, color=PALETTE[1], linestyle="--", label="slope")
         tidy(axes, name, "x")
-        axes.set_ylim(max(-2.2, min(ys.min(), -0.2) - 0.1), min(3.2, max(ys.max(), 1.2) + 0.1))
+        low, high = (float(f(ys[np.isfinite(ys)], initial=0.0)) for f in (np.min, np.max))
+        axes.set_ylim(max(-2.2, min(low, -0.2) - 0.1), min(3.2, max(high, 1.2) + 0.1))
         if k == 0:
             axes.legend(frameon=False)
 
@@ -148,11 +180,14 @@ def _function(one: Any) -> tuple[str, Callable[[Any], Any]]:
     from graphnet.ops import activations as module
 
     if callable(one):
-        return getattr(one, "__name__", None) or getattr(one, "name", None) or "f", one
+        names = (getattr(one, key, None) for key in ("__name__", "name"))
+        return next((n for n in names if n and isinstance(n, str)), "f"), one
+    if not isinstance(one, str):
+        raise GraphnetTypeError(f"an activation is a name or a function, not {told(one)}")
     if one == "prelu":
         return "prelu (0.25)", lambda x: module.prelu(x, 0.25)
     if one not in ACTIVATIONS:
-        raise GraphnetError(f"there is no activation {one!r}{did_you_mean(str(one), ACTIVATIONS)}")
+        raise GraphnetError(f"there is no activation {told(one)}{did_you_mean(one, ACTIVATIONS)}")
     return one, getattr(module, one)
 
 
@@ -164,9 +199,12 @@ def sampled(f: Callable[[Any], Any], reach: float, points: int = 601) -> tuple[A
     from graphnet.ops.define import input
     from graphnet.ops.gradients import grad
     from graphnet.ops.reductions import sum
+    from graphnet.ops.tensor import Tensor
 
     x = input("x", ("points",))
     y = f(x)
+    if not isinstance(y, Tensor) or y.shape != x.shape:
+        raise GraphnetError(f"an activation gives a tensor of the shape of its own, not {told(y)}")
     program = function(x, [y, grad(sum(y), x)], dtype="float64")
     xs = np.linspace(-reach, reach, points)
     ys, slopes = program(xs)

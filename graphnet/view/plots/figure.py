@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from graphnet.errors import GraphnetError
+from graphnet.arguments import path as file_name
+from graphnet.errors import GraphnetError, told
 from graphnet.files import write_file
+from graphnet.view.plots.given import label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DASHES", "DPI", "Picture", "animation", "grid", "panels", "picture", "tidy"]
 
 DPI = 144
+TILES = 1000  # panels of one figure
 DASHES = ("-", "--", "-.", ":")
 
 
@@ -43,10 +46,10 @@ class Picture(bytes):
 
     def save(self, path: str | Path) -> Self:
         """Writes the file, whose name must end as the format does; gives the picture back."""
-        path = Path(path)
+        path = Path(file_name("path", path))
         if path.suffix.lower() != f".{self.format}":
             raise GraphnetError(f"this picture is a {self.format}: expected a name ending in "
-                                f".{self.format}, came {str(path)!r}")  # fmt: skip
+                                f".{self.format}, came {told(str(path))}")  # fmt: skip
         write_file(path, self)
         return self
 
@@ -89,6 +92,8 @@ def panels(
         for k in range(count):
             paint(figure.add_subplot(rows, wide, k + 1), k)
 
+    if count > TILES:
+        raise GraphnetError(f"a figure has at most {TILES:,} panels, not {count:,}")
     wide = min(count, columns)
     rows = -(-count // wide)
     return picture((size[0] * wide, size[1] * rows), all_of_them)
@@ -138,17 +143,8 @@ def grid(axes: Axes) -> None:
 def tidy(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
     """Titles at the left in bold, labels, and the grid."""
     grid(axes)
-    if title:
-        axes.set_title(title, loc="left", fontweight="bold")
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-
-
-def number_rows(rows: Sequence[Any], what: str) -> Any:
-    """Rows of numbers as a float array, finite or not. GraphnetError for anything else."""
-    import numpy as np
-
-    try:
-        return np.asarray(rows, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise GraphnetError(f"{what} must be numbers: {error}") from None
+    head = label(title, "title")
+    if head:
+        axes.set_title(head, loc="left", fontweight="bold")
+    axes.set_xlabel(label(x, "the label of x"))
+    axes.set_ylabel(label(y, "the label of y"))

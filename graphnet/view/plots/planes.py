@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.errors import GraphnetError, GraphnetTypeError
-from graphnet.view.plots.figure import DASHES, Picture, animation, number_rows, picture, tidy
+from graphnet.arguments import flag, items, mapping, number, text
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
+from graphnet.view.plots.figure import DASHES, Picture, animation, picture, tidy
+from graphnet.view.plots.given import (
+    GROUPS,
+    array_of,
+    as_text,
+    interval,
+    label,
+    number_rows,
+    points_of,
+    two_labels,
+)
 from graphnet.view.style import PALETTE
 
 if TYPE_CHECKING:
@@ -38,42 +49,67 @@ def regions(
     """
     import numpy as np
 
-    X, y = number_rows(X, "X"), np.asarray(y).ravel()
-    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y):
-        raise GraphnetError(f"expected points (n, 2) and n classes, came {X.shape} and {y.shape}")
+    X, y = points_of("X", X, "y", y)
+    across, room_beside = two_labels("names", names), number("margin", margin, 0, 100)
+    head_given = label(title, "title")
+    shown = [_frame(k, one) for k, one in enumerate(items("frames", frames, "(title, model)"))]
     low, high = X.min(axis=0), X.max(axis=0)
-    room = margin * np.maximum(high - low, 1e-9)
+    room = room_beside * np.maximum(high - low, 1e-9 * (1 + np.abs(high)))
     span = [(low[d] - room[d], high[d] + room[d]) for d in (0, 1)]
     xs, ys = (np.linspace(*s, _POINTS) for s in span)
     mesh = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
 
     def paint(figure: Figure, one: Any, head: str) -> None:
         axes = figure.add_subplot()
-        _shade(axes, _given(one)(mesh), xs, ys, len(np.unique(y)))
+        _shade(axes, _values(one, mesh), xs, ys, len(np.unique(y)))
         for k, c in enumerate(np.unique(y)):
             axes.plot(
                 *X[y == c].T, _MARKS[k % len(_MARKS)], color=PALETTE[k % len(PALETTE)],
-                markeredgecolor="white", markersize=7, label=f"{c}", linestyle="none",
+                markeredgecolor="white", markersize=7, linestyle="none",
+                label=label(as_text(c), limit=20),
             )  # fmt: skip
         axes.set_xlim(span[0])
         axes.set_ylim(span[1])
-        axes.set_xlabel(names[0])
-        axes.set_ylabel(names[1])
+        axes.set_xlabel(across[0])
+        axes.set_ylabel(across[1])
         axes.set_title(head, loc="left", fontweight="bold")
         axes.legend(loc="upper right", fontsize=9)
 
-    if frames:
+    if shown:
         return animation(
-            (4.8, 4.2), len(frames), lambda f, k: paint(f, frames[k][1], frames[k][0]), 4.0
+            (4.8, 4.2), len(shown), lambda f, k: paint(f, shown[k][1], shown[k][0]), 4.0
         )
-    return picture((4.8, 4.2), lambda figure: paint(figure, model, title))
+    return picture((4.8, 4.2), lambda figure: paint(figure, model, head_given))
+
+
+def _frame(k: int, one: Any) -> tuple[str, Any]:
+    pair = items(f"frame {k}", one, "a title and a model")
+    if len(pair) != 2:
+        raise GraphnetError(f"a frame is (title, model), not {told(one)}")
+    return label(pair[0], "the title of a frame"), pair[1]
+
+
+def _values(model: Any, mesh: Any) -> Any:
+    """What a model or function gives for each point: class ids (int) or scores (float)."""
+    values = array_of(_given(model)(mesh), "classes and scores")
+    if values.size != len(mesh):
+        raise GraphnetError(
+            f"a function of {len(mesh):,} points gives a class or a score for each, not an array "
+            f"{values.shape}"
+        )
+    whole = values.astype(int) if values.dtype.kind in "iub" else values
+    if whole.dtype.kind == "i" and not (whole.min() >= 0 and whole.max() < GROUPS):
+        raise GraphnetError(
+            f"class ids are from 0 to {GROUPS - 1}, not {whole.min()} to {whole.max()}"
+        )
+    return whole
 
 
 def _given(model: Any) -> Callable[[Any], Any]:
     if hasattr(model, "predict") and hasattr(model, "classify"):
         return lambda rows: _scores(model, rows)
     if not callable(model):
-        raise GraphnetTypeError(f"expected a model or a function, came {type(model).__name__}")
+        raise GraphnetTypeError(f"expected a model or a function, came {told(model)}")
     return model
 
 
@@ -126,14 +162,16 @@ def surface(
     >>> surface(lambda w: (w * w).sum(axis=1), (-1, 1), (-1, 1)).format
     'png'
     """
-    shown = {name: _walk(name, points) for name, points in (walks or {}).items()}
-    ground = _ground(f, x, y)
+    given = mapping("walks", walks, "points by name")
+    shown = {label(name, "a name of a path"): _walk(name, p) for name, p in given.items()}
+    ground, across, solid = _ground(f, x, y), two_labels("names", names), flag("solid", solid)
+    head = label(title, "title")
 
     def paint(figure: Figure) -> None:
         if solid:
-            _hill(figure, ground, title, names)
+            _hill(figure, ground, head, across)
             return
-        axes = _contours(figure, ground, title, names)
+        axes = _contours(figure, ground, head, across)
         for k, (name, points) in enumerate(shown.items()):
             _trace(axes, points, k, name)
         if shown:
@@ -147,17 +185,18 @@ def paths(
     y: tuple[float, float], names: Sequence[str] = ("w1", "w2"), title: str = "",
 ) -> Picture:  # fmt: skip
     """The race as an animated GIF: the walks of `surface`, growing step by step."""
-    if not walks:
+    given = mapping("walks", walks, "points by name")
+    if not given:
         raise GraphnetError("there is no path to draw")
-    shown = {name: _walk(name, points) for name, points in walks.items()}
-    ground = _ground(f, x, y)
+    shown = {label(name, "a name of a path"): _walk(name, p) for name, p in given.items()}
+    ground, across, title = _ground(f, x, y), two_labels("names", names), text("title", title)
     longest = max(map(len, shown.values()))
     count = min(longest, 24)
     ends = [max(1, round((k + 1) * longest / count)) for k in range(count)]
 
     def paint(figure: Figure, k: int) -> None:
         head = f"{title}{': ' if title else ''}step {ends[k] - 1}"
-        axes = _contours(figure, ground, head, names)
+        axes = _contours(figure, ground, head, across)
         for j, (name, points) in enumerate(shown.items()):
             _trace(axes, points[: ends[k]], j, name)
         axes.legend(loc="upper right", fontsize=9)
@@ -166,19 +205,28 @@ def paths(
 
 
 def _walk(name: str, points: Any) -> Any:
-    found = number_rows(points, f"the path {name!r}")
+    found = number_rows(points, f"the path {told(name)}")
     if found.ndim != 2 or found.shape[1] != 2 or not len(found):
-        raise GraphnetError(f"the path {name!r} is (steps, 2), not {found.shape}")
+        raise GraphnetError(f"the path {told(name)} is (steps, 2), not {found.shape}")
     return found
 
 
 def _ground(f: Callable[[Any], Any], x: tuple[float, float], y: tuple[float, float]) -> Any:
     import numpy as np
 
-    xs, ys = np.linspace(*x, _POINTS), np.linspace(*y, _POINTS)
-    mesh = np.stack(np.meshgrid(xs, ys), axis=-1)
-    heights = np.asarray(f(mesh.reshape(-1, 2)), dtype=float).reshape(_POINTS, _POINTS)
-    return xs, ys, heights
+    if not callable(f):
+        raise GraphnetTypeError(f"a surface is a function of rows (n, 2), not {told(f)}")
+    xs = np.linspace(*interval("x", x), _POINTS)
+    ys = np.linspace(*interval("y", y), _POINTS)
+    mesh = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+    heights = number_rows(f(mesh), "the heights of a surface")
+    if heights.size != len(mesh):
+        raise GraphnetError(
+            f"a surface gives a number for each of {len(mesh):,} rows, not {heights.shape}"
+        )
+    if np.isnan(heights).all():
+        raise GraphnetError("the surface is nowhere a finite number in this range")
+    return xs, ys, heights.reshape(_POINTS, _POINTS)
 
 
 def _contours(figure: Figure, ground: Any, title: str, names: Sequence[str]) -> Axes:

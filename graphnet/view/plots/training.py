@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.errors import GraphnetError
-from graphnet.view.plots.figure import DASHES, Picture, number_rows, panels, picture, tidy
-from graphnet.view.style import PALETTE, shorten
+from graphnet.arguments import items, mapping
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
+from graphnet.view.plots.figure import DASHES, Picture, panels, picture, tidy
+from graphnet.view.plots.given import as_text, label, number_rows
+from graphnet.view.style import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion", "confusion_counts", "history", "layers"]
 
+CLASSES = 1000
 _WRITTEN = 20  # a confusion matrix of at most so many classes has its numbers written in
 
 
@@ -29,6 +32,7 @@ def history(history: Mapping[str, Sequence[float]]) -> Picture:
     """
     from matplotlib.ticker import MaxNLocator
 
+    history = _rows("a history", history)
     names = [n for n in history if n not in ("epoch", "seconds", "lr")]
     measured = list(dict.fromkeys(n.removeprefix("val_") for n in names))
     if not measured or not any(len(history[n]) for n in names):
@@ -63,24 +67,36 @@ def layers(rows: Mapping[str, Sequence[float]], *, title: str = "", y: str = "")
     >>> layers({"W1": [1.0, 0.1], "W2": [1.0, 0.5]}, title="gradient norm").format
     'png'
     """
-    if not rows or not any(len(r) for r in rows.values()):
+    rows = _rows("layers", rows)
+    if not any(len(r) for r in rows.values()):
         raise GraphnetError("there is no layer to draw")
+    if not any((r > 0).any() for r in rows.values()):
+        raise GraphnetError("no layer has a number above 0, so there is none on a logarithmic axis")
 
     def paint(figure: Figure) -> None:
         import matplotlib
 
         axes = figure.add_subplot()
         shades = matplotlib.colormaps["viridis"]
-        for k, (name, values) in enumerate(rows.items()):
+        for k, (name, numbers) in enumerate(rows.items()):
             shade = shades(0.9 * k / max(len(rows) - 1, 1))
-            numbers = number_rows(values, f"the row of {name!r}")
             places = range(1, len(numbers) + 1)
-            axes.plot(places, numbers, color=shade, linestyle=DASHES[k % 4], label=name)
+            axes.plot(places, numbers, color=shade, linestyle=DASHES[k % 4], label=label(name))
         axes.set_yscale("log")
         tidy(axes, title, "epoch", y)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
 
     return picture((6.8, 4.0), paint)
+
+
+def _rows(what: str, given: Any) -> dict[str, Any]:
+    """Rows of numbers by name."""
+    found = mapping(what, given, "rows of numbers by name")
+    for name, values in found.items():
+        found[name] = number_rows(values, f"the row of {label(name, 'the name of a row')!r}")
+        if found[name].ndim != 1:
+            raise GraphnetError(f"the row of {told(name)} has shape {found[name].shape}")
+    return found
 
 
 def confusion_counts(actual: Any, predicted: Any, classes: int) -> Any:
@@ -106,26 +122,37 @@ def confusion(actual: Any, predicted: Any, classes: Sequence[str] = ()) -> Pictu
     >>> confusion([0, 1, 1], [0, 1, 0], ["no", "yes"]).format
     'png'
     """
-    import numpy as np
-
-    truth, guess = (np.asarray(a).ravel() for a in (actual, predicted))
+    truth, guess = _ids("the true classes", actual), _ids("the predicted classes", predicted)
+    names = items("classes", classes, "names")
     if truth.shape != guess.shape or not len(truth):
         raise GraphnetError(f"{len(truth)} true classes and {len(guess)} predicted ones")
-    if truth.dtype.kind not in "iub" or guess.dtype.kind not in "iub":
-        raise GraphnetError(f"classes are whole numbers, came {truth.dtype} and {guess.dtype}")
-    count = len(classes) or 1 + int(max(truth.max(), guess.max()))
+    count = len(names) or 1 + int(max(truth.max(), guess.max()))
+    if count > CLASSES:
+        raise GraphnetError(f"a matrix of at most {CLASSES} classes can be read, not of {count:,}")
     if min(truth.min(), guess.min()) < 0 or max(truth.max(), guess.max()) >= count:
         raise GraphnetError(f"the ids of {count} classes are 0 to {count - 1}")
     counts = confusion_counts(truth, guess, count)
     side = min(3.2 + 0.38 * count, 12.0)
-    return picture((side, side), lambda figure: _matrix(figure, counts, classes))
+    return picture((side, side), lambda figure: _matrix(figure, counts, names))
+
+
+def _ids(what: str, values: Any) -> Any:
+    import numpy as np
+
+    try:
+        found = np.asarray(values).ravel()
+    except ValueError as error:
+        raise GraphnetTypeError(f"{what} are no array: {error}") from None
+    if found.dtype.kind not in "iub":
+        raise GraphnetTypeError(f"{what} are whole numbers, not {told(values)}")
+    return found
 
 
 def _matrix(figure: Figure, counts: Any, classes: Sequence[str]) -> None:
     import numpy as np
 
     n = len(counts)
-    names = [shorten(str(c), 14) for c in classes] or [str(k) for k in range(n)]
+    names = [label(as_text(c), limit=14) for c in classes] or [str(k) for k in range(n)]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes = figure.add_subplot()
     axes.imshow(_tinted(share), aspect="equal")
