@@ -14,14 +14,14 @@ grid = Grid()
 ONE_HOT = np.eye(len(grid.squares), dtype=np.float32)
 state = {square: ONE_HOT[k : k + 1] for k, square in enumerate(grid.squares)}
 
-layers = gn.Dense(64, activation="relu"), gn.Dense(4)
+hidden, output = gn.Dense(64, activation="relu"), gn.Dense(4)
 s, s2 = (gn.input(name, ("batch", len(grid.squares))) for name in ("s", "s2"))
 a, r, go = (
     gn.input("a", ("batch",), dtype="int"),
     gn.input("r", ("batch",)),
     gn.input("go", ("batch",)),
 )
-Q, Q2 = (layers[1](layers[0](x)) for x in (s, s2))  # called twice: the same parameters
+Q, Q2 = (output(hidden(x)) for x in (s, s2))  # called twice: the same parameters
 target = gn.stop_gradient(r + go * gn.max(Q2, axis=1))
 took = gn.formula("took[n] = Q[n,a[n]]", Q=Q, a=a, name="took")
 loss = gn.mean((took - target) ** 2)
