@@ -82,10 +82,14 @@ ROWS: dict[str, tuple[Callable[[], Any], str, tuple[Any, ...], dict[str, Any]]] 
     "fit": (
         compiled, "fit", (X, Y),
         {"epochs": 0, "batch_size": 2, "validation_data": None, "validation_split": 0.0,
-         "sample_weight": None, "shuffle": True, "callbacks": (), "verbose": 0},
+         "sample_weight": None, "shuffle": True, "callbacks": (), "verbose": 0,
+         "check_finite": True},
     ),
-    "evaluate": (compiled, "evaluate", (X, Y), {"sample_weight": None, "batch_size": 3}),
-    "predict": (compiled, "predict", (X,), {"batch_size": 3}),
+    "evaluate": (
+        compiled, "evaluate", (X, Y),
+        {"sample_weight": None, "batch_size": 3, "check_finite": False},
+    ),
+    "predict": (compiled, "predict", (X,), {"batch_size": 3, "check_finite": False}),
     "classify": (compiled, "classify", (X,), {}),
     "values": (compiled, "values", (X,), {}),
     "tensor": (compiled, "tensor", ("Z1",), {}),

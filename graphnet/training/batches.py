@@ -48,19 +48,21 @@ class Data:
 
     @classmethod
     def prepare(
-        cls, program: Program, given: Sequence[NDArray[Any]], weighted: bool = False
-    ) -> Data:
+        cls, program: Program, given: Sequence[NDArray[Any]], weighted: bool = False,
+        finite: bool = True,
+    ) -> Data:  # fmt: skip
         """The data cast for a program; `weighted` where the last array is the weights of rows.
 
+        With `finite` every number must be; without it nan and inf go into the network as they are.
         GraphnetError names the first element that is wrong.
         """
         for name, array in zip(program.inputs, given, strict=True):
-            if array.dtype.kind == "f":
+            if finite and array.dtype.kind == "f":
                 _check_finite(name, array, array)
         with np.errstate(over="ignore"):  # 1e300 has no float32: refused in the next lines
             arrays = program.prepare(*given)
         for name, old, new in zip(program.inputs, given, arrays, strict=True):
-            if new.dtype.kind == "f" and new.dtype != old.dtype:
+            if finite and new.dtype.kind == "f" and new.dtype != old.dtype:
                 _check_finite(name, new, old)
         for name, array in zip(program.inputs, arrays, strict=True):
             check_facts(name, array, getattr(program.network.node(name), "facts", ()))

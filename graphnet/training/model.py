@@ -203,6 +203,7 @@ class Model:
         shuffle: bool = True,
         callbacks: Sequence[Any] | Any = (),
         verbose: Verbose = "auto",
+        check_finite: bool = True,
     ) -> History:
         """Trains for `epochs` more epochs and gives the history of all of them.
 
@@ -211,23 +212,26 @@ class Model:
         that share of the rows, drawn from the seed. Ctrl-C ends training after the current step.
         Where a number stops being finite, training ends with the parameters from before that
         step and a RuntimeWarning names the step and the first node; so does `history.stopped`.
+        Data that is not finite is refused; with `check_finite=False` it goes into the network as
+        it is, for one that has a formula for it, such as `gn.clip` of an infinite input.
 
         Raises GraphnetError for data that does not fit, naming the first wrong element.
         """
         validation_split = number("validation_split", validation_split, 0, 1)
         epochs, batch_size = whole("epochs", epochs, 0), whole("batch_size", batch_size, 1)
+        finite = flag("check_finite", check_finite)
         self._meet(X)
         arrays, target = self.compiled.given(X, y, sample_weight)
         if target != self.compiled.target:
             self._compile(target, keep_states=True)
-        data = Data.prepare(self.step, arrays, sample_weight is not None)
+        data = Data.prepare(self.step, arrays, sample_weight is not None, finite)
         validation = None
         if validation_data is not None:
             if validation_split:
                 raise GraphnetError("give validation_data or validation_split, not both")
             if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
                 raise GraphnetTypeError("validation_data is (X, y) or (X, y, sample_weight)")
-            validation = self._judged(*validation_data)
+            validation = self._judged(*validation_data, finite=finite)
         elif validation_split > 0:
             rows, held = split_rows(data.rows, validation_split, self.compiled.recipe.seed)
             validation = self.compiled.judge(target), data.part(held)
@@ -240,51 +244,63 @@ class Model:
         return run.train()
 
     def evaluate(
-        self, X: Any, y: Any, sample_weight: Any = None, batch_size: int = 1024
-    ) -> dict[str, float]:
-        """The loss and the metrics of data, at inference: {"loss": ..., "accuracy": ...}."""
+        self, X: Any, y: Any, sample_weight: Any = None, batch_size: int = 1024,
+        check_finite: bool = True,
+    ) -> dict[str, float]:  # fmt: skip
+        """The loss and the metrics of data, at inference: {"loss": ..., "accuracy": ...}.
+
+        `check_finite` is that of `fit`.
+        """
         self._meet(X)
-        program, data = self._judged(X, y, sample_weight)
+        program, data = self._judged(X, y, sample_weight, finite=flag("check_finite", check_finite))
         size = whole("batch_size", batch_size, 1)
         with np.errstate(all="ignore"):
             return judge(program, data, self.compiled.recipe.metrics, size)
 
-    def predict(self, X: Any, batch_size: int = 1024) -> Any:
-        """What the model gives for X at inference: an array, or a list where it has several."""
+    def predict(self, X: Any, batch_size: int = 1024, check_finite: bool = True) -> Any:
+        """What the model gives for X at inference: an array, or a list where it has several.
+
+        `check_finite` is that of `fit`.
+        """
         self._meet(X)
-        results = self._run(self.compiled.forward, X, batch_size)
+        results = self._run(self.compiled.forward, X, batch_size, check_finite)
         return results[0] if len(results) == 1 else results
 
-    def classify(self, X: Any, batch_size: int = 1024) -> NDArray[Any]:
+    def classify(self, X: Any, batch_size: int = 1024, check_finite: bool = True) -> NDArray[Any]:
         """The class of every row: the largest output, or whether the only one says yes."""
         self._meet(X)
         _ = self.heads.prediction
-        return decide(self.predict(X, batch_size), threshold_of(self.compiled.recipe.loss))
+        scores = self.predict(X, batch_size, check_finite)
+        return decide(scores, threshold_of(self.compiled.recipe.loss))
 
-    def values(self, X: Any) -> dict[str, NDArray[Any]]:
+    def values(self, X: Any, check_finite: bool = True) -> dict[str, NDArray[Any]]:
         """Every computed tensor of the inference network for X, by name."""
         self._meet(X)
         program = self.compiled.watcher
-        data = self._inputs(program, X)
+        data = self._inputs(program, X, check_finite)
         with np.errstate(all="ignore"):
             return dict(zip(program.outputs, program.run(*data.arrays), strict=True))
 
-    def _run(self, program: Program, X: Any, batch_size: int) -> list[NDArray[Any]]:
-        size, data = whole("batch_size", batch_size, 1), self._inputs(program, X)
+    def _run(
+        self, program: Program, X: Any, batch_size: int, check_finite: bool
+    ) -> list[NDArray[Any]]:
+        size, data = whole("batch_size", batch_size, 1), self._inputs(program, X, check_finite)
         with np.errstate(all="ignore"):
             parts = [program.run(*data.take(batch)) for batch in row_batches(data.rows, size, None)]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
-    def _inputs(self, program: Program, X: Any) -> Data:
+    def _inputs(self, program: Program, X: Any, check_finite: bool) -> Data:
         given = split_inputs(X, program.inputs)
         samples({f"X[{n!r}]": a for n, a in zip(program.inputs, given, strict=True)})
-        return Data.prepare(program, given)
+        return Data.prepare(program, given, finite=flag("check_finite", check_finite))
 
-    def _judged(self, X: Any, y: Any, weight: Any = None) -> tuple[Program, Data]:
+    def _judged(
+        self, X: Any, y: Any, weight: Any = None, *, finite: bool = True
+    ) -> tuple[Program, Data]:
         """The program that judges data of this kind, and the data."""
         arrays, target = self.compiled.given(X, y, weight)
         program = self.compiled.judge(target)
-        return program, Data.prepare(program, arrays, weight is not None)
+        return program, Data.prepare(program, arrays, weight is not None, finite)
 
     def work(self, X: Any, y: Any, *, most: int = 6, style: str = "text") -> Any:
         """One training step on (X, y) as symbol = numbers = value, by stage; see `gn.work`.

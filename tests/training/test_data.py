@@ -141,3 +141,34 @@ def test_data_is_never_changed_and_need_not_be_a_float_array():
         assert (y == Y).all()
     assert len(set(results)) == 1
     assert model.predict(images.tolist()).shape == (12, 3)
+
+
+def test_what_is_not_finite_goes_in_where_it_is_asked_for() -> None:
+    """A network that clips has a formula for infinite data; nan stops training as ever."""
+    x = gn.input("x", ("batch", 2))
+    model = gn.Model(x, gn.Dense(1, init="ones")(gn.clip(x, -1, 1)))
+    model.compile(gn.SGD(lr=0.1), "mse")
+    X, y = np.array([[np.inf, 0.5], [-np.inf, 2.0]]), np.array([1.5, 0.0])
+    calls = (
+        lambda **k: model.fit(X, y, epochs=1, verbose=0, **k),
+        lambda **k: model.fit(
+            np.zeros((2, 2)), y, epochs=0, verbose=0, validation_data=(X, y), **k
+        ),
+        lambda **k: model.evaluate(X, y, **k),
+        lambda **k: model.predict(X, **k),
+        lambda **k: model.classify(X, **k),
+        lambda **k: model.values(X, **k),
+    )
+    for call in calls:
+        with pytest.raises(gn.GraphnetError, match=r"x\[0, 0\] is inf, not finite"):
+            call()
+    assert model.evaluate(X, y, check_finite=False)["loss"] == 0.0
+    np.testing.assert_array_equal(model.predict(X, check_finite=False), [[1.5], [0.0]])
+    assert calls[0](check_finite=False)["loss"] == [0.0]
+    for call in calls:
+        call(check_finite=False)
+    nan = np.full((2, 2), np.nan)
+    with pytest.warns(RuntimeWarning, match="the loss of step"):
+        model.fit(nan, y, epochs=1, verbose=0, check_finite=False)
+    with pytest.raises(gn.GraphnetError, match="check_finite is True or False"):
+        model.predict(X, check_finite=0)

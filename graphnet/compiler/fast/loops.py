@@ -396,9 +396,8 @@ class _Loop:
         given = [(name, array) for name, array in self.given if name in words]
         if not names and not given:
             return [f"for _ in range({length}):", *_deeper(inside or ["pass"])]
-        steps = self.namer.made("steps")
+        steps, tuple_ = self.namer.made("steps"), f"({', '.join(names)}{',' * (len(names) == 1)})"
         if names:
-            tuple_ = f"({', '.join(names)}{',' * (len(names) == 1)})"
             append = filled(f"{steps}.append((", tuple_[1:-1], "))", WIDTH)
             build = [*self.heads, *self.body.steps.step_lines, *append]
             self.outer.arrays.view_lines.append(
