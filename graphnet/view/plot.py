@@ -12,9 +12,10 @@ from graphnet.view.plots.curves import activations, curves
 from graphnet.view.plots.figure import Picture
 from graphnet.view.plots.images import images, scatter, weights
 from graphnet.view.plots.planes import paths, regions, surface
+from graphnet.view.plots.timeline import timeline
 from graphnet.view.plots.training import confusion, history, layers
 
 __all__ = [
     "Picture", "activations", "confusion", "curves", "history", "images", "layers", "paths",
-    "regions", "scatter", "surface", "weights",
+    "regions", "scatter", "surface", "timeline", "weights",
 ]  # fmt: skip

@@ -63,6 +63,7 @@ PICTURES = {
     "weights": (lambda: plot.weights(np.arange(640.0).reshape(64, 10) - 300), (800, 200)),
     "matrix": (lambda: plot.weights(np.arange(6.0).reshape(2, 3)), (100, 100)),
     "scatter": (lambda: plot.scatter(WALK, [0, 1, 1]), (700, 600)),
+    "timeline": (lambda: plot.timeline([(1958, "a"), (1958, "b" * 40), (1960, "c")]), (1000, 100)),
 }  # fmt: skip
 
 
@@ -125,6 +126,10 @@ def test_counts() -> None:
         (lambda: plot.weights(np.zeros((6, 2)), (2, 2)), "6 weights"),
         (lambda: plot.scatter(np.zeros((3, 3)), [0, 1, 2]), "points"),
         (lambda: plot.layers({}), "no layer"),
+        (lambda: plot.timeline([]), "no event"),
+        (lambda: plot.timeline([("then", "a")]), "pairs"),
+        (lambda: plot.timeline([(float("nan"), "a")]), "do not fit"),
+        (lambda: plot.timeline([(1958, "a" * 400)]), "do not fit"),
         (lambda: plot.curves({"a": [1]}).save("a.gif"), "ending in .png"),
         (lambda: plot.curves({"a": [1]}).save("/no/such/folder/a.png"), "cannot be written"),
         (lambda: gn.descend(lambda x: x**2, gn.SGD(lr=0.1), [np.nan], 3), "finite"),
