@@ -20,7 +20,7 @@ from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
-SWITCHES = ("", "flat", "slabs", *RULES, *ALGEBRA)
+SWITCHES = ("", "flat", "slabs", "ones", *RULES, *ALGEBRA)
 
 
 def layers(x: Tensor, sizes: Sequence[int], activation: Callable[[Tensor], Tensor]) -> Tensor:

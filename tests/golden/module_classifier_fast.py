@@ -103,19 +103,20 @@ def build(parameters, states):
     b1 = parameters["b1"]
     W2 = parameters["W2"]
     b2 = parameters["b2"]
+    W2_b2 = P[2080:2410].reshape(33, 10)
 
     def plan(batch):
         """A step for these sizes, with buffers of its own."""
         # -- buffers
+        A1_and_1 = np.ones((33, batch), np.float32)
         G = aligned(2410, np.float32)
-        A1 = aligned((batch, 32), np.float32)
         Z2 = aligned((batch, 10), np.float32)
         loss_max = aligned(batch, np.float32)
         d_Z2 = aligned((batch, 10), np.float32)
         loss_log = aligned(batch, np.float32)
         loss_one_hot = aligned((batch, 10), np.float32)
-        d_Z1 = aligned((batch, 32), np.float32)
-        d_Z1_square = aligned((batch, 32), np.float32)
+        d_Z1 = aligned((32, batch), np.float32)
+        d_Z1_square = aligned((32, batch), np.float32)
         # -- constants
         ones = np.ones(10, np.float32)
         ones_2 = np.ones(batch, np.float32)
@@ -123,7 +124,6 @@ def build(parameters, states):
         eye_10_take = eye_10.take
         k_1 = np.array(0.01 / batch, np.float32)
         k_2 = np.array(1, np.float32)
-        ones_2_dot = ones_2.dot
         k_3 = np.array(0.9, np.float32)
         # -- views and bound methods
         add = np.add
@@ -135,30 +135,35 @@ def build(parameters, states):
         divide = np.divide
         multiply = np.multiply
         square = np.square
+        A1 = A1_and_1[:-1]
+        d_A1_contract = G[2080:2410].reshape(33, 10)
         v_W1_new_contract = G[0:2048].reshape(64, 32)
         v_W1_new_sum = G[2048:2080]
-        v_W1_new_contract_2 = G[2080:2400].reshape(32, 10)
-        v_W1_new_sum_2 = G[2400:2410]
-        A1_dot = A1.dot
+        W1_T = W1.T
+        W1_T_dot = W1_T.dot
+        b1_col = b1[:, None]
+        A1_and_1_T = A1_and_1.T
+        A1_and_1_T_dot = A1_and_1_T.dot
         loss_max_col = loss_max[:, None]
         d_Z2_dot = d_Z2.dot
         loss_log_dot = loss_log.dot
         Z2_flat = Z2.reshape(10*batch,)
         loss_one_hot_flat = loss_one_hot.reshape(10*batch,)
         Z2_flat_dot = Z2_flat.dot
-        W2_T = W2.T
-        A1_T = A1.T
-        A1_T_dot = A1_T.dot
+        A1_and_1_dot = A1_and_1.dot
+        d_Z2_T = d_Z2.T
+        W2_dot = W2.dot
+        d_Z1_T = d_Z1.T
+        d_Z1_dot = d_Z1.dot
 
         @np.errstate(all="ignore")
         def step(x, t):
 
             # -- forward
-            x.dot(W1, A1)    # z_sum_1[n,o] = Sum(x[n,i]*W1[i,o], i)
-            add(A1, b1, A1)  # a part of A1
-            tanh(A1, A1)     # A1[i,j] = tanh(Z1[i,j])
-            A1_dot(W2, Z2)   # z_sum_2[n,o] = Sum(A1[n,i]*W2[i,o], i)
-            add(Z2, b2, Z2)  # Z2[n,o] = z_sum_2[n,o] + b2[o]
+            W1_T_dot(x.T, A1)          # z_sum_1[n,o] = Sum(x[n,i]*W1[i,o], i)
+            add(A1, b1_col, A1)        # a part of A1
+            tanh(A1, A1)               # A1[i,j] = tanh(Z1[i,j])
+            A1_and_1_T_dot(W2_b2, Z2)  # Z2[n,o] = z_sum_2[n,o] + b2[o]
 
             # -- loss
             # a part of loss
@@ -187,18 +192,18 @@ def build(parameters, states):
             subtract(d_Z2, loss_one_hot, d_Z2)
             # d_Z2[n,k] = 0.01*expw(Z2[n,k], lse[n])/size(n) + where(t[n] == k, -0.01/size(n), 0)
             multiply(k_1, d_Z2, d_Z2)
+            # a part of d_A1
+            A1_and_1_dot(d_Z2, d_A1_contract)
             # d_A1[n,i] = Sum(W2[i,o]*d_Z2[n,o], o)
-            d_Z2_dot(W2_T, d_Z1)
+            W2_dot(d_Z2_T, d_Z1)
             # a part of d_Z1
             square(A1, d_Z1_square)
             # a part of d_Z1
             subtract(k_2, d_Z1_square, d_Z1_square)
             # d_Z1[i,j] = (1 - tanh(Z1[i,j])**2)*d_A1[i,j]
             multiply(d_Z1, d_Z1_square, d_Z1)
-            x.T.dot(d_Z1, v_W1_new_contract)
-            ones_2_dot(d_Z1, v_W1_new_sum)
-            A1_T_dot(d_Z2, v_W1_new_contract_2)
-            ones_2_dot(d_Z2, v_W1_new_sum_2)
+            x.T.dot(d_Z1_T, v_W1_new_contract)
+            d_Z1_dot(ones_2, v_W1_new_sum)
 
             # -- update
             # a part of v_b2_new

@@ -11,6 +11,7 @@ from graphnet.compiler.fast.arrays import Array, Arrays
 from graphnet.compiler.fast.blocks import BLOCK, runs, scratch
 from graphnet.compiler.fast.forms import scalar
 from graphnet.compiler.fast.plan import Plan, drawn, owned
+from graphnet.compiler.fast.roles import live
 from graphnet.compiler.function import commented, note_lines
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.identifiers import RESERVED, python_names
@@ -21,7 +22,7 @@ from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
 from graphnet.compiler.wrapping import fill, wrap
 from graphnet.errors import GraphnetError
-from graphnet.formula.extent import Extent, add, names
+from graphnet.formula.extent import Extent, add, names, product
 from graphnet.network.graph import STAGES, Input, Network, Parameter, Scan, State
 from graphnet.network.names import Namer
 
@@ -149,10 +150,42 @@ class Emitter:
             if name in read:
                 kind = "parameters" if isinstance(node, Parameter) else "states"
                 self.stores.append(f'{self.identifier[name]} = {kind}["{name}"]')
+        for v in live(plan.lines):
+            if v.op == "stacked":
+                self._stack(v)
         for name, node in [*owned(network), *network.of(Input)]:
             leaf = self.plan.values.make("leaf", (), node.shape, node.dtype, name)
             lasting = not isinstance(node, Input) or name not in self.inputs
             self.arrays.held[leaf] = Array(self.identifier[name], lasting)
+
+    def _stack(self, v: Value) -> None:
+        """A view of a weight and the bias behind it, as one matrix."""
+        weight, bias = (str(a.extra) for a, _ in v.args)
+        vector = next(w for w in self.plan.flat.vectors if weight in w.members)
+        start = vector.starts[vector.members.index(weight)]
+        end = self.printer.extent(add(start, product(v.extents)))
+        name = self.namer.made(f"{self.identifier[weight]}_{self.identifier[bias]}")
+        shape = self.printer.shape(v.extents)
+        base = self.arrays.held[vector.leaf].text
+        self.stores.append(f"{name} = {base}[{start}:{end}].reshape{shape}")
+        self.arrays.held[v] = Array(name)
+
+    def _over_ones(self, v: Value) -> None:
+        """A buffer whose last row stays 1, and the view of the rows before it."""
+        source = v.args[0][0]
+        leaf = source.args[0][0]
+        stem = self.identifier[str(leaf.extra)] if source.op == "copy" else self._name(source)
+        base = Array(self.namer.made(f"{stem}_and_1"))
+        rows, columns = (v.extents[axis] for axis in self.arrays.order(v))
+        shape = self.printer.shape((rows, columns))
+        self.buffers.append(f"{base.text} = np.ones({shape}, {self.printer.kind(v)})")
+        self.arrays.held[v] = base
+        name = self.namer.made(f"{stem}_T") if source.op == "copy" else stem
+        self.arrays.view_lines.append(f"{name} = {base.text}[:-1]")
+        place = self.plan.memory.places[source]
+        for w, own in self.plan.memory.places.items():
+            if own == place:
+                self.arrays.held[w] = Array(name)
 
     def _name_buffers(self) -> None:
         """A buffer is called after the last node it holds, else after what it holds first."""
@@ -167,6 +200,10 @@ class Emitter:
             if v.op == "leaf" and (place.start, place.size) == (0, memory.sizes[place.storage])
         }
         self.context = self._contexts()
+        for v in list(memory.places):
+            if v.op == "over_ones":
+                del occupants[memory.places[v].storage]
+                self._over_ones(v)
         for storage in sorted(occupants):
             held = occupants[storage]
             if storage in stored:

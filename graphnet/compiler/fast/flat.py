@@ -18,6 +18,7 @@ from graphnet.network.graph import Network, Parameter, State
 __all__ = ["Flat", "Vector", "flatten"]
 
 Adjacent = Callable[[str, str], bool]
+Merge = Callable[[list[Value]], list[Value]]
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,14 @@ class Rule:
 def flatten(
     network: Network, values: Values, updates: Mapping[str, Value], leaf: Callable[[str], Value],
     before: set[Value], apart: Callable[[Value], Value], adjacent: Adjacent | None = None,
+    merge: Merge = list,
 ) -> Flat:  # fmt: skip
     """The updates of a network, those of equal formulas joined.
 
     `before` are the values that nodes of earlier stages hold. `apart` gives a value whose memory
     may be a slice of a vector. `adjacent` says of two parameters or
     states whether the second lies right behind the first; without it they are laid out so.
+    `merge` may put one value in place of two gradients that are computed together.
     """
     both = []
     for scaled in (False, True):
@@ -105,7 +108,7 @@ def flatten(
     for members in groups.values():
         for run in _runs(members, adjacent):
             if len(run) > 1:
-                _join(network, values, updates, leaf, run, apart, flat)
+                _join(network, values, updates, leaf, run, apart, merge, flat)
                 done |= {n for name, states, _ in run for n in (name, *states)}
     for target, new in updates.items():
         if target not in done:
@@ -150,7 +153,8 @@ def _runs(
 
 def _join(
     network: Network, values: Values, updates: Mapping[str, Value], leaf: Callable[[str], Value],
-    run: Sequence[tuple[str, tuple[str, ...], Rule]], apart: Callable[[Value], Value], flat: Flat,
+    run: Sequence[tuple[str, tuple[str, ...], Rule]], apart: Callable[[Value], Value],
+    merge: Merge, flat: Flat,
 ) -> None:  # fmt: skip
     """One vector for the parameters of a run, for each of their states and for each slot."""
     names, rule = [name for name, _, _ in run], run[0][2]
@@ -169,7 +173,7 @@ def _join(
         flat.vectors.append(Vector(kind, wish, tuple(members), tuple(starts), size, made))
         leaves[leaf(members[0])] = made
     for j, first in enumerate(rule.slots):
-        parts = [r.slots[j] for _, _, r in run]
+        parts = merge([r.slots[j] for _, _, r in run])
         args = [(apart(v), identity(v)) for v in parts]
         leaves[first] = values.make("pack", args, (size,), first.dtype, ("pack", *names, j))
     for members in targets:

@@ -178,7 +178,7 @@ def _wished(
     if wish is None:
         return None
     for v, place in memory.places.items():
-        if not place.overlaps(wish) or v not in last:
+        if not place.overlaps(wish) or v not in last or v.op == "over_ones":
             continue
         if last[v] > k or (
             last[v] == k

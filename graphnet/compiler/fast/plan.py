@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graphnet.compiler.fast import biases
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.blocks import gathered
@@ -69,6 +70,14 @@ def make_plan(
     updates = {target: held[new] for target, new in network.updates.items()}
     stages = {v: network.stage(name) for v, name in lowered.notes.items() if name in network}
     flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
+    roots = [*(held[name] for name in outputs), *flat.updates.values()]
+    layers = [] if "ones" in off else biases.small_layers(flat, roots, roles)
+    if layers:
+        new = biases.with_rows(values, held, layers)
+        held = {name: new[v] for name, v in held.items()}
+        stages |= {new[v]: stage for v, stage in stages.items() if v in new}
+        updates = {target: held[end] for target, end in network.updates.items()}
+        flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
     owners: dict[Value, list[str]] = {}
     for name, value in held.items():
         if not value.host and value.op != "leaf":
@@ -83,6 +92,7 @@ def make_plan(
         owners[value] = list(names)
     shown, stores = _ends(values, network, held, flat, roles, outputs, copy)
     plan = Plan(network, values, owners, shown, flat, roles, stages)
+    plan.orders = biases.orders([*(v for _, v in shown), *(s.args[0][0] for s in stores)])
     roots = [v for _, v in shown]
     last = [v for v in roots if v.op == "output" and not copy]
     ahead = [v for v in roots if v not in last]
@@ -91,6 +101,10 @@ def make_plan(
         see_through_copies(live(roots), roles)
     lines = lines_of(plan, roots)
     _forms(plan, lines, off)
+    if any(v not in plan.forms for v in lines if v in plan.orders):  # only forms write transposed
+        return make_plan(
+            network, lowered, inputs, outputs, copy=copy, adjacent=adjacent, off=off | {"ones"}
+        )
     if "blocks" not in off:
         lines = gathered(lines, plan.forms, roles)
         plan.blocks = True
@@ -119,14 +133,25 @@ def _flat(
         args = [(value, identity(value))]
         return values.make("copy", args, value.extents, value.dtype, ("apart", len(pinned)))
 
-    return flatten(network, values, updates, leaf, set(before), apart, adjacent)
+    def merge(parts: list[Value]) -> list[Value]:
+        return biases.merged(values, parts, live(held.values()))
+
+    return flatten(network, values, updates, leaf, set(before), apart, adjacent, merge)
 
 
 def _packs(flat: Flat) -> list[Value]:
     """The joined gradients, those of the last layer first."""
     packs = [v for v in live(flat.updates.values()) if v.op == "pack"]
     parts = [a for pack in packs for a, _ in pack.args]
-    return sorted(parts, key=lambda v: v.args[0][0].number if v.op == "copy" else v.number)
+
+    def age(v: Value) -> int:
+        if v.op == "copy":
+            return v.args[0][0].number
+        if v.op == "contract" and v.args[0][0].op == "over_ones":
+            return v.args[1][0].number
+        return v.number
+
+    return sorted(parts, key=age)
 
 
 def _ends(
@@ -202,6 +227,11 @@ def _allocate(plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value]) -> 
             memory.places[v] = mem.Place(place.storage, start, size)
             start = add(start, size)
     wishes = {s.args[0][0]: memory.places[s.extra] for s in reversed(stores)}  # type: ignore[index]
+    for over in (v for v in live(lines) if v.op == "over_ones"):
+        place = memory.storage(over.dtype, product(over.extents), pinned=True)
+        memory.places[over] = place
+        source = over.args[0][0]
+        wishes[source] = mem.Place(place.storage, 0, product(source.extents))
     _pass_on(wishes, plan, lines)
     mem.allocate(lines, plan.roles, plan.forms, plan.orders, memory, wishes)
     kept = []

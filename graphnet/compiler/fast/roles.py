@@ -2,7 +2,7 @@
 
 `host`: a Python number. `fixed`: made once when a plan is made (constants, 0 .. n-1, masks).
 `stored`: a parameter, a state or a flat vector. `given`: an argument of the step, or a draw.
-`view`: other axes of the same memory. `joined`: gradients that lie end to end. `line`: a statement.
+`view`: other axes of the same memory. `joined`: arrays that lie end to end. `line`: a statement.
 `number`: 0-d, written where it is read.
 """
 
@@ -18,6 +18,7 @@ __all__ = ["Roles", "live"]
 
 VIEWS = ("slice", "transpose", "broadcast", "reshape", "window")
 RUNS = ("scan", "result")
+JOINED = ("pack", "over_ones", "stacked")
 
 
 def live(roots: Iterable[Value]) -> list[Value]:
@@ -72,7 +73,7 @@ class Roles:
             if isinstance(node, Input):
                 return "given"
             return "fixed" if isinstance(node, Constant) else "stored"
-        if v.op == "pack":
+        if v.op in JOINED:
             return "joined"
         if v.op in RUNS or v.op in ("output", "store", "copy"):
             return "line"
