@@ -99,7 +99,11 @@ def _contract(
     if own_a and own_b and min(map(rank, own_b)) < min(map(rank, own_a)):
         # The factor that holds the first wanted loop stands first: Y[n,o] is x @ W, not W.T @ x.T
         a, b, own_a, own_b = b, a, own_b, own_a
-    crowded = shared and max(map(len, (shared, own_a, own_b, contracted))) > 1
+    # Matrices over several shared loops (heads of attention) are multiplied where they lie, unless
+    # elements of a row lie apart: then BLAS does not take them.
+    apart_rows = a.labels[-1] in shared or b.labels[-1] in shared
+    groups = (own_a, own_b, contracted, *([shared] if apart_rows else []))
+    crowded = shared and max(map(len, groups)) > 1
     apart = matrices and not (lies(a, own_a, contracted) and lies(b, own_b, contracted))
     if apart and not shared and own_a and own_b:
         return product_of_matrices(values, a, b, shared, own_a, own_b, contracted)

@@ -17,7 +17,7 @@ __all__ = ["contracted"]
 def contracted(printer: Printer, value: Value) -> Code:
     """A sum of products of two arrays: `@` where two axes suffice, else tensordot or einsum."""
     (a, axes_a), (b, axes_b) = value.args
-    shared = [k for k in axes_a if k in axes_b and k < value.rank]
+    shared = sorted(k for k in axes_a if k in axes_b and k < value.rank)
     summed = [k for k in axes_a if k >= value.rank]
     own_a = [k for k in axes_a if k not in axes_b]
     own_b = [k for k in axes_b if k not in axes_a]

@@ -174,7 +174,7 @@ def _join(
         leaves[leaf(members[0])] = made
     for j, first in enumerate(rule.slots):
         parts = merge([r.slots[j] for _, _, r in run])
-        args = [(apart(v), identity(v)) for v in parts]
+        args = [(part, identity(part)) for part in map(apart, parts)]
         leaves[first] = values.make("pack", args, (size,), first.dtype, ("pack", *names, j))
     for members in targets:
         new = _over_one_axis(values, updates[members[0]], leaves, size)

@@ -310,7 +310,11 @@ class Dot:
         self, arrays: Arrays, value: Value, out: Array, kept: Sequence[tuple[int, ...]]
     ) -> Array:
         if all(len(g) == 1 for g in kept):
-            return out
+            if not self.shared:
+                return out
+            order = arrays.order(value)
+            heads = [*self.shared, *(g[0] for g in kept)]
+            return arrays.transposed(out, [order.index(p) for p in heads])
         sizes = [value.extents[p] for p in self.shared]
         return arrays.shaped(
             out, [*sizes, *(product_of([value.extents[p] for p in g]) for g in kept)]
@@ -333,7 +337,10 @@ def contraction(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Do
     own_b = tuple(p for p in order if p in loops_b and p not in loops_a)
     summed = tuple(p for p in loops_a if p >= value.rank)
     swapped = order == (*shared, *own_b, *own_a) and bool(own_a) and bool(own_b)
-    if not swapped and order != (*shared, *own_a, *own_b):
+    single = shared and len(own_a) == len(own_b) == 1 and order[-1] in (*own_a, *own_b)
+    if single:  # shared axes may stand between those of the matrices
+        swapped = order[-1] in own_a
+    elif not swapped and order != (*shared, *own_a, *own_b):
         return None
     if shared and not (own_a and own_b):
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from graphnet.compiler.fast import biases
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Order, identity
+from graphnet.compiler.fast.batched import merged_as_read
 from graphnet.compiler.fast.blocks import gathered
 from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
 from graphnet.compiler.fast.forms import Form, form_of
@@ -66,6 +67,8 @@ def make_plan(
         if name in lowered.held  # what algebra did away with is not there
     }
     held = rewritten(values, held, off)
+    if "batched" not in off:
+        held = merged_as_read(values, held)
     roles = Roles(network)
     updates = {target: held[new] for target, new in network.updates.items()}
     stages = {v: network.stage(name) for v, name in lowered.notes.items() if name in network}
@@ -127,6 +130,8 @@ def _flat(
 
     def apart(value: Value) -> Value:
         """The value, or a copy of it where its memory cannot be a slice of a vector."""
+        while value.op == "reshape" and roles(value) == "view" and "joined" not in off:
+            value = value.args[0][0]  # the same elements, one behind the other
         if roles(value) == "line" and value not in pinned and value.op not in ("result", "scan"):
             pinned.add(value)
             return value
