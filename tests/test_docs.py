@@ -34,9 +34,11 @@ EXAMPLES = {
     "derive": ["slope     [0.072329 0.5      1.090784]", "curvature [0.302366 0.5      0.050062]"],
     "own_optimizer": ["epoch 20", "accuracy 0.9"],
     "cnn_digits": ["test accuracy 98.", "are taken for another digit"],
+    "three_frameworks": ["torch   : scores differ by at most"],
     "gpt_sort": ["100.0% of 182 unseen inputs sorted without a mistake"],
 }
 SLOW = ("cnn_digits", "gpt_sort")
+ORACLE = ("three_frameworks",)  # needs the oracle extra
 
 
 def test_the_readme_prints_what_it_shows():
@@ -119,10 +121,14 @@ ON_PAGES = {
 }
 
 
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.slow] * (name in SLOW) + [pytest.mark.oracle] * (name in ORACLE)
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
+        pytest.param(name, marks=_marks(name))
         for name in sorted({p.stem for p in (ROOT / "examples").glob("*.py")} - ON_PAGES)
     ],
 )
