@@ -112,10 +112,11 @@ class Function:
                 variable = self.listing.sizes[size]
                 if variable not in known:
                     known.add(variable)
-                    yield f"{variable} = {self._origin(size)}"
+                    yield f"{variable} = {self.origin(size)}"
             yield from self._draw(name, node)
 
-    def _origin(self, size: str) -> str:
+    def origin(self, size: str) -> str:
+        """What a named size is read from."""
         for name in [*self.inputs, *self.parameters, *self.states]:
             for axis, extent in enumerate(self.network.node(name).shape):
                 if not isinstance(extent, int) and show_extent(extent) == size:

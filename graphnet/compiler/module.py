@@ -22,9 +22,11 @@ from graphnet.compiler.function import Function
 from graphnet.compiler.listing import listing
 from graphnet.compiler.literals import kinds, literal
 from graphnet.compiler.lower import Lowered, lower
+from graphnet.compiler.ranges import bounds
 from graphnet.compiler.samples import sample_lines
 from graphnet.compiler.stages import part
 from graphnet.errors import GraphnetError
+from graphnet.formula.extent import show_extent
 from graphnet.network.graph import Constant, Init, Network, Node, Parameter, State, show_shape
 from graphnet.ops import initializers
 
@@ -43,6 +45,33 @@ class Module:
     states: bool
     draws: bool
     sizes: tuple[str, ...] = ()  # what `plan` takes, in fast style
+    checks: tuple[str, ...] = ()  # statements that refuse labels out of range
+
+    def alone(self) -> str:
+        """The text for a file, where no program stands before the function: it checks labels.
+
+        A program checks them before its own call, so the text that it runs has no such lines.
+        """
+        if not self.checks:
+            return self.source
+        above, define, rest = self.source.rpartition(f"\ndef {self.name}(")
+        head, opened, told = rest.partition('"""')
+        told, closed, below = told.partition('"""')
+        lines = "".join(f"\n    {line}" for line in self.checks)
+        first, second = above.split("import numpy as np\n", 1)
+        above = f"{first}import numpy as np\n\n\n{_IN_RANGE}\n{second}"
+        return f"{above}{define}{head}{opened}{told}{closed}{lines}{below}"
+
+
+_IN_RANGE = '''\
+def in_range(name, labels, size):
+    """Raises ValueError for a label outside 0 .. size-1: NumPy would read -1 as the last."""
+    labels = np.asarray(labels)
+    wrong = np.argwhere((labels < 0) | (labels >= size))
+    if len(wrong):
+        row = tuple(wrong[0].tolist())
+        place = list(row) if row else ""
+        raise ValueError(f"{name}{place} is {labels[row]}, expected 0 .. {size - 1}")'''
 
 
 def emit(
@@ -98,8 +127,17 @@ def emit(
     source = "\n\n\n".join(parts) + "\n"
     return Module(
         source, main.name, bool(main.parameters), bool(main.states), bool(main.draws),
-        tuple(main.listing.sizes),
+        tuple(main.listing.sizes), tuple(_checks(network, inputs, main)),
     )  # fmt: skip
+
+
+def _checks(network: Network, inputs: Sequence[str], main: Function) -> Iterator[str]:
+    """A statement for each input whose elements choose what is read."""
+    for bound in bounds(network):
+        if bound.name in inputs:
+            size = show_extent(bound.size, main.origin)
+            variable = main.variable[bound.name]
+            yield f'in_range("{variable}", {variable}, {size})'
 
 
 def _function(

@@ -81,7 +81,7 @@ class Program:
             network, inputs, outputs, dtype, seed, predictions, style,
             copy=copy, adjacent=_neighbors(parameters, states), off=off, recast=self.recast,
         )  # fmt: skip
-        self.source = module.source
+        self.source, self._alone = module.source, module.alone()
         namespace = execute(self, module.source, f"graphnet {module.name}")
         self.forward: Callable[..., Any] = namespace["forward"]
         self._initial: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (
@@ -219,17 +219,18 @@ class Program:
     def save(self, path: str | os.PathLike[str], style: str | None = None) -> None:
         """Writes the source as a module that needs only NumPy; all of it or nothing.
 
-        `style` is "plain" or "fast"; without one the text that runs is written.
+        `style` is "plain" or "fast"; without one the text that runs is written, with a check that
+        raises ValueError for a label out of range, which this program does ahead of its text.
 
         Raises GraphnetFileError where the file cannot be written.
         """
-        source = self.source
+        source = self._alone
         if style is not None and style != self.style:
             check_style(style)
             source = emit(
                 self.network, self.inputs, self.outputs, self.dtype, self._seed, self.predictions,
                 style,
-            ).source  # fmt: skip
+            ).alone()  # fmt: skip
         write_file(path, source)
 
     def _stores(

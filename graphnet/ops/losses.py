@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 from graphnet.arguments import number, one_of
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
+from graphnet.formula.extent import show_extent
 from graphnet.network.graph import show_difference, show_shape
 from graphnet.ops.building import is_number
 from graphnet.ops.catalogue import FORMULAS
@@ -174,11 +175,25 @@ def cross_entropy(
     else:
         raise GraphnetError(
             f"expected int classes {show_shape(z.shape[:-1])} or a probability for each class "
-            f"{show_shape(z.shape)}, came {t!r}",
+            f"{show_shape(z.shape)}, came {t!r}{_apart(z, t, at, names)}",
             where="cross_entropy",
         )
     operands = {"z": z, "t": _as_number(t)}
     return _reduced("cross_entropy", body, rows, over, operands, reduction, weight, z, first)
+
+
+def _apart(z: Tensor, t: Tensor, at: dict[str, str], names: list[str]) -> str:
+    """The index and the formula where a target of the right rank has another size."""
+    whole = t.dtype == "int"
+    if t.ndim != z.ndim - whole:
+        return ""
+    axis = next(k for k, (a, b) in enumerate(zip(t.shape, z.shape)) if a != b)
+    read = _at("z", [*names[:-1], _at("t", names[:-1])])
+    term = f"{at['L']} - {read}" if whole else f"Sum({at['T']}*({at['L']} - {at['z']}), k)"
+    return (
+        f": index {names[axis]} is {show_extent(t.shape[axis])} in t but "
+        f"{show_extent(z.shape[axis])} in z ({_at('Y', names[:-1])} = {term})"
+    )
 
 
 def kl_divergence(

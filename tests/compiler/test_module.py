@@ -24,6 +24,7 @@ from graphnet.network.graph import Distribution, Input
 from graphnet.ops import reductions
 from graphnet.ops.define import constant, formula, parameter, state
 from graphnet.ops.define import input as gn_input
+from graphnet.ops.losses import cross_entropy
 from graphnet.ops.optimizers import SGD, Adam
 from graphnet.ops.tensor import Tensor
 
@@ -206,3 +207,25 @@ def test_constants_keep_their_bits() -> None:
 if __name__ == "__main__":
     for example in EXAMPLES.values():
         print(example().source)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_saved_module_refuses_labels_out_of_range(style: str, tmp_path) -> None:
+    """NumPy would read label -1 as the last class; a program says so before its text runs."""
+    x, t = gn_input("x", ("batch", 3)), gn_input("in_range", ("batch",), dtype="int")
+    W = parameter("W", (3, 4))
+    program = training_step([x, t], cross_entropy(x @ W, t), SGD(lr=0.1), style=style)
+    assert "def in_range" not in program.source
+    program.save(tmp_path / "alone.py")
+    held: dict[str, object] = {"__name__": "alone"}
+    exec((tmp_path / "alone.py").read_text(), held)
+    parameters = held["initial_parameters"]()
+    rows, before = np.ones((3, 3), np.float32), {k: v.copy() for k, v in parameters.items()}
+    for labels, told in (([0, -1, 2], r"\[1\] is -1, expected 0 .. 3"), ([0, 1, 4], r"\[2\] is 4")):
+        with pytest.raises(ValueError, match=told):
+            held["step"](parameters, rows, np.array(labels))
+        assert all((parameters[k] == before[k]).all() for k in before)
+    one = held["step"](parameters, rows, np.array([0, 1, 3]))
+    assert one == program(rows, np.array([0, 1, 3]))
+    for name in before:
+        np.testing.assert_array_equal(parameters[name], program.parameters[name])

@@ -186,6 +186,14 @@ WRONG = [
         r"mse: the prediction p .* has 2 axes, the target t .batch,. has 1",
     ),
     (lambda p, t: gn.cross_entropy(t, p), "cross_entropy: expected int classes"),
+    (
+        lambda p, t: gn.cross_entropy(p, gn.input("q", ("batch", 9))),
+        r"index k is 9 in t but .* in z \(Y\[n\] = Sum\(t\[n,k\]",
+    ),
+    (
+        lambda p, t: gn.cross_entropy(p, gn.input("q", (5,), dtype="int")),
+        r"index n is 5 in t but batch in z \(Y\[n\] = L\[n\] - z\[n,t\[n\]\]\)",
+    ),
     (lambda p, t: gn.cross_entropy(p, t), r"expected int classes \(batch,\) or a probability"),
     (lambda p, t: gn.kl_divergence(p, t), "has 2 axes, the target t"),
     (lambda p, t: gn.mse(p, p, reduction="average"), "'mean', 'sum' or 'none', not 'average'"),

@@ -42,7 +42,7 @@ class PlannedFunction(Function):
         head = _broken(f"def {self.name}", self.arguments, "):", 79, "    " * 2)
         stores = ["parameters"] * bool(self.parameters) + ["states"] * bool(self.states)
         given = [self.variable[name] for name in self.inputs] + ["rng"] * bool(self.draws)
-        sizes = [self._origin(size) for size in self.text.sizes]
+        sizes = [self.origin(size) for size in self.text.sizes]
         call = f"return planned({_tuple(stores)}, {_tuple(sizes)})({', '.join(given)})"
         body = [f'"""{self._summary()}"""']
         if self.draws:
