@@ -302,6 +302,8 @@ def _counterexample(
     for k in range(_TRIES):
         numbers = (_SIMPLE[(k + 3 * j + k * j // 7) % len(_SIMPLE)] for j in range(len(symbols)))
         point = dict(zip(symbols, numbers))
+        if not _defined(difference, point):
+            continue  # sqrt(-2)*sqrt(-3) is a real number, but not by real numbers
         value = difference.xreplace(point)
         try:
             number = _spelled(value).evalf(_DIGITS, maxn=400)
@@ -310,3 +312,10 @@ def _counterexample(
         if number.is_real and number.is_finite and abs(number) > Rational(1, 10**30):
             return point
     return None
+
+
+def _defined(expr: Expr, point: dict[Symbol, Rational]) -> bool:
+    """Whether no root or logarithm has an argument at a point that real numbers do not have."""
+    inside = [p.base for p in expr.atoms(sympy.Pow) if not p.exp.is_Integer and p.base != S.Exp1]
+    inside += [f.args[0] for f in expr.atoms(sympy.log)]
+    return not any(u.xreplace(point).is_negative for u in inside)

@@ -230,7 +230,8 @@ def _probe(model: Model, target: Target) -> tuple[Any, list[tuple[str, str, str,
     targets = target.inputs(prediction)
     loss = loss_tensor(compiled.recipe.loss, prediction, targets)
     network = Network.collect([prediction.node], layers=layer_labels([prediction.node]))
-    found, outputs = [], []
+    found: list[tuple[str, str, str, str, str | None]] = []
+    outputs = []
     pairs = [
         (name, node) for name, node in network.of(Computed) if _is_activation(network, name, node)
     ]  # fmt: skip
@@ -242,7 +243,8 @@ def _probe(model: Model, target: Target) -> tuple[Any, list[tuple[str, str, str,
         outputs.append([delta, grad(total(Tensor(node)), before)])
         own = network.layer(name)
         follows = _weights_after(network, name)
-        found.append((network.operands(name)[0], name, own or name, node.label, follows))
+        told = own if own and own not in [row[2] for row in found] else name  # a layer called twice
+        found.append((network.operands(name)[0], name, told, node.label, follows))
     flat = [t for pair in outputs for t in pair]
     recipe = compiled.recipe
     program = function(

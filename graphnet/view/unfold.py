@@ -18,7 +18,8 @@ from typing import Any
 
 import sympy
 
-from graphnet.arguments import flag, items, whole
+from graphnet.arguments import flag, items
+from graphnet.arguments import whole as checked
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.network.graph import Computed, Input, Network
 from graphnet.network.neurons import Element, places
@@ -56,7 +57,12 @@ def unfold(
             raise GraphnetError(
                 f"{element} chooses what is read: give values={{{element.tensor!r}: ...}}"
             )
-        return int(arrays[element.tensor][element.place])
+        array, place = arrays[element.tensor], element.place
+        if array.ndim != len(place) or not all(p < n for p, n in zip(place, array.shape)):
+            raise GraphnetError(
+                f"values[{element.tensor!r}] of shape {array.shape} has no {element}"
+            )
+        return checked(f"a value of {element}", array[place].item(), 0)
 
     return Unfolded(network, sizes_given(sizes), whole)
 
@@ -133,7 +139,7 @@ class Unfolded:
         shape = self.unfolding.shape(name)
         alone = not isinstance(place, list | tuple)
         listed = [place] if alone else items("place", place, "numbers")
-        at = tuple(whole("a place", p) for p in listed) or (0,) * len(shape)
+        at = tuple(checked("a place", p) for p in listed) or (0,) * len(shape)
         if len(at) != len(shape) or not all(0 <= p < n for p, n in zip(at, shape)):
             raise GraphnetError(f"{name} has shape {shape}, it has no element {list(at)}")
         return at

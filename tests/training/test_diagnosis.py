@@ -104,3 +104,15 @@ def test_errors() -> None:
         linear.diagnose([[1.0, 2.0]], [[1.0]])
     with pytest.raises(GraphnetError, match="at least 1"):
         gn.Health(X, Y, every=0)
+
+
+def test_a_layer_called_twice_is_two_rows() -> None:
+    x, shared = gn.input("x", ("batch", 3)), gn.Dense(3, activation="relu")
+    model = gn.Model(x, gn.Dense(2)(shared(shared(x))))
+    model.compile("sgd")
+    rows, y = np.eye(3), [0, 1, 0]
+    names = [layer.name for layer in model.diagnose(rows, y).layers]
+    assert len(set(names)) == len(names) == 2
+    health = gn.Health(rows, y)
+    model.fit(rows, y, epochs=2, callbacks=[health], verbose=0)
+    assert [len(row) for row in health.norms.values()] == [3, 3]

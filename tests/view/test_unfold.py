@@ -100,6 +100,11 @@ def test_constants_are_numbers() -> None:
     assert gn.equivalent(gn.constant(0.5) * x + gn.constant(0.0), x / 2)
 
 
+def chosen(values):
+    k, v = gn.input("k", (3,), dtype="int"), gn.input("v", (3,))
+    return gn.unfold(gn.take(v, k, axis=0), values={"k": values})
+
+
 def test_labels_choose() -> None:
     T, E = gn.input("T", ("batch",), dtype="int"), gn.parameter("E", (5, 2))
     y = gn.take(E, T, axis=0).rename("y")
@@ -113,6 +118,9 @@ def test_labels_choose() -> None:
     [
         (lambda: gn.unfold(dense()[0], {"batches": 2}), "no size 'batches'"),
         (lambda: gn.unfold(dense()[0], {"batch": 1.5}), "whole number"),
+        (lambda: chosen([1]), r"values\['k'\] of shape \(1,\) has no k\[1\]"),
+        (lambda: chosen([1.5, 0.0, 1.0]), "whole number of at least 0, not 1.5"),
+        (lambda: chosen([-1, 0, 1]), "at least 0, not -1"),
         (lambda: gn.unfold(dense()[0]).formula("b"), "no tensor 'b' is computed"),
         (lambda: gn.unfold(dense()[0]).formula(place=(0, 9)), "no element"),
         (lambda: gn.unfold(dense()[0]).lines(style="html"), "style"),
