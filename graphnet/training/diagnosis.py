@@ -3,7 +3,7 @@
     health = gn.Health(X, y)
     model.fit(X, y, epochs=20, callbacks=[health])
     print(model.diagnose(X, y))            # nothing to say of a healthy network
-    gn.plot.layers(health.norms)
+    gn.plot.layers(health.norms, steps=health.steps)
 
 The adjoint of a layer is that of the next one times the weights between them times the slope of
 the activation: `d_Z1 = (d_Z2 @ W2.T) * h'(Z1)`. So its norm changes from layer to layer by about
@@ -101,8 +101,8 @@ class Health(Callback):
     """Measures the network on (X, y) at the end of every epoch, or every so many steps.
 
     `norms` maps a layer to the root mean square of its delta, a number a measurement, as
-    `gn.plot.layers` draws it; `steps` are the steps of the measurements; `died` maps
-    (layer, unit) to the step at which the unit was first found dead.
+    `gn.plot.layers` draws it; `steps` are the steps of the measurements, the first before
+    training; `died` maps (layer, unit) to the step at which the unit was first found dead.
 
     >>> import graphnet as gn
     >>> gn.Health([[0.0], [1.0]], [[0.0], [1.0]], every=10).every

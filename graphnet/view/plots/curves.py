@@ -45,8 +45,6 @@ def curves(
     """
     if not mapping("series", series, "curves by name"):
         raise GraphnetError("there is no curve to draw")
-    from matplotlib.ticker import MaxNLocator
-
     pairs = {name: _pair(name, data) for name, data in series.items()}
     marked = [points] if isinstance(points, str) else items("points", points, "names of curves")
     for name in marked:
@@ -61,6 +59,8 @@ def curves(
                 raise GraphnetError(f"the curve {told(one)} has no {side} above 0 for a log axis")
 
     def paint(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         axes = figure.add_subplot()
         for k, (name, (xs, ys)) in enumerate(pairs.items()):
             ink = PALETTE[k % len(PALETTE)]
@@ -80,7 +80,7 @@ def curves(
         if len(pairs) > 4:
             axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
         elif len(pairs) > 1 or next(iter(pairs)):
-            axes.legend(frameon=False)
+            axes.legend(edgecolor="none")
 
     return picture(inches, paint)
 

@@ -58,11 +58,15 @@ def _curve(axes: Axes, name: str, values: Sequence[float]) -> None:
     )  # fmt: skip
 
 
-def layers(rows: Mapping[str, Sequence[float]], *, title: str = "", y: str = "") -> Picture:
+def layers(
+    rows: Mapping[str, Sequence[float]], *, title: str = "", y: str = "", steps: Sequence[int] = ()
+) -> Picture:
     """A number a layer over training, such as norms of gradients: a line a layer, logarithmic.
 
-    `rows` maps a layer to a number an epoch (or a step), from the first layer, dark, to the last,
-    bright.
+    `rows` maps a layer to a number an epoch, or one for each of `steps`, from the first layer,
+    dark, to the last, bright: `gn.plot.layers(health.norms, steps=health.steps)`. The axis spans
+    at least three decades, for a factor of 2 is no illness. Raises GraphnetError where a row and
+    the steps differ in length.
 
     >>> layers({"W1": [1.0, 0.1], "W2": [1.0, 0.5]}, title="gradient norm").format
     'png'
@@ -72,18 +76,27 @@ def layers(rows: Mapping[str, Sequence[float]], *, title: str = "", y: str = "")
         raise GraphnetError("there is no layer to draw")
     if not any((r > 0).any() for r in rows.values()):
         raise GraphnetError("no layer has a number above 0, so there is none on a logarithmic axis")
+    at = number_rows(steps, "the steps")
+    for name, values in rows.items():
+        if at.size and values.shape != at.shape:
+            raise GraphnetError(f"the row of {told(name)} has {len(values)} numbers, not {at.size}")
 
     def paint(figure: Figure) -> None:
         import matplotlib
+        from matplotlib.ticker import MaxNLocator
 
         axes = figure.add_subplot()
         shades = matplotlib.colormaps["viridis"]
         for k, (name, numbers) in enumerate(rows.items()):
             shade = shades(0.9 * k / max(len(rows) - 1, 1))
-            places = range(1, len(numbers) + 1)
+            places = at if at.size else range(1, len(numbers) + 1)
             axes.plot(places, numbers, color=shade, linestyle=DASHES[k % 4], label=label(name))
         axes.set_yscale("log")
-        tidy(axes, title, "epoch", y)
+        low, high = axes.get_ylim()
+        room = max(1.0, (1000 * low / high) ** 0.5)
+        axes.set_ylim(low / room, high * room)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        tidy(axes, title, "step" if at.size else "epoch", y)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
 
     return picture((6.8, 4.0), paint)
