@@ -59,8 +59,9 @@ def _curve(axes: Axes, name: str, values: Sequence[float]) -> None:
 
 
 def layers(
-    rows: Mapping[str, Sequence[float]], *, title: str = "", y: str = "", steps: Sequence[int] = ()
-) -> Picture:
+    rows: Mapping[str, Sequence[float]], *, title: str = "", y: str = "",
+    steps: Sequence[int] | None = None,
+) -> Picture:  # fmt: skip
     """A number a layer over training, such as norms of gradients: a line a layer, logarithmic.
 
     `rows` maps a layer to a number an epoch, or one for each of `steps`, from the first layer,
@@ -76,9 +77,9 @@ def layers(
         raise GraphnetError("there is no layer to draw")
     if not any((r > 0).any() for r in rows.values()):
         raise GraphnetError("no layer has a number above 0, so there is none on a logarithmic axis")
-    at = number_rows(steps, "the steps")
+    at = None if steps is None else number_rows(steps, "the steps")
     for name, values in rows.items():
-        if at.size and values.shape != at.shape:
+        if at is not None and values.shape != at.shape:
             raise GraphnetError(f"the row of {told(name)} has {len(values)} numbers, not {at.size}")
 
     def paint(figure: Figure) -> None:
@@ -89,14 +90,14 @@ def layers(
         shades = matplotlib.colormaps["viridis"]
         for k, (name, numbers) in enumerate(rows.items()):
             shade = shades(0.9 * k / max(len(rows) - 1, 1))
-            places = at if at.size else range(1, len(numbers) + 1)
+            places = range(1, len(numbers) + 1) if at is None else at
             axes.plot(places, numbers, color=shade, linestyle=DASHES[k % 4], label=label(name))
         axes.set_yscale("log")
         low, high = axes.get_ylim()
         room = max(1.0, (1000 * low / high) ** 0.5)
         axes.set_ylim(low / room, high * room)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        tidy(axes, title, "step" if at.size else "epoch", y)
+        tidy(axes, title, "epoch" if at is None else "step", y)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
 
     return picture((6.8, 4.0), paint)
