@@ -100,6 +100,7 @@ class Program:
         self._function: Callable[..., Any] = partial(namespace[module.name], *before)
         self._prepare_checks(check)
         self._short: Callable[..., Any] | None = None
+        self._checked_way: Callable[..., Any] | None = None
         if style == "fast":
             self._plan(namespace["build"](*before), module.sizes)
 
@@ -136,16 +137,19 @@ class Program:
 
     def run(self, *arrays: NDArray[Any]) -> Any:
         """One run on what `prepare` gave, without any check."""
-        drawn = (self.generator,) if self._draws else ()
         try:
+            if self._checked_way is not None and len(arrays) == len(self.inputs):
+                return self._checked_way(*arrays)
             if self.style == "fast":  # it says itself what is ignored
-                result = self._function(*arrays, *drawn)
-            else:
-                with np.errstate(all="ignore"):  # NumPy computes both branches of a where
-                    result = self._function(*arrays, *drawn)
-            return self._given(result)
+                return self._run(*arrays)
+            with np.errstate(all="ignore"):  # NumPy computes both branches of a where
+                return self._run(*arrays)
         except (MemoryError, ValueError, RuntimeError) as error:
             raise in_words(error) from None
+
+    def _run(self, *arrays: NDArray[Any]) -> Any:
+        drawn = (self.generator,) if self._draws else ()
+        return self._given(self._function(*arrays, *drawn))
 
     def _given(self, result: Any) -> Any:
         """What a run gave, in the structure that was asked for."""
@@ -193,12 +197,16 @@ class Program:
         if len(labels) < len(self._entry.bounds):
             return
         simple = self._restore is only
-        text = short_way(len(self.inputs), labels, self._draws, not simple)
-        way = execute(self, text, "graphnet call")["way"]
-        self._short = way(
-            steps.known, self._entry.dtypes, type, np.ndarray, np.dtype(np.uintp),
-            lambda: self.generator, self._checked, self._given,
-        )  # fmt: skip
+
+        def way(checked: bool, slow: Callable[..., Any]) -> Callable[..., Any]:
+            text = short_way(len(self.inputs), labels, self._draws, not simple, checked)
+            made: Callable[..., Any] = execute(self, text, "graphnet call")["way"](
+                steps.known, self._entry.dtypes, type, np.ndarray, np.dtype(np.uintp),
+                lambda: self.generator, slow, self._given,
+            )  # fmt: skip
+            return made
+
+        self._short, self._checked_way = way(True, self._checked), way(False, self._run)
 
     # -- keeping ---------------------------------------------------------------------------------
 

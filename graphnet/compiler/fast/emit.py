@@ -359,9 +359,27 @@ class Emitter:
             yield Statement(stage, out.text, code, comment, nodes)
             return
         name = self._name(v)
-        text = scalar(self.arrays, v) or self.arrays.expression(v)
+        text = scalar(self.arrays, v) or self._mean(v) or self.arrays.expression(v)
         self.arrays.held[v] = Array(name, False)
         yield Statement(stage, name, wrap(f"{name} = ", text, WIDTH), comment, nodes)
+
+    def _mean(self, v: Value) -> str | None:
+        """`0.25*total/batch` of a loss as one product, its factor made ahead of the step.
+
+        Steps alone: an update over no rows is refused, while a function may divide by none.
+        """
+        if v.op != "divide" or v.rank or v.dtype != "float" or not self.plan.network.updates:
+            return None
+        (part, _), (size, _) = v.args
+        if part.op != "multiply" or self.plan.roles(part) != "number" or not size.host:
+            return None
+        hosts = [a for a, _ in part.args if a.host]
+        totals = [a for a, _ in part.args if a in self.arrays.held]
+        if len(hosts) != 1 or len(totals) != 1 or self.arrays.exact(totals[0]):
+            return None
+        quotient = self.plan.values.make("divide", [(hosts[0], ()), (size, ())], host=True)
+        factor = self.arrays.constant(self.printer.code(quotient).text, "k")
+        return f"{factor.text} * {self.arrays.held[totals[0]].text}"
 
     def _target(self, store: Value) -> str:
         return self.arrays.held[store.extra].text  # type: ignore[index]
