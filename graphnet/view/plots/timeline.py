@@ -24,6 +24,8 @@ def timeline(
 ) -> Picture:
     """Events (year, label) over and under a line of years, `width` inches wide.
 
+    Raises GraphnetError for no events, for what is no pair, and where a label does not fit.
+
     >>> import graphnet as gn
     >>> gn.plot.timeline([(1958, "perceptron"), (1986, "back-propagation")]).format
     'png'
