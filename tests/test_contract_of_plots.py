@@ -45,6 +45,7 @@ ROWS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
         (bowl, (-1, 1), (-1, 1)),
         {"walks": {"w": POINTS}, "title": "t", "names": ("a", "b"), "solid": False},
     ),
+    "timeline": (([(1958, "perceptron")],), {"title": "t", "width": 11.0}),
     "paths": (
         (bowl, {"w": POINTS[:1]}),
         {"x": (-1, 1), "y": (-1, 1), "names": ("a", "b"), "title": "t"},

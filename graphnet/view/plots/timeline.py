@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from graphnet.errors import GraphnetError
+from graphnet.arguments import items, number
+from graphnet.arguments import text as checked
+from graphnet.errors import GraphnetError, told
 from graphnet.view.plots.figure import Picture, picture
+from graphnet.view.plots.given import label as as_label
 from graphnet.view.style import PALETTE, text_width
 
 if TYPE_CHECKING:
@@ -30,11 +33,15 @@ def timeline(
     >>> gn.plot.timeline([(1958, "perceptron"), (1986, "back-propagation")]).format
     'png'
     """
-    if not events:
+    head = as_label(title, "title")
+    given = items("events", events, "pairs (year, label)")
+    if not given:
         raise GraphnetError("there is no event to draw")
+    if not 1 <= number("width", width) <= 100:
+        raise GraphnetError(f"width is from 1 to 100 inches, not {told(width)}")
     try:
-        placed = sorted((float(year), str(label)) for year, label in events)
-    except (TypeError, ValueError):
+        placed = sorted((float(year), checked("a label", label)) for year, label in given)
+    except (TypeError, ValueError, OverflowError):
         raise GraphnetError("expected events as pairs (year, label)") from None
     texts = [f"{year:g} {label}" for year, label in placed]
     widths = [text_width(text, SIZE) + GAP for text in texts]
@@ -55,14 +62,14 @@ def timeline(
             axes.plot([x, x], [0, level], color=ink, linewidth=1.2, zorder=1)
             axes.plot([x], [0], "o", color=ink, markersize=6, zorder=4)
             axes.text(
-                x, level, text, fontsize=SIZE, ha="left", va="center", zorder=3,
+                x, level, as_label(text), fontsize=SIZE, ha="left", va="center", zorder=3,
                 bbox={"facecolor": "white", "edgecolor": ink, "boxstyle": "square,pad=0.15"},
             )  # fmt: skip
         axes.plot([EDGE, EDGE + inner], [0, 0], color="#000000", linewidth=2, zorder=2)
         axes.set(xlim=(0, 72 * width), ylim=(low - 0.8, high + 0.8))
         axes.set_axis_off()
-        if title:
-            axes.set_title(title, loc="left", fontweight="bold")
+        if head:
+            axes.set_title(head, loc="left", fontweight="bold")
 
     return picture((width, PITCH * (high - low + 1.6) + 0.3 * bool(title)), paint)
 
