@@ -211,7 +211,8 @@ def test_refused(make, words):
 
 @pytest.mark.parametrize(
     ("style", "words", "loops"),
-    [("plain", "\n    for ", 3), ("fast", " in steps", 2)],  # plain: forward is a function, too
+    # plain: forward is a function, too; fast: the last step backward stands apart, with less in it
+    [("plain", "\n    for ", 3), ("fast", " in steps", 3)],
 )
 def test_a_training_step_of_it_is_saved_and_runs_alone(tmp_path, style, words, loops):
     x, t = gn.input("x", ("time", "batch", 3)), gn.input("t", ("batch",), dtype="int")

@@ -241,14 +241,15 @@ class _Body(Emitter):
             base = self.arrays.held[whole]
             self.arrays.held[part] = self.arrays.view(base, f"{base.text}{at}", "part")
 
-    def lines(self) -> list[str]:
-        found: list[str] = []
+    def lines(self) -> dict[Value, list[str]]:
+        """The text of each statement."""
+        found: dict[Value, list[str]] = {}
         assert self.planned is not None
         for v in self.plan.lines:
             if v.op == "concatenate" and all(a in self.planned.slices for a, _ in v.args):
                 continue  # every part stands in its place
             for s in self._statement(v):
-                found += [*told(s.comment, WIDTH - 4), *s.code.split("\n")]
+                found[v] = [*told(s.comment, WIDTH - 4), *s.code.split("\n")]
         return found
 
 
@@ -387,8 +388,28 @@ class _Loop:
             self.outer.buffers.append(f"{name} = {made}")
             yield f"{self.outer.arrays.call('np.copyto')}({name}, {text}.T)"
 
-    def run(self, inside: list[str]) -> list[str]:
+    def needed_last(self) -> set[Value]:
+        """The statements of the last step: what only a step behind it would read is left out."""
+        planned, roles = self.planned, self.planned.roles
+        wanted = list(planned.pins.values())
+        for kind, k in self.results:
+            if kind == "last" and k not in planned.history:
+                wanted.append(planned.held[self.loop.carried[k]])
+        found = dict.fromkeys(wanted)
+        stack = list(found)
+        while stack:
+            for v in mem.reads(stack.pop(), roles):
+                if v not in found:
+                    found[v] = None
+                    stack.append(v)
+        copies = [v for v in planned.plan.lines if v.op in ("copy", "store")]
+        return {*found, *copies}
+
+    def run(self, texts: dict[Value, list[str]]) -> list[str]:
         """The loop over the steps, whose arrays are bound ahead."""
+        needed = self.needed_last()
+        inside = [line for lines in texts.values() for line in lines]
+        last = [line for v, lines in texts.items() if v in needed for line in lines]
         length = self.printer.extent(self.loop.length)
         order = f"reversed(range({length}))" if self.loop.reverse else f"range({length})"
         words = set(re.findall(r"\w+", "\n".join(line for line in inside if line[:1] != "#")))
@@ -407,14 +428,22 @@ class _Loop:
         arrays = [array for _, array in given] + [steps] * bool(names)
         over = arrays[0] if len(arrays) == 1 else f"zip({', '.join(arrays)})"
         head = ", ".join(heads) if len(heads) > 1 else heads[0].removeprefix("(").removesuffix(")")
-        bare = filled("for ", head, f" in {over}:", WIDTH)
-        if len(bare) > 1:
-            bare = filled("for (", head, f") in {over}:", WIDTH)
-        return [*bare, *_deeper(inside or ["pass"])]
+        if given or not last or len(last) == len(inside):
+            return [*_head(head, over), *_deeper(inside or ["pass"])]
+        return [
+            *_head(head, f"{over}[:-1]"), *_deeper(inside),
+            *_head(head, f"{over}[-1:]"), *_deeper(last),
+        ]  # fmt: skip
 
     def names(self) -> list[str]:
         """What is bound for each step, in order."""
         return [line.split(" = ", 1)[0] for line in [*self.heads, *self.body.steps.step_lines]]
+
+
+def _head(names: str, over: str) -> list[str]:
+    """The head of a loop, over more than one line where it is long."""
+    bare = filled("for ", names, f" in {over}:", WIDTH)
+    return bare if len(bare) == 1 else filled("for (", names, f") in {over}:", WIDTH)
 
 
 def _deeper(lines: Sequence[str]) -> list[str]:
