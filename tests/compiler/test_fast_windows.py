@@ -107,3 +107,10 @@ def test_masks_of_padded_poolings_are_factors() -> None:
     source = gn.training_step([x, t], gn.cross_entropy(z, t), gn.SGD(lr=0.1), style="fast").source
     assert "slab in" in source
     assert "np.where" not in source.split("def step(x, t)")[1]
+
+
+def test_a_pooling_of_no_image_compiles() -> None:
+    x = gn.input("x", (0, 2, 1, 1))
+    y = gn.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+    program = gn.function(x, [y, gn.grad(gn.sum(y), x)], style="fast")
+    assert [a.shape for a in program(np.ones((0, 2, 1, 1)))] == [(0, 2, 1, 1)] * 2

@@ -18,7 +18,7 @@ from graphnet.compiler.algebra.terms import Term, moved, power, scaled
 from graphnet.compiler.held import Held
 from graphnet.compiler.lower import Lowered, full, lower
 from graphnet.compiler.values import Value, Values, live_values
-from graphnet.network.graph import Computed, Constant, Input, Network, State
+from graphnet.network.graph import Computed, Constant, Input, Network, Parameter, State
 
 __all__ = ["Reading", "improved", "improved_values"]
 
@@ -79,7 +79,7 @@ def improved(
             same = _unchanged(found.work, source) if name not in (scales or {}) else None
             if same is not None:
                 found.held[name] = same
-            elif not node.operands:
+            elif isinstance(node, (Constant, Input, Parameter, State)):
                 found.held[name] = _leaf(found.work, source, name in (scales or {}))
     held = {name: found.held[name] for name in network.nodes if name in found.held}
     return Lowered(values, held, found.notes)
