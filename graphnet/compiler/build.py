@@ -20,6 +20,7 @@ from graphnet.network.graph import Input, Network, Node, Parameter, State, show_
 from graphnet.network.tighten import tighten
 from graphnet.numerics.commute import commute
 from graphnet.numerics.quicken import quicken
+from graphnet.numerics.reuse import reuse, with_slopes
 from graphnet.numerics.stabilize import Rewrite
 from graphnet.numerics.stabilize import stabilize as stabilized
 from graphnet.ops.gradients import chosen_kinks
@@ -168,10 +169,9 @@ def recast(
     free = not any(trained.stage(name) == "backward" for name in shown)
     scales = chosen_scales(trained, gradients, free)
     quick = quickened(network, kinks, accurate)
-    if quick is not network or scales.seed != 1:
-        quick = _tightened(_trained(quick, optimizer, kinks, scales.seed))
-    else:
-        quick = trained
+    again = quick is not network or scales.seed != 1
+    quick = _trained(quick, optimizer, kinks, scales.seed) if again else trained
+    quick = _tightened(quick if accurate else _reused(quick))
     known = [n for n in scales.gradients if n in quick] == list(scales.gradients)
     if not known or not _alike(quick, trained):
         return Recast(trained, chosen_scales(trained, gradients, free=False))
@@ -182,7 +182,15 @@ def quickened(network: Network, kinks: Kinks = GRAPHNET, accurate: bool = False)
     """The network with forms that are quicker to run: maxima before relu, and tanh for logistic
     functions unless every function is to be `accurate`."""
     new = commute(network, kinks=kinks)
-    new = new if accurate else quicken(new)
+    new = new if accurate else with_slopes(quicken(new))
+    if new is network:
+        return network
+    return in_order(new, {node: new.stage(name) for name, node in new.items()})
+
+
+def _reused(network: Network) -> Network:
+    """The network with slopes made of values, in order of stages."""
+    new = reuse(network)
     if new is network:
         return network
     return in_order(new, {node: new.stage(name) for name, node in new.items()})

@@ -106,8 +106,9 @@ class Program:
 
     @property
     def rewrites(self) -> tuple[Any, ...]:
-        """What was changed in the network before it was compiled."""
-        return tuple(self.network.graph.get("rewrites", ()))
+        """What was changed in the network before it was compiled, and for fast code besides."""
+        networks = [self.network, *([self.recast.network] if self.recast else [])]
+        return tuple(dict.fromkeys(r for n in networks for r in n.graph.get("rewrites", ())))
 
     def __repr__(self) -> str:
         return f"<program ({', '.join(self.inputs)}) -> {', '.join(self.outputs) or 'nothing'}>"

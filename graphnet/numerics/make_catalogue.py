@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import sympy
+
 from graphnet.errors import GraphnetError
 from graphnet.formula.derive import slope as derivative
 from graphnet.formula.derive import times as by_branches
@@ -145,6 +147,7 @@ DERIVED = (
 
 def made() -> dict[str, Any]:
     """The catalogue, searched anew."""
+    from graphnet.numerics.reuse import judged_reuse
     from graphnet.numerics.steps import judged_row
 
     rows: dict[str, Any] = {}
@@ -158,6 +161,10 @@ def made() -> dict[str, Any]:
     for outer, inner in STEPS:
         part = _composed(outer, inner)
         rows[f"steps: {spelled(part)}"] = judged_row(part)
+    for text in DERIVED:
+        taken = one_argument(read(text))
+        if taken is not None and taken[0].has(sympy.exp):
+            rows[f"reuse: {spelled(taken[0])}"] = judged_reuse(taken[0])
     return rows
 
 

@@ -24,7 +24,7 @@ from graphnet.network.graph import Computed, Network, Node
 from graphnet.network.inline import with_body
 from graphnet.numerics.stabilize import Rewrite
 
-__all__ = ["quicken"]
+__all__ = ["delicate", "is_fragile", "quicken", "readers_of"]
 
 RULE, LAW = "quick form", "right to the ulp of the largest value: 1/(1 + e^-x) = (1 + tanh(x/2))/2"
 
@@ -42,14 +42,11 @@ def quicken(network: Network) -> Network:
     >>> print(quicken(Network.collect([bind(sigmoid, [z], name="a")])).show("a"))
     a[i] = 0.5 + 0.5*tanh(0.5*z[i])
     """
-    readers: dict[Node, list[Computed]] = {}
-    for _, node in network.of(Computed):
-        for operand in node.operands:
-            readers.setdefault(operand, []).append(node)
+    readers = readers_of(network)
     bodies = {
         node: new for _, node in network.of(Computed)
         if node.dtype == "float" and (new := _written(node.formula.body)) != node.formula.body
-        and not any(p.has(sympy.tanh) for p in _delicate(new)) and not _is_fragile(node, readers)
+        and not any(p.has(sympy.tanh) for p in delicate(new)) and not is_fragile(node, readers)
     }  # fmt: skip
     if not bodies:
         return network
@@ -70,7 +67,16 @@ def quicken(network: Network) -> Network:
     return result
 
 
-def _is_fragile(node: Node, readers: dict[Node, list[Computed]]) -> bool:
+def readers_of(network: Network) -> dict[Node, list[Computed]]:
+    """Who reads each tensor."""
+    readers: dict[Node, list[Computed]] = {}
+    for _, node in network.of(Computed):
+        for operand in node.operands:
+            readers.setdefault(operand, []).append(node)
+    return readers
+
+
+def is_fragile(node: Node, readers: dict[Node, list[Computed]]) -> bool:
     """Whether a logarithm, root or quotient is taken of a tensor, itself or through others."""
     seen, stack = {node}, [node]
     while stack:
@@ -78,7 +84,7 @@ def _is_fragile(node: Node, readers: dict[Node, list[Computed]]) -> bool:
         for reader in readers.get(current, ()):
             f = reader.formula
             holes = {hole(k) for k, r in enumerate(f.reads) if reader.operands[r.slot] is current}
-            if any(part.free_symbols & holes for part in _delicate(f.body)):
+            if any(part.free_symbols & holes for part in delicate(f.body)):
                 return True
             if (is_pointwise(reader) or f.body in holes) and reader not in seen:
                 seen.add(reader)
@@ -86,7 +92,7 @@ def _is_fragile(node: Node, readers: dict[Node, list[Computed]]) -> bool:
     return False
 
 
-def _delicate(body: Expr) -> list[Expr]:
+def delicate(body: Expr) -> list[Expr]:
     """What small values matter in: arguments of logarithms, bases of roots and quotients."""
     found = [p.args[0] for p in body.atoms(sympy.log, log1p)]
     found += [

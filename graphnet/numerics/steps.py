@@ -43,7 +43,7 @@ def judged_row(part: Expr) -> dict[str, bool]:
 
 
 def _judged(part: Expr) -> bool:
-    from graphnet.numerics.search import ACCEPTED, judges
+    from graphnet.numerics.judge import ACCEPTED, judges
 
     stepped = _stepped(part)
     value, slope = judges(written_out(part))

@@ -29,8 +29,8 @@ from graphnet.formula import functions as fn
 from graphnet.formula.derive import slope as derivative
 from graphnet.formula.searched import ARGUMENT
 from graphnet.numerics.forms import evaluate
+from graphnet.numerics.judge import BAR, Judge, judges, kinks
 from graphnet.numerics.records import known, read
-from graphnet.numerics.search import BAR, Judge, judges, kinks
 from tests.numerics.functions import DRAWN, TEXTBOOK
 
 Tool = Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray]]

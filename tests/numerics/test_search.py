@@ -16,10 +16,12 @@ import graphnet as gn
 from graphnet.formula.derive import slope as derivative
 from graphnet.formula.searched import ARGUMENT, searched
 from graphnet.numerics import cache
+from graphnet.numerics.fails import failures
 from graphnet.numerics.forms import evaluate
+from graphnet.numerics.judge import BAR, judges
 from graphnet.numerics.points import POINTS, POINTS32
 from graphnet.numerics.records import known, read, spelled
-from graphnet.numerics.search import BAR, failures, judges, search
+from graphnet.numerics.search import search
 from graphnet.numerics.truth import ball, tape
 from tests.numerics.functions import DRAWN, TEXTBOOK
 
@@ -121,6 +123,22 @@ def test_where_the_naive_form_fails_is_true() -> None:
         with np.errstate(all="ignore"):
             got = float(evaluate(meaning, np.array([at]))[0])
         assert math.isclose(got, float(ball(f, at)), rel_tol=1e-11) == fine
+
+
+# formula | the line | what stands in it: logarithms of the largest numbers of a dtype
+ENDS = (
+    ("log(1 + exp(x))", "value in float64", f"x >= {math.log(np.finfo(np.float64).max):.6g}"),
+    ("log(1 + exp(x))", "value in float32", f"x >= {math.log(np.finfo(np.float32).max):.6g}"),
+    ("exp(x)/(1 + exp(x))", "value in float64", f"x >= {math.log(np.finfo(np.float64).max):.6g}"),
+    ("sqrt(x**2 + 1)", "value in float64", f"x >= {math.sqrt(np.finfo(np.float64).max):.6g}"),
+)
+
+
+@pytest.mark.parametrize(("text", "what", "end"), ENDS)
+def test_ends_are_those_of_the_first_wrong_point(text: str, what: str, end: str) -> None:
+    meaning = read(text)
+    lines = dict(line.split(": ") for line in failures("value", meaning, judges(meaning)[0]))
+    assert end in lines[what]
 
 
 def test_rows_read_back() -> None:

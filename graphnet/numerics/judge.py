@@ -1,0 +1,124 @@
+"""The judge: what is true of a function at the points, and whether a form is right there.
+
+A form is right where
+
+    |error| <= 3e-13*(|f| + |x f'|)        (numbers below 2.2e-308 count as that)
+
+The truth is certified: balls of python-flint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from sympy import Expr
+
+from graphnet.errors import GraphnetError
+from graphnet.formula.derive import slope as derivative
+from graphnet.formula.functions import Abs, Extremum
+from graphnet.formula.searched import ARGUMENT
+from graphnet.numerics.forms import evaluate
+from graphnet.numerics.points import around
+from graphnet.numerics.truth import tape, truth
+
+__all__ = ["ACCEPTED", "ACCEPTED32", "BAR", "BAR32", "Judge", "Mask", "Points", "judges"]
+
+BAR, ACCEPTED = 1e-12, 3e-13
+BAR32, ACCEPTED32 = 1e-5, 4e-6
+
+Points = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Judge:
+    """What is true of a function at the points, and whether a form is right there."""
+
+    points: Points
+    values: Points
+    slopes: Points  # of the same function, which say how well conditioned it is
+    again: Callable[[Points], Judge] | None = None  # the judge at other points
+
+    def right(self, form: Expr, bar: float = ACCEPTED, dtype: type = np.float64) -> Mask:
+        """Where a form is right; True where there is nothing to be right about."""
+        try:
+            got = evaluate(form, self.points.astype(dtype)).astype(np.float64)
+        except (GraphnetError, TypeError, OverflowError):
+            return np.zeros(len(self.points), bool)
+        return self.agrees(got, bar, dtype)
+
+    def agrees(self, got: Points, bar: float, dtype: type = np.float64) -> Mask:
+        """Whether computed values are within the bar."""
+        tiny = float(np.finfo(dtype).tiny)
+        with np.errstate(all="ignore"):
+            scale = np.abs(self.values) + np.nan_to_num(np.abs(self.points * self.slopes), nan=0.0)
+            fine = np.abs(got - self.values) <= bar * np.maximum(scale, tiny)
+        return fine | ~self.asked(dtype)
+
+    def rounded(self, dtype: type) -> Judge:
+        """The judge at those points that a dtype holds exactly."""
+        if dtype is np.float64:
+            return self
+        with np.errstate(all="ignore"):
+            exact = self.points.astype(dtype).astype(np.float64) == self.points
+        return replace(
+            self,
+            points=self.points[exact],
+            values=self.values[exact],
+            slopes=self.slopes[exact],
+        )
+
+    def asked(self, dtype: type = np.float64) -> Mask:
+        """The points at which the function has a finite value in a dtype."""
+        with np.errstate(all="ignore"):
+            return np.abs(self.values) <= float(np.finfo(dtype).max)
+
+
+def judges(meaning: Expr) -> tuple[Judge, Judge]:
+    """The truth about a function and about its slope."""
+    points = around(kinks(meaning), _has_roots(meaning))
+    first = derivative(meaning, ARGUMENT)
+    f, df = tape(meaning, ARGUMENT), tape(first, ARGUMENT)
+    try:
+        ddf = tape(derivative(first, ARGUMENT), ARGUMENT)
+        truth(ddf, points[:1])
+    except GraphnetError:
+        ddf = None
+
+    def value(at: Points) -> Judge:
+        return Judge(at, truth(f, at), truth(df, at), value)
+
+    def slope(at: Points) -> Judge:
+        return Judge(at, truth(df, at), np.zeros_like(at) if ddf is None else truth(ddf, at), slope)
+
+    steep = slope(points)
+    return Judge(points, truth(f, points), steep.values, value), steep
+
+
+def _has_roots(expr: Expr) -> bool:
+    return any(not p.args[1].is_Integer for p in expr.atoms(sympy.Pow) if p.has(ARGUMENT))
+
+
+def kinks(expr: Expr) -> list[float]:
+    """Where a function branches, as far as conditions say it: x against a number."""
+    found = []
+    for relation in expr.atoms(sympy.core.relational.Relational):
+        difference = sympy.expand(relation.args[0] - relation.args[1])
+        found += _zeros(difference)
+    for part in expr.atoms(Abs, Extremum):
+        sides = [part.args[0]] if isinstance(part, Abs) else [part.args[0] - part.args[1]]
+        for side in sides:
+            found += _zeros(sympy.expand(side))
+    return sorted(set(found))
+
+
+def _zeros(linear: Expr) -> list[float]:
+    if linear.is_polynomial(ARGUMENT) and sympy.degree(linear, ARGUMENT) == 1:
+        c1, c0 = linear.coeff(ARGUMENT, 1), linear.coeff(ARGUMENT, 0)
+        if c1.is_number and c0.is_number and c1.is_real and c0.is_real:
+            return [float(-c0 / c1)]
+    return []

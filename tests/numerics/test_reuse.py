@@ -1,0 +1,68 @@
+"""Slopes made of values: which are, that they are listed, right enough, and refused elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphnet as gn
+from graphnet.numerics.reuse import RULE
+
+# name | what is made of z | whether its slope is made of its value
+CASES = {
+    "softplus": (gn.softplus, True),
+    "softplus by hand": (lambda z: gn.formula("log(1 + exp(z))", z=z), True),
+    "softplus of a multiple": (lambda z: gn.formula("log(1 + exp(2*z))", z=z), True),
+    "tanh by hand": (
+        lambda z: gn.formula("(exp(z) - exp(-z))/(exp(z) + exp(-z))", z=z),
+        True,
+    ),
+    "sigmoid that a logarithm is taken of": (
+        lambda z: gn.log(gn.formula("1/(1 + exp(-z))", z=z)),
+        False,
+    ),
+    "sigmoid": (gn.sigmoid, False),  # tanh took its place
+    "elu": (gn.elu, False),
+    "silu": (gn.silu, False),
+    "a quotient": (lambda z: gn.formula("z/(1 + log(1 + exp(z)))", z=z), False),
+}
+
+
+def step(make, dtype="float32", **options):
+    x, y = gn.input("x", ("n", 3)), gn.input("y", ("n", 4))
+    loss = gn.sum((make(x @ gn.parameter("W", (3, 4))) - y) ** 2)
+    return gn.training_step([x, y], loss, gn.SGD(lr=1), dtype=dtype, **options)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_which_are_made_and_listed(name):
+    make, made = CASES[name]
+    rules = [r.rule for r in step(make).rewrites]
+    assert (RULE in rules) == made
+    for options in ({"accurate": True}, {"style": "plain"}):
+        assert RULE not in [r.rule for r in step(make, **options).rewrites]
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1, 10, 60])
+@pytest.mark.parametrize("name", [name for name, (_, made) in CASES.items() if made])
+def test_the_update_is_right_to_ulp_of_the_largest_slope(name, scale):
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+    found = {}
+    for accurate, dtype in ((False, "float32"), (True, "float64")):
+        program = step(CASES[name][0], dtype, accurate=accurate)
+        W = program.parameters["W"]
+        W[...] = scale * np.random.default_rng(4).normal(size=(3, 4))
+        before = W.astype(np.float64)
+        loss = program(x.astype(dtype), y.astype(dtype))
+        found[dtype] = (loss, before - program.parameters["W"])
+    assert found["float32"][0] == pytest.approx(found["float64"][0], rel=1e-5)
+    size = np.abs(found["float64"][1]).max() + scale
+    np.testing.assert_allclose(found["float32"][1], found["float64"][1], atol=2e-5 * size, rtol=0)
+
+
+def test_the_slope_makes_fewer_calls():
+    body = step(gn.softplus).source.split("# -- backward")[1].split("# -- update")[0]
+    assert body.count("exp(") == 1
+    assert "where" not in body
+    assert "divide(" not in body
