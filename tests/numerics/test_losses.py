@@ -124,6 +124,27 @@ def test_kullback_leibler_of_two_softmaxes(size: float) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_info_nce(size: float) -> None:
+    """van den Oord et al. 2018: row n of the scores should choose column n, at temperature 0.1."""
+
+    def loss_of(s):
+        e = gn.exp(s / 0.1)
+        return -gn.mean(gn.log(gn.formula("own[n] = e[n,n]", e=e) / gn.sum(e, axis=1)))
+
+    s = drawn((4, 4), size / 10)
+    loss, slope = values(loss_of, s)
+    scores = [[mpmath.mpf(a) / mpmath.mpf("0.1") for a in row] for row in s]
+    tops = [mpmath.log(mpmath.fsum(map(mpmath.exp, row))) for row in scores]
+    true = mpmath.fsum(top - row[k] for k, (row, top) in enumerate(zip(scores, tops))) / 4
+    rows = [
+        [float((mpmath.exp(a - top) - (j == k)) / mpmath.mpf("0.4")) for j, a in enumerate(row)]
+        for k, (row, top) in enumerate(zip(scores, tops))
+    ]
+    close(loss, float(true), size)
+    close(slope, rows, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_mixture_of_gaussians(size: float) -> None:
     def loss_of(x, mu):
         return -gn.sum(gn.log(gn.sum(0.5 * gn.exp(-((x[:, None] - mu[None, :]) ** 2) / 2), axis=1)))
