@@ -33,6 +33,7 @@ EXAMPLES = {
     "neuron": ["loss of the normal equations      0.4823", "d_w[i] = Sum(x[n,i]*d_a[n], n)"],
     "derive": ["slope     [0.072329 0.5      1.090784]", "curvature [0.302366 0.5      0.050062]"],
     "own_optimizer": ["epoch 20", "accuracy 0.9"],
+    "rnn_digits": [f"{name} test accuracy 9" for name in ("RNN", "LSTM", "GRU")],
     "cnn_digits": ["test accuracy 98.", "are taken for another digit"],
     "three_frameworks": ["torch   : scores differ by at most"],
     "gpt_sort": ["100.0% of 182 unseen inputs sorted without a mistake"],
