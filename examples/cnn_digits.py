@@ -5,6 +5,7 @@ It is trained by the NumPy that graphnet wrote for it, which is left in runs/exa
 python examples/cnn_digits.py
 """
 
+import sys
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import graphnet as gn
 X, y = load_digits(return_X_y=True)
 X = X.reshape(-1, 1, 8, 8) / 16  # (image, channel, height, width), one gray channel
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
-EPOCHS, BATCH = 40, 32
+EPOCHS, BATCH = 3 if "--short" in sys.argv else 40, 32
 
 model = gn.Sequential(
     [
