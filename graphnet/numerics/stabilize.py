@@ -36,6 +36,9 @@ from graphnet.numerics.scalars import Found, Scalars
 __all__ = ["Rewrite", "stabilize"]
 
 
+_PASSES = 4
+
+
 @dataclass(frozen=True)
 class Rewrite:
     """One change: which rule, the law it rests on, and the names of the nodes concerned."""
@@ -63,6 +66,16 @@ def stabilize(network: Network, keep: Collection[str] = ()) -> Network:
     >>> [stable.show(name) for name, _ in stable.of(Computed)]
     ['log_S[n] = LogSumExp(z[n,j], j)', 'P[n,k] = expw(z[n,k], log_S[n])']
     """
+    for _ in range(_PASSES):  # what one pass writes may show the next one more
+        before = network.graph.get("rewrites", ())
+        network = _stabilized(network, keep)
+        if network.graph["rewrites"] == before:
+            break
+    return network
+
+
+def _stabilized(network: Network, keep: Collection[str]) -> Network:
+    """One pass over a network."""
     network = bodies(network, _stable_body, _STABLE)
     work = _Stabilizer(frozenset(keep))
     result = network.rebuild(work.change)
