@@ -127,14 +127,8 @@ class _Planned:
         memory.lines = lines
         wishes = {s.args[0][0]: memory.places[s.extra] for s in reversed(stores)}  # type: ignore[index]
         mem.allocate(lines, roles, plan.forms, plan.orders, memory, wishes)
-        kept = []
-        for v in lines:
-            if v.op == "store":
-                memory.places[v] = memory.places[v.extra]  # type: ignore[index]
-                if memory.places.get(v.args[0][0]) == memory.places[v]:
-                    continue  # it was computed right there
-            kept.append(v)
-        plan.memory, plan.lines, memory.lines = memory, tuple(kept), tuple(kept)
+        plan.memory = memory
+        plan.lines = memory.lines = mem.without_idle_stores(lines, memory)
         plan.check()
         return plan
 

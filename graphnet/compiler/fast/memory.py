@@ -18,7 +18,7 @@ from graphnet.compiler.values import Value
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, add, product
 
-__all__ = ["Memory", "Place", "allocate", "check"]
+__all__ = ["Memory", "Place", "allocate", "check", "without_idle_stores"]
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,21 @@ def _wished(
         ):
             return None
     return wish
+
+
+def without_idle_stores(lines: Sequence[Value], memory: Memory) -> tuple[Value, ...]:
+    """The lines without stores of what was computed right where it is kept.
+
+    Every store is given the place that it writes to.
+    """
+    kept = []
+    for v in lines:
+        if v.op == "store":
+            memory.places[v] = memory.places[v.extra]  # type: ignore[index]
+            if memory.places.get(v.args[0][0]) == memory.places[v]:
+                continue
+        kept.append(v)
+    return tuple(kept)
 
 
 def check(

@@ -239,15 +239,8 @@ def _allocate(plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value]) -> 
         wishes[source] = mem.Place(place.storage, 0, product(source.extents))
     _pass_on(wishes, plan, lines)
     mem.allocate(lines, plan.roles, plan.forms, plan.orders, memory, wishes)
-    kept = []
-    for v in lines:
-        if v.op == "store":
-            memory.places[v] = memory.places[v.extra]  # type: ignore[index]
-            if memory.places.get(v.args[0][0]) == memory.places[v]:
-                continue  # it was computed right there
-        kept.append(v)
     plan.memory = memory
-    plan.lines = memory.lines = tuple(kept)
+    plan.lines = memory.lines = mem.without_idle_stores(lines, memory)
 
 
 def _pass_on(wishes: dict[Value, mem.Place], plan: Plan, lines: Sequence[Value]) -> None:
