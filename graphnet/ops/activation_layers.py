@@ -5,10 +5,9 @@ from __future__ import annotations
 from graphnet.arguments import number
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import Distribution
-from graphnet.network.graph import Input as InputNode
 from graphnet.ops.define import build, formula
 from graphnet.ops.layer import Layer, require_width
+from graphnet.ops.layers import uniform
 from graphnet.ops.tensor import Tensor
 
 __all__ = ["PReLU", "RReLU"]
@@ -55,7 +54,5 @@ class RReLU(Layer):
         if not training:
             middle = repr((self.low + self.high) / 2)
             return build(f"where(x > 0, x, {middle}*x)", {"x": x}, label="rrelu")
-        name = f"{self.name}_U" if self.name else None
-        draw = Distribution("uniform", (self.low, self.high))
-        node = InputNode(shape=x.shape, name=name, made=True, label="uniform", distribution=draw)
-        return build("where(x > 0, x, s*x)", {"x": x, "s": Tensor(node)}, label="rrelu")
+        slopes = uniform(self, x.shape, self.low, self.high)
+        return build("where(x > 0, x, s*x)", {"x": x, "s": slopes}, label="rrelu")

@@ -181,6 +181,15 @@ class Flatten(Layer):
         return reshape(x, (x.shape[0], product(x.shape[1:])))
 
 
+def uniform(layer: Layer, shape: Sequence[Extent], low: float = 0.0, high: float = 1.0) -> Tensor:
+    """A random input `<name>_U` of a layer, drawn anew for every step from [low, high)."""
+    name = f"{layer.name}_U" if layer.name else None
+    draw = Distribution("uniform", (low, high))
+    return Tensor(
+        InputNode(shape=tuple(shape), name=name, made=True, label="uniform", distribution=draw)
+    )
+
+
 class Dropout(Layer):
     """In training an element is 0 with probability `rate`, else divided by 1 - rate.
 
@@ -202,11 +211,8 @@ class Dropout(Layer):
     def call(self, x: Tensor, training: bool) -> Tensor:
         if not training or self.rate == 0:
             return x
-        name = f"{self.name}_U" if self.name else None
-        draw = Distribution("uniform", (0.0, 1.0))
-        node = InputNode(shape=x.shape, name=name, made=True, label="uniform", distribution=draw)
-        rate = repr(self.rate)
-        kept = formula(f"where(u < {rate}, 0, x/(1 - {rate}))", u=Tensor(node), x=x)
+        rate, u = repr(self.rate), uniform(self, x.shape)
+        kept = formula(f"where(u < {rate}, 0, x/(1 - {rate}))", u=u, x=x)
         return Tensor(replace(kept.node, label="dropout"))
 
 
