@@ -127,16 +127,29 @@ def scatter_inside(out, index, value):
     np.add.at(out.reshape(-1), at[inside], value[inside])
     return out
 ''',
-    "aligned": '''\
-def aligned(shape, dtype):
-    """np.empty from the start of a line of the cache, for wide registers."""
-    room = np.empty(shape, dtype)
-    memory = np.empty(room.nbytes + 63, np.int8)
-    start = -memory.__array_interface__["data"][0] % 64
-    return memory[start:start + room.nbytes].view(dtype).reshape(shape)
+    "arena": '''\
+def arena(size):
+    """new(shape, dtype): arrays side by side in one piece of memory.
+
+    Each starts a line of the cache. For 4 MB and more NumPy asks for large
+    pages, which the system may have: products run faster on them.
+    """
+    page = 64 if size < 1048576 else 2097152
+    least = 0 if size < 1048576 else 4194304
+    memory = np.empty(max(size, least) + page, np.int8)
+    rest = memory[-memory.__array_interface__["data"][0] % page:]
+
+    def new(shape, dtype):
+        nonlocal rest
+        used = np.empty(shape, dtype).nbytes
+        array = rest[:used].view(dtype).reshape(shape)
+        rest = rest[-(-used // 64) * 64:]
+        return array
+
+    return new
 ''',
     "joined": '''\
-def joined(arrays, names):
+def joined(new, arrays, names):
     """One vector over arrays end to end; others are moved into one."""
     parts = [arrays[name] for name in names]
     size = sum(a.size for a in parts)
@@ -148,7 +161,7 @@ def joined(arrays, names):
     if min(found) and parts[0].base is not None:
         step = (parts[0].itemsize,)
         return np.lib.stride_tricks.as_strided(parts[0], (size,), step)
-    vector, start = aligned(size, parts[0].dtype), 0
+    vector, start = new(size, parts[0].dtype), 0
     for name, a in zip(names, parts):
         arrays[name] = vector[start:start + a.size].reshape(a.shape)
         arrays[name][...] = a
@@ -180,4 +193,4 @@ PLANS = []  # (arrays, plan of them, steps by sizes)
 }
 
 # What a helper calls in turn.
-CALLED: dict[str, tuple[str, ...]] = {**tails.CALLED, "joined": ("aligned",)}
+CALLED: dict[str, tuple[str, ...]] = {**tails.CALLED, "joined": ("arena",)}

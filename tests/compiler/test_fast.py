@@ -193,9 +193,10 @@ def test_nothing_is_left_over_from_the_step_before(name: str) -> None:
 def written_to(source: str, own: dict[str, Any]) -> list[Any]:
     """The float buffers of a step, by the lines that make them."""
     buffers = source.partition("# -- buffers")[2].partition("# -- ")[0]
-    names = re.findall(r"^\s+(\w+) = (?:np\.empty|aligned)\(", buffers, re.MULTILINE)
+    names = re.findall(r"^\s+(\w+) = new\(", buffers, re.MULTILINE)
     assert names or not buffers.strip()
-    arrays = [own[n].cell_contents for n in names if n in own]
+    framed = re.findall(r"^\s+(\w+)\.fill\(", buffers, re.MULTILINE)  # their edges stay
+    arrays = [own[n].cell_contents for n in names if n in own and n not in framed]
     return [a for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
 
 
@@ -210,15 +211,28 @@ def test_a_program_that_runs_refuses_to_be_run_by_another_thread() -> None:
         assert np.isinf(program(np.full((2, 3), 1e9))).all()
 
 
-def test_buffers_begin_with_a_line_of_the_cache() -> None:
+@pytest.mark.parametrize("size", [0, 64, 4096, 1 << 20, 5 << 20])
+def test_buffers_lie_side_by_side_each_from_a_line_of_the_cache(size: int) -> None:
     names: dict[str, Any] = {"np": np}
-    exec(HELPERS["aligned"], names)
-    for k in (1, 2, 3):
-        for shape in ((k,), (3, k), (0, k)):
-            array = names["aligned"](shape, np.float32)
-            assert array.shape == shape
-            assert array.flags.c_contiguous
-            assert not array.size or array.__array_interface__["data"][0] % 64 == 0
+    exec(HELPERS["arena"], names)
+    new = names["arena"](size)
+    shapes = [((k, *more), kind) for k in (1, 3, 0) for more in ((), (5,)) for kind in "fd?"]
+    made, used = [], 0
+    for shape, kind in shapes:
+        need = int(np.prod(shape)) * np.dtype(kind).itemsize
+        if used + need + 64 > size:
+            continue
+        array = new(shape, kind)
+        assert array.shape == shape
+        assert array.flags.c_contiguous
+        assert not array.size or array.__array_interface__["data"][0] % 64 == 0
+        array[...] = len(made)
+        made.append(array)
+        used += need + 64
+    rest = new(max(0, size - used), np.int8)
+    rest[...] = 99
+    assert all((array == k).all() for k, array in enumerate(made) if array.dtype != bool)
+    assert len(made) == len(shapes) or size < 4096
 
 
 def test_programs_that_share_parameters_see_one_another() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.arrays import Array, Arrays
 from graphnet.compiler.fast.blocks import BLOCK, runs, scratch
+from graphnet.compiler.fast.buffers import Buffers
 from graphnet.compiler.fast.forms import scalar
 from graphnet.compiler.fast.plan import Plan, drawn, owned
 from graphnet.compiler.fast.roles import live
@@ -58,7 +59,6 @@ class Emitter:
     inputs: list[str]
     dtype: str
     sizes: tuple[str, ...]
-    buffers: list[str] = field(default_factory=list)
     stores: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -70,6 +70,8 @@ class Emitter:
         }
         self.namer = Namer([*known.values(), *RESERVED, *self.size_names.values()])
         self.printer = Printer(self.dtype, self._leaf, self.size_names.__getitem__)
+        self.buffers = Buffers(self.printer)
+        self.vectors = Buffers(self.printer)
         plan = self.plan
         self.arrays = Arrays(plan.roles, self.printer, self.namer, plan.orders)
         self.writer = Writer(
@@ -112,7 +114,7 @@ class Emitter:
         step = [f"def step({', '.join(arguments)}):", *_indented(body or ["pass"])]
         calls = [f"{name} = {function}" for function, name in self.arrays.calls.items()]
         prologue = [
-            *_section("buffers", self.buffers),
+            *_section("buffers", self.buffers.lines()),
             *_section("constants", self.arrays.constants),
             *_section("views and bound methods", [*calls, *self.arrays.view_lines]),
         ]
@@ -126,7 +128,8 @@ class Emitter:
         outer = [
             '"""plan(sizes) -> step, over these arrays."""' if not stores else
             '"""plan(sizes) -> step; the arrays become views of flat vectors."""',
-            *self.stores, "", f"def plan({sizes}):", *_indented(inside), "", "return plan",
+            *self.vectors.opening(), *self.stores, "",
+            f"def plan({sizes}):", *_indented(inside), "", "return plan",
         ]  # fmt: skip
         source = "\n".join([f"def build({', '.join(stores)}):", *_indented(outer)])
         helpers = dict.fromkeys(n for n in HELPERS if n in self.printer.helpers)
@@ -142,7 +145,9 @@ class Emitter:
         for vector in plan.flat.vectors:
             name = self.namer.made(vector.name)
             members = ", ".join(f'"{m}"' for m in vector.members)
-            head = f"{name} = {self.printer.helper('joined')}({vector.kind}, ["
+            maker = self.vectors.maker
+            head = f"{name} = {self.printer.helper('joined')}({maker}, {vector.kind}, ["
+            self.vectors.reserve((vector.size,), self.printer.kind(vector.leaf))
             self.stores += filled(head, members, "])", 75)
             self.arrays.held[vector.leaf] = Array(name)
         read = {str(v.extra) for v in plan.memory.places if v.op == "leaf"}
@@ -177,8 +182,7 @@ class Emitter:
         stem = self.identifier[str(leaf.extra)] if source.op == "copy" else self._name(source)
         base = Array(self.namer.made(f"{stem}_and_1"))
         rows, columns = (v.extents[axis] for axis in self.arrays.order(v))
-        shape = self.printer.shape((rows, columns))
-        self.buffers.append(f"{base.text} = np.ones({shape}, {self.printer.kind(v)})")
+        self.buffers.add(base.text, (rows, columns), self.printer.kind(v), "1")
         self.arrays.held[v] = base
         name = self.namer.made(f"{stem}_T") if source.op == "copy" else stem
         self.arrays.view_lines.append(f"{name} = {base.text}[:-1]")
@@ -215,17 +219,11 @@ class Emitter:
                 owner = packs[0] if packs else owner
                 base = Array(self.namer.made("G") if packs else self._name(owner))
                 shape = tuple(owner.extents[axis] for axis in self.arrays.order(owner))
-                text = (
-                    self.printer.shape(shape) if len(shape) != 1 else self.printer.extent(shape[0])
-                )
-                text = str(BLOCK) if storage in self.scratch else text
-                kind = self.printer.kind(owner)
-                made = f"{self.printer.helper('aligned')}({text}"
-                if storage in memory.frames:
-                    fill = memory.frames[storage]
-                    number = self.printer.code(fill).text if fill is not None else ""
-                    made = f"np.full({text}, {number}" if number else f"np.zeros({text}"
-                self.buffers.append(f"{base.text} = {made}, {kind})")
+                frame = memory.frames.get(storage)
+                fill = "" if storage not in memory.frames else "0"
+                fill = self.printer.code(frame).text if frame is not None else fill
+                room = (BLOCK,) if storage in self.scratch else shape
+                self.buffers.add(base.text, room, self.printer.kind(owner), fill)
             for v in held:
                 self._place(v, base, tuple(shape))
 
@@ -458,9 +456,7 @@ class Emitter:
         if method is None:
             raise GraphnetError(f"{name!r} is drawn from {distribution.name!r}, which is not known")
         buffer = self.identifier[name]
-        self.buffers.append(
-            f"{buffer} = np.empty({self.printer.shape(node.shape)}, np.{self.dtype})"
-        )
+        self.buffers.add(buffer, node.shape, f"np.{self.dtype}")
         low, high = distribution.args or (0.0, 1.0)
         shown = ", ".join(f"{a:g}" for a in (low, high))
         call = f"rng.{method}(None, np.{self.dtype}, {buffer})"

@@ -228,8 +228,8 @@ class _Body(Emitter):
                 self.arrays.held[v] = self.arrays.held[leaves[place.storage]]
         for whole in self.planned.joined:
             if whole not in self.arrays.held:
-                name, shape = self._name(whole), self.printer.shape(whole.extents)
-                self.buffers.append(f"{name} = np.empty({shape}, {self.printer.kind(whole)})")
+                name = self._name(whole)
+                self.buffers.add(name, whole.extents, self.printer.kind(whole))
                 self.arrays.held[whole] = Array(name)
         for part, (whole, at) in self.planned.slices.items():
             base = self.arrays.held[whole]
@@ -321,8 +321,7 @@ class _Loop:
         return "0" if first != self.loop.reverse else "-1"
 
     def buffer(self, name: str, like: Value, front: tuple[Extent, ...]) -> str:
-        shape = self.printer.shape((*front, *like.extents))
-        self.outer.buffers.append(f"{name} = np.empty({shape}, {self.printer.kind(like)})")
+        self.outer.buffers.add(name, (*front, *like.extents), self.printer.kind(like))
         return name
 
     def view(self, whole: str, at: str, suffix: str) -> str:
@@ -378,8 +377,7 @@ class _Loop:
 
     def turned(self) -> Iterator[str]:
         for text, (name, shape) in self.body.steps.turned.items():
-            made = f"np.empty({self.printer.shape(shape)}, np.{self.outer.dtype})"
-            self.outer.buffers.append(f"{name} = {made}")
+            self.outer.buffers.add(name, shape, f"np.{self.outer.dtype}")
             yield f"{self.outer.arrays.call('np.copyto')}({name}, {text}.T)"
 
     def needed_last(self) -> set[Value]:
