@@ -99,7 +99,7 @@ class Program:
         self._leaves = frozenset(_leaves(network, self.outputs))
         self._function: Callable[..., Any] = partial(namespace[module.name], *before)
         self._prepare_checks(check)
-        self._short: Callable[..., Any] | None = None
+        self._short: Callable[..., Any] = self._checked
         self._checked_way: Callable[..., Any] | None = None
         if style == "fast":
             self._plan(namespace["build"](*before), module.sizes)
@@ -118,9 +118,9 @@ class Program:
     def __call__(self, /, *args: Any, **given: Any) -> Any:
         """One run. Raises GraphnetError where an argument does not fit its input."""
         try:
-            if self._short is not None and not given and len(args) == len(self.inputs):
-                return self._short(*args)
-            return self._checked(*args, **given)
+            if given:
+                return self._checked(*args, **given)
+            return self._short(*args)
         except (MemoryError, ValueError, RuntimeError) as error:
             raise in_words(error) from None
 
@@ -139,7 +139,7 @@ class Program:
     def run(self, *arrays: NDArray[Any]) -> Any:
         """One run on what `prepare` gave, without any check."""
         try:
-            if self._checked_way is not None and len(arrays) == len(self.inputs):
+            if self._checked_way is not None:
                 return self._checked_way(*arrays)
             if self.style == "fast":  # it says itself what is ignored
                 return self._run(*arrays)
@@ -203,7 +203,7 @@ class Program:
             text = short_way(len(self.inputs), labels, self._draws, not simple, checked)
             made: Callable[..., Any] = execute(self, text, "graphnet call")["way"](
                 steps.known, self._entry.dtypes, type, np.ndarray, np.dtype(np.uintp),
-                lambda: self.generator, slow, self._given,
+                lambda: self.generator, slow, self._given, object(),
             )  # fmt: skip
             return made
 

@@ -308,7 +308,24 @@ def test_bad_labels_and_shapes_are_told_also_on_the_short_way() -> None:
         program(x[:, :5], t)
     with pytest.raises(gn.GraphnetError, match="batch"):
         program(x, t[:3])
+    with pytest.raises(gn.GraphnetError, match="no array was given for x, t"):
+        program()
+    with pytest.raises(gn.GraphnetError, match="no array was given for t"):
+        program(x)
+    with pytest.raises(gn.GraphnetError, match="came 3 arguments"):
+        program(x, t, t)
     assert program(x.tolist(), t.tolist()) > 0  # the long way casts
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_batches_of_several_shapes_take_turns_on_the_short_way(named: bool) -> None:
+    """The step of the last shapes is tried first; it must not be run on others."""
+    x, t = gn.input("x", ("batch", 3)), gn.input("t", ("batch",))
+    program = gn.function([x, t], gn.sum(gn.sum(x, axis=1) * t), style="fast")
+    for rows in (2, 2, 5, 5, 2, 1, 5, 3, 4, 6, 7, 8, 9, 10, 2):
+        X, T = np.full((rows, 3), 2, np.float32), np.ones(rows, np.float32)
+        assert (program(x=X, t=T) if named else program(X, T)) == 6 * rows
+        assert program.run(X, T) == 6 * rows
 
 
 def test_a_name_changes_no_bit_of_what_is_computed() -> None:

@@ -41,14 +41,16 @@ class Steps:
 def short_way(
     count: int, labels: Sequence[tuple[int, int]], draws: bool, after: bool, checked: bool = True
 ) -> str:
-    """The text of `way(known, dtypes, type, ndarray, uintp, draws, slow, after)`.
+    """The text of `way(known, dtypes, type, ndarray, uintp, draws, slow, after, missing)`.
 
     `known` has the steps by shapes. `labels` are (argument, size): its elements must be in
     0 .. size-1. `draws()` gives the generator where the step makes draws; `after` makes of what
-    the step gave what the call gives; `slow` takes whatever does not fit. Arguments that were
-    `checked` before are not looked at, only their shapes are.
+    the step gave what the call gives; `slow` takes whatever does not fit, in type, shape or count.
+    Arguments that were `checked` before are not looked at, only their shapes are. Batches mostly
+    have the shapes of the last one, and to compare is cheaper than to look up.
     """
     names = [f"a{k}" for k in range(count)]
+    shapes = [f"s{k}" for k in range(count)]
     tests = [f"kind({a}) is ndarray and {a}.dtype is d{k}" for k, a in enumerate(names)]
     ranges = [
         # As unsigned numbers the negative ones are the largest: argmax finds both kinds.
@@ -56,20 +58,29 @@ def short_way(
         for k, size in labels
     ]
     if not checked:
-        tests, ranges = ["True"], []
+        tests, ranges = [f"{a} is not missing" for a in names], []
     run = f"step({', '.join([*names, *(['draws()'] if draws else [])])})"
-    given = ", ".join(names)
-    dtypes = "".join(f"d{k}, " for k in range(count))
+    inside = ", ".join(names)
+    known = ", ".join(f"{a}.shape" for a in names)
+    same = " and ".join(f"{a}.shape == {s}" for a, s in zip(names, shapes, strict=True))
+    slow = f"slow(*[a for a in ({inside},) if a is not missing], *more)"
+    result = f"return {f'after({run})' if after else run}"
+    good = f"if {' and '.join(ranges)}:\n                {result}" if ranges else result
     return f"""\
-def way(known, dtypes, kind, ndarray, unsigned, draws, slow, after):
-    {dtypes}= dtypes
+def way(known, dtypes, kind, ndarray, unsigned, draws, slow, after, missing):
+    {"".join(f"d{k}, " for k in range(count))}= dtypes
+    {" = ".join(shapes)} = step = None
 
-    def call({given}):
-        if {" and ".join(tests)}:
-            step = known.get(({"".join(f"{a}.shape, " for a in names)}))
-            if {" and ".join(["step is not None", *ranges])}:
-                return {f"after({run})" if after else run}
-        return slow({given})
+    def call({", ".join(f"{a}=missing" for a in names)}, /, *more):
+        nonlocal step, {", ".join(shapes)}
+        if {" and ".join(tests)} and not more:
+            if not ({same}):
+                found = known.get(({known},))
+                if found is None:
+                    return {slow}
+                step, {", ".join(shapes)} = found, {known}
+            {good}
+        return {slow}
 
     return call
 """

@@ -350,8 +350,12 @@ class Emitter:
             form = self.plan.forms.get(v)
             if form is not None:
                 code = form.code(self.arrays, v, out)
-                if "\n" not in code:  # a call; loops of windows stand as they are
-                    code = "\n".join(fill(code, WIDTH))
+                if "\n" not in code:  # loops of windows stand as they are
+                    head, copies, text = code.partition("[...] = ")
+                    code = (
+                        wrap(head + copies, text, WIDTH) if copies
+                        else "\n".join(fill(code, WIDTH))
+                    )  # fmt: skip
             else:
                 code = wrap(f"{out.text}[...] = ", self.arrays.expression(v), WIDTH)
             yield Statement(stage, out.text, code, comment, nodes)
