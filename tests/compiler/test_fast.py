@@ -20,7 +20,7 @@ from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
-SWITCHES = ("", "flat", "slabs", "ones", "batched", "joined", *RULES, *ALGEBRA)
+SWITCHES = ("", "flat", "slabs", "ones", "batched", "joined", "early", *RULES, *ALGEBRA)
 
 
 def layers(x: Tensor, sizes: Sequence[int], activation: Callable[[Tensor], Tensor]) -> Tensor:

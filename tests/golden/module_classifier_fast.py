@@ -153,8 +153,8 @@ def build(parameters, states):
         square = np.square
         A1 = A1_and_1[:-1]
         d_A1_contract = G[2080:2410].reshape(33, 10)
-        v_W1_new_contract = G[0:2048].reshape(64, 32)
         v_W1_new_sum = G[2048:2080]
+        v_W1_new_contract = G[0:2048].reshape(64, 32)
         W1_T = W1.T
         W1_T_dot = W1_T.dot
         b1_col = b1[:, None]
@@ -169,8 +169,8 @@ def build(parameters, states):
         A1_and_1_dot = A1_and_1.dot
         d_Z2_T = d_Z2.T
         W2_dot = W2.dot
-        d_Z1_T = d_Z1.T
         d_Z1_dot = d_Z1.dot
+        d_Z1_T = d_Z1.T
 
         @np.errstate(all="ignore")
         def step(x, t):
@@ -218,8 +218,8 @@ def build(parameters, states):
             subtract(k_2, d_Z1_square, d_Z1_square)
             # d_Z1[i,j] = (1 - tanh(Z1[i,j])**2)*d_A1[i,j]
             multiply(d_Z1, d_Z1_square, d_Z1)
-            x.T.dot(d_Z1_T, v_W1_new_contract)
             d_Z1_dot(ones_2, v_W1_new_sum)
+            x.T.dot(d_Z1_T, v_W1_new_contract)
 
             # -- update
             # a part of v_b2_new

@@ -99,10 +99,11 @@ def make_plan(
     roots = [v for _, v in shown]
     last = [v for v in roots if v.op == "output" and not copy]
     ahead = [v for v in roots if v not in last]
-    roots = [*ahead, *_packs(flat), *(s.args[0][0] for s in stores), *stores, *last]
+    packs = _packs(flat)
+    roots = [*ahead, *packs, *(s.args[0][0] for s in stores), *stores, *last]
     if "windows" not in off:
         see_through_copies(live(roots), roles)
-    lines = lines_of(plan, roots)
+    lines = lines_of(plan, roots, packs if "early" not in off else ())
     _forms(plan, lines, off)
     if any(v not in plan.forms for v in lines if v in plan.orders):  # only forms write transposed
         return make_plan(
@@ -182,7 +183,7 @@ def _ends(
     return shown, stores
 
 
-def lines_of(plan: Plan, roots: Sequence[Value]) -> tuple[Value, ...]:
+def lines_of(plan: Plan, roots: Sequence[Value], early: Sequence[Value] = ()) -> tuple[Value, ...]:
     """The statements. A number that one statement reads is written inside that statement."""
     readers: dict[Value, int] = {}
     for v in live(roots):
@@ -195,7 +196,7 @@ def lines_of(plan: Plan, roots: Sequence[Value]) -> tuple[Value, ...]:
         inside = v.op not in ("scan", "result", "contract", "sum", "copy") and v not in returned
         if inside and v.rank == 0 and plan.roles(v) == "line" and count == 1 and not named:
             plan.roles.number(v)
-    return scheduled(dict.fromkeys(roots), plan.roles)
+    return scheduled(roots, plan.roles, early)
 
 
 def _forms(plan: Plan, lines: Sequence[Value], off: frozenset[str]) -> None:
