@@ -20,7 +20,7 @@ from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
-SWITCHES = ("", "flat", "slabs", "ones", "batched", "joined", "early", *RULES, *ALGEBRA)
+SWITCHES = ("", "flat", "slabs", "ones", "batched", "joined", "early", "extreme", *RULES, *ALGEBRA)
 
 
 def layers(x: Tensor, sizes: Sequence[int], activation: Callable[[Tensor], Tensor]) -> Tensor:
@@ -152,6 +152,30 @@ def test_rows_go_column_by_column() -> None:
     given[0, 0], given[0, 1, 1], given[1, 2] = -np.inf, np.nan, np.nan
     for got, op in zip(found(given), (np.max, np.min), strict=True):
         np.testing.assert_array_equal(got, op(given, axis=2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 3), (5, 10), (4, 64), (3, 65), (2, 7, 33), (2, 1, 4, 9)])
+@pytest.mark.parametrize("over", [1, 2])
+def test_rows_give_their_extremes_by_place(shape: tuple[int, ...], over: int, dtype: str) -> None:
+    """Exactly the largest and least elements, nan and -inf as in NumPy's reduction."""
+    over = min(over, len(shape) - 1)
+    indices = list("ijkl")[: len(shape)]
+    kept, summed = ", ".join(indices[:-over]), ", ".join(indices[-over:])
+    x = gn.input("x", ("batch", *shape[1:]))
+    formulas = [
+        gn.formula(f"Y[{kept}] = {op}(x[{', '.join(indices)}], {summed})", x=x)
+        for op in ("Max", "Min")
+    ]
+    found = gn.function(x, formulas, style="fast", dtype=dtype)
+    assert "argmax(1, places" in found.source
+    given = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    axes = tuple(range(-over, 0))
+    for bad in ((), (-np.inf, np.inf), (np.nan,)):
+        for value in bad:
+            given.flat[given.size // 2] = value
+        for got, op in zip(found(given), (np.max, np.min), strict=True):
+            np.testing.assert_array_equal(got, op(given, axis=axes))
 
 
 def test_heads_are_multiplied_where_they_lie() -> None:

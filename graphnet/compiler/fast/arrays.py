@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
+from graphnet.compiler.fast.buffers import Buffers
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Axes, Value
 from graphnet.formula.extent import Extent
@@ -41,6 +42,7 @@ class Arrays:
     printer: Printer
     namer: Namer
     orders: Mapping[Value, Order]
+    buffers: Buffers
     blocked: bool = False  # whether statements go a block at a time
     held: dict[Value, Array] = field(default_factory=dict)  # values that are arrays of their own
     fixed: dict[Value, str] = field(default_factory=dict)  # fixed values -> name
@@ -150,6 +152,14 @@ class Arrays:
             f"np.full({shape}, {number}, np.{self.printer.dtype})"
         )  # fmt: skip
         return self.constant(text, wish)
+
+    def scratch(self, extents: Sequence[Extent], kind: str, wish: str) -> Array:
+        """Memory that one statement works in, the same for all of one size."""
+        text = f"{wish} {self.printer.shape(extents)} {kind}"
+        if text not in self.views:
+            self.views[text] = self.namer.made(wish)
+            self.buffers.add(self.views[text], extents, kind)
+        return Array(self.views[text])
 
     def constant(self, text: str, wish: str) -> Array:
         """An array made once by an expression."""

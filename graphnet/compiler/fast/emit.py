@@ -73,7 +73,7 @@ class Emitter:
         self.buffers = Buffers(self.printer)
         self.vectors = Buffers(self.printer)
         plan = self.plan
-        self.arrays = Arrays(plan.roles, self.printer, self.namer, plan.orders)
+        self.arrays = Arrays(plan.roles, self.printer, self.namer, plan.orders, self.buffers)
         self.writer = Writer(
             network, self.lowered, self.dtype, known, self.size_names, self.namer, width=WIDTH
         )

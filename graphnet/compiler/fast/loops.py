@@ -202,9 +202,9 @@ class _Body(Emitter):
         self.printer.helpers = outer.printer.helpers
         around = outer.arrays
         self.steps = self.arrays = _StepArrays(
-            plan.roles, self.printer, self.namer, plan.orders, constants=around.constants,
-            view_lines=around.view_lines, views=around.views, calls=around.calls,
-            _made=around._made,
+            plan.roles, self.printer, self.namer, plan.orders, around.buffers,
+            constants=around.constants, view_lines=around.view_lines, views=around.views,
+            calls=around.calls, _made=around._made,
         )  # fmt: skip
         self.writer = Writer(
             plan.network, self.lowered, self.dtype, self.identifier, self.size_names, self.namer,
