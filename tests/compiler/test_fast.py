@@ -20,7 +20,9 @@ from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
-SWITCHES = ("", "flat", "slabs", "ones", "batched", "joined", "early", "extreme", *RULES, *ALGEBRA)
+SWITCHES = (
+    "", "flat", "slabs", "ones", "batched", "joined", "early", "extreme", "turned", *RULES, *ALGEBRA
+)  # fmt: skip
 
 
 def layers(x: Tensor, sizes: Sequence[int], activation: Callable[[Tensor], Tensor]) -> Tensor:

@@ -122,21 +122,20 @@ def build(parameters, states):
     def plan(batch):
         """A step for these sizes, with buffers of its own."""
         # -- buffers
-        new = arena(524*batch + 10280)
+        new = arena(516*batch + 10216)
         A1_and_1 = new((33, batch), np.float32)
         A1_and_1.fill(1)
         G = new(2410, np.float32)
-        Z2 = new((batch, 10), np.float32)
+        Z2 = new((10, batch), np.float32)
         loss_max = new(batch, np.float32)
-        d_Z2 = new((batch, 10), np.float32)
+        d_Z2 = new((10, batch), np.float32)
         loss_log = new(batch, np.float32)
-        loss_one_hot = new((batch, 10), np.float32)
+        loss_one_hot = new((10, batch), np.float32)
         d_Z1 = new((32, batch), np.float32)
         d_Z1_square = new((32, batch), np.float32)
-        places = new(batch, np.intp)
         # -- constants
-        starts = np.arange(0, 10*batch, 10)
         ones = np.ones(10, np.float32)
+        ones_dot = ones.dot
         ones_2 = np.ones(batch, np.float32)
         eye_10 = np.eye(10, dtype=np.float32)
         eye_10_take = eye_10.take
@@ -146,6 +145,7 @@ def build(parameters, states):
         # -- views and bound methods
         add = np.add
         tanh = np.tanh
+        maximum_reduce = np.maximum.reduce
         subtract = np.subtract
         exp = np.exp
         log = np.log
@@ -159,18 +159,14 @@ def build(parameters, states):
         W1_T = W1.T
         W1_T_dot = W1_T.dot
         b1_col = b1[:, None]
-        A1_and_1_T = A1_and_1.T
-        A1_and_1_T_dot = A1_and_1_T.dot
-        Z2_flat = Z2.reshape(10*batch,)
-        Z2_argmax = Z2.argmax
-        Z2_flat_take = Z2_flat.take
-        loss_max_col = loss_max[:, None]
-        d_Z2_dot = d_Z2.dot
+        W2_b2_T = W2_b2.T
+        W2_b2_T_dot = W2_b2_T.dot
         loss_log_dot = loss_log.dot
+        Z2_flat = Z2.reshape(10*batch,)
         loss_one_hot_flat = loss_one_hot.reshape(10*batch,)
         Z2_flat_dot = Z2_flat.dot
-        A1_and_1_dot = A1_and_1.dot
         d_Z2_T = d_Z2.T
+        A1_and_1_dot = A1_and_1.dot
         W2_dot = W2.dot
         d_Z1_dot = d_Z1.dot
         d_Z1_T = d_Z1.T
@@ -182,25 +178,23 @@ def build(parameters, states):
             W1_T_dot(x.T, A1)          # z_sum_1[n,o] = Sum(x[n,i]*W1[i,o], i)
             add(A1, b1_col, A1)        # a part of A1
             tanh(A1, A1)               # A1[i,j] = tanh(Z1[i,j])
-            A1_and_1_T_dot(W2_b2, Z2)  # Z2[n,o] = z_sum_2[n,o] + b2[o]
+            W2_b2_T_dot(A1_and_1, Z2)  # Z2[n,o] = z_sum_2[n,o] + b2[o]
 
             # -- loss
             # a part of loss
-            Z2_argmax(1, places)
-            add(places, starts, places)
-            Z2_flat_take(places, 0, loss_max, "clip")
+            maximum_reduce(Z2, 0, None, loss_max)
             # a part of loss
-            subtract(Z2, loss_max_col, Z2)
+            subtract(Z2, loss_max, Z2)
             # a part of loss
             exp(Z2, d_Z2)
             # a part of loss
-            d_Z2_dot(ones, loss_max)
+            ones_dot(d_Z2, loss_max)
             # a part of loss
             log(loss_max, loss_log)
             # a part of loss
             loss_sum = loss_log_dot(ones_2)
             # a part of loss
-            eye_10_take(t, 0, loss_one_hot, "clip")
+            eye_10_take(t, 1, loss_one_hot, "clip")
             # a part of loss
             loss_contract = Z2_flat_dot(loss_one_hot_flat)
             # loss = Sum((lse[n] - Z2[n,t[n]])/size(n), n)
@@ -208,15 +202,15 @@ def build(parameters, states):
 
             # -- backward
             # a part of d_Z2
-            divide(d_Z2, loss_max_col, d_Z2)
+            divide(d_Z2, loss_max, d_Z2)
             # a part of d_Z2
             subtract(d_Z2, loss_one_hot, d_Z2)
             # d_Z2[n,k] = 0.01*expw(Z2[n,k], lse[n])/size(n) + where(t[n] == k, -0.01/size(n), 0)
             multiply(k_1, d_Z2, d_Z2)
             # a part of d_A1
-            A1_and_1_dot(d_Z2, d_A1_contract)
+            A1_and_1_dot(d_Z2_T, d_A1_contract)
             # d_A1[n,i] = Sum(W2[i,o]*d_Z2[n,o], o)
-            W2_dot(d_Z2_T, d_Z1)
+            W2_dot(d_Z2, d_Z1)
             # a part of d_Z1
             square(A1, d_Z1_square)
             # a part of d_Z1

@@ -16,6 +16,7 @@ from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.flat import Flat
 from graphnet.compiler.fast.forms import UFUNCS
 from graphnet.compiler.fast.roles import Roles, live
+from graphnet.compiler.fast.turned import TURNED, Readers, group, may_turn, readers_of
 from graphnet.compiler.values import Value, Values
 from graphnet.formula.extent import add
 
@@ -23,8 +24,6 @@ __all__ = ["Layer", "merged", "orders", "small_layers", "with_rows"]
 
 LARGEST = 1024  # elements of a weight
 WIDEST = 16  # features of an argument: it is copied behind its row of ones
-
-TURNED: Order = (1, 0)
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,8 @@ class Layer:
 
 def small_layers(flat: Flat, roots: Iterable[Value], roles: Roles) -> list[Layer]:
     """The layers whose biases may become rows of their weights."""
-    readers: dict[Value, list[Value]] = {}
     values = live(roots)
-    for v in values:
-        for a, _ in v.args:
-            readers.setdefault(a, []).append(v)
+    readers = readers_of(values)
     found = []
     for pack in (v for v in values if v.op == "pack"):
         parts = [v for v, _ in pack.args]
@@ -72,9 +68,7 @@ def _source(gradient: Value, total: Value) -> Value | None:
     return None
 
 
-def _layer(
-    source: Value, weight: str, bias: str, readers: Mapping[Value, list[Value]]
-) -> Layer | None:
+def _layer(source: Value, weight: str, bias: str, readers: Readers) -> Layer | None:
     """The one layer that reads a weight and a bias of these names behind a source."""
     for product in readers.get(source, ()):
         if product.op != "contract" or product.rank != 2 or len(readers.get(product, ())) != 1:
@@ -110,48 +104,12 @@ def _size(weight: Value) -> int:
     return rows * columns
 
 
-def _may_turn(source: Value, readers: Mapping[Value, list[Value]], roles: Roles) -> bool:
+def _may_turn(source: Value, readers: Readers, roles: Roles) -> bool:
     """Whether an array, and all that goes element by element with it, may stand transposed."""
     if roles(source) == "given":
         width = source.extents[1]
         return source.op == "leaf" and isinstance(width, int) and width <= WIDEST
-    group = _group(source, readers)
-    return source.op in UFUNCS and all(
-        v.rank == 2
-        and roles(v) == "line"
-        and (v.op in UFUNCS or v.op == "contract")
-        and all(r in group or r.op in ("contract", "sum", "max", "min") for r in readers.get(v, ()))
-        and all(
-            a in group or a.rank < 2 or v.op == "contract" or a.host for a, _ in v.args
-        )
-        for v in group
-    )  # fmt: skip
-
-
-def _group(source: Value, readers: Mapping[Value, list[Value]]) -> dict[Value, None]:
-    """The values that calls element by element connect with a value."""
-    group: dict[Value, None] = {source: None}
-    stack = [source]
-    while stack:
-        v = stack.pop()
-        near = [a for a, axes in v.args if _alike(a, axes, v)]
-        near += [
-            r for r in readers.get(v, ()) if any(a is v and _alike(a, x, r) for a, x in r.args)
-        ]
-        for other in near:
-            if other not in group:
-                group[other] = None
-                stack.append(other)
-    return group
-
-
-def _alike(argument: Value, axes: Order, value: Value) -> bool:
-    return (
-        value.op in UFUNCS
-        and axes == identity(value)
-        and argument.extents == value.extents
-        and not argument.host
-    )
+    return source.op in UFUNCS and may_turn(group(source, readers), readers, roles)
 
 
 def with_rows(
@@ -211,16 +169,13 @@ def merged(values: Values, parts: list[Value], known: Iterable[Value]) -> list[V
 
 
 def orders(roots: Iterable[Value]) -> dict[Value, Order]:
-    """The layout of all that stands transposed."""
-    readers: dict[Value, list[Value]] = {}
+    """The layout of all that stands over ones."""
     values = live(roots)
-    for v in values:
-        for a, _ in v.args:
-            readers.setdefault(a, []).append(v)
+    readers = readers_of(values)
     found: dict[Value, Order] = {}
     for v in values:
         if v.op == "over_ones":
             source = v.args[0][0]
             found[v] = TURNED
-            found |= dict.fromkeys(_group(source, readers), TURNED)
+            found |= dict.fromkeys(group(source, readers), TURNED)
     return found

@@ -51,7 +51,8 @@ def form_of(
     if value.op in ("sum", "max", "min"):
         if roles(value.args[0][0]) == "host":
             return None
-        slabs = window_form(value, roles) if "slabs" not in off else None
+        flat = "slabs" in off or bool(orders.get(value.args[0][0]))
+        slabs = None if flat else window_form(value, roles)
         extreme = Extreme() if "extreme" not in off and Extreme.fits(value, roles, orders) else None
         return slabs or extreme or Reduction()
     if value.op in ("copy", "cast", "reshape"):

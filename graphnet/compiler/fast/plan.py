@@ -15,6 +15,7 @@ from graphnet.compiler.fast.forms import Form, form_of
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.rules import rewritten
 from graphnet.compiler.fast.schedule import scheduled
+from graphnet.compiler.fast.turned import narrow
 from graphnet.compiler.fast.windows import see_through_copies
 from graphnet.compiler.lower import Lowered, full
 from graphnet.compiler.values import Value, Values
@@ -58,10 +59,10 @@ def make_plan(
 ) -> Plan:
     """The plan of a network. `off` names the recognisers that are not used."""
     values = lowered.values
-    ends = {*outputs, *network.updates.values()}
+    whole = {*outputs, *network.updates.values()}
     held = {
         name: full(values, lowered.held[name], node.shape)
-        if node.shape and (name in ends or lowered.held[name].steps is None)
+        if node.shape and (name in whole or lowered.held[name].steps is None)
         else lowered.held[name].value
         for name, node in network.items()
         if name in lowered.held  # what algebra did away with is not there
@@ -95,7 +96,10 @@ def make_plan(
         owners[value] = list(names)
     shown, stores = _ends(values, network, held, flat, roles, outputs, copy)
     plan = Plan(network, values, owners, shown, flat, roles, stages)
-    plan.orders = biases.orders([*(v for _, v in shown), *(s.args[0][0] for s in stores)])
+    ends = [*(v for _, v in shown), *(s.args[0][0] for s in stores)]
+    plan.orders = biases.orders(ends)
+    if "turned" not in off:
+        plan.orders |= narrow(ends, roles)
     roots = [v for _, v in shown]
     last = [v for v in roots if v.op == "output" and not copy]
     ahead = [v for v in roots if v not in last]
@@ -107,8 +111,9 @@ def make_plan(
     _forms(plan, lines, off)
     if any(v not in plan.forms for v in lines if v in plan.orders):  # only forms write transposed
         return make_plan(
-            network, lowered, inputs, outputs, copy=copy, adjacent=adjacent, off=off | {"ones"}
-        )
+            network, lowered, inputs, outputs, copy=copy, adjacent=adjacent,
+            off=off | {"ones" if "turned" in off else "turned"},
+        )  # fmt: skip
     if "blocks" not in off:
         lines = gathered(lines, plan.forms, roles)
         plan.blocks = True

@@ -1,0 +1,96 @@
+"""Arrays that stand transposed, (features, batch), so that a few features are a few long rows.
+
+A reduction over ten classes of every row is a loop of ten for each of them; down the columns of
+the transposed array it is ten calls of wide registers. So is what broadcasts one number a row.
+What goes element by element with such an array is transposed with it; a product writes either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from graphnet.compiler.fast.arrays import Order, identity
+from graphnet.compiler.fast.forms import UFUNCS
+from graphnet.compiler.fast.roles import Roles, live
+from graphnet.compiler.values import Value
+
+__all__ = ["TURNED", "group", "may_turn", "narrow", "readers_of"]
+
+TURNED: Order = (1, 0)
+NARROW = 32  # features: at 64 a small batch would be slower
+REDUCTIONS = ("sum", "max", "min", "count")
+TOGETHER = UFUNCS | {"cast"}  # what goes element by element
+
+Readers = Mapping[Value, Sequence[Value]]
+
+
+def readers_of(values: Iterable[Value]) -> dict[Value, list[Value]]:
+    """The values that read each value."""
+    readers: dict[Value, list[Value]] = {}
+    for v in values:
+        for a, _ in v.args:
+            readers.setdefault(a, []).append(v)
+    return readers
+
+
+def narrow(roots: Iterable[Value], roles: Roles) -> dict[Value, Order]:
+    """The layout of narrow arrays that are reduced row by row."""
+    values = live(roots)
+    readers = readers_of(values)
+    found: dict[Value, Order] = {}
+    for v in values:
+        if v.op not in REDUCTIONS or v.args[0][1] != (0, 1) or v.rank != 1:
+            continue
+        source = v.args[0][0]
+        width = source.extents[1]
+        if source not in found and isinstance(width, int) and width <= NARROW:
+            together = group(source, readers)
+            if may_turn(together, readers, roles):
+                found |= dict.fromkeys(together, TURNED)
+    return found
+
+
+def may_turn(together: Iterable[Value], readers: Readers, roles: Roles) -> bool:
+    """Whether arrays that go element by element with one another may stand transposed."""
+    together = set(together)
+    return all(
+        v.rank == 2
+        and roles(v) == "line"
+        and (v.op in TOGETHER or v.op in ("contract", "one_hot"))
+        and all(r in together or _reads_both_ways(r) for r in readers.get(v, ()))
+        and all(
+            a in together or a.rank < 2 or v.op == "contract" or a.host for a, _ in v.args
+        )
+        for v in together
+    )  # fmt: skip
+
+
+def _reads_both_ways(reader: Value) -> bool:
+    """Whether a statement reads either layout; an output does where it is a copy."""
+    return reader.op in ("contract", *REDUCTIONS) or (reader.op == "output" and bool(reader.extra))
+
+
+def group(source: Value, readers: Readers) -> dict[Value, None]:
+    """The values that calls element by element connect with a value."""
+    found: dict[Value, None] = {source: None}
+    stack = [source]
+    while stack:
+        v = stack.pop()
+        near = [a for a, axes in v.args if _alike(a, axes, v)]
+        near += [
+            r for r in readers.get(v, ()) if any(a is v and _alike(a, x, r) for a, x in r.args)
+        ]
+        for other in near:
+            if other not in found:
+                found[other] = None
+                stack.append(other)
+    return found
+
+
+def _alike(argument: Value, axes: Order, value: Value) -> bool:
+    return (
+        value.op in TOGETHER
+        and axes == identity(value)
+        and argument.extents == value.extents
+        and not argument.host
+    )
