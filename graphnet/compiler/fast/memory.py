@@ -18,7 +18,7 @@ from graphnet.compiler.values import Value
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, add, product
 
-__all__ = ["Memory", "Place", "allocate", "check", "without_idle_stores"]
+__all__ = ["Given", "Memory", "Place", "allocate", "check", "fits", "without_idle_stores"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,15 @@ class Place:
         return a < d and b < c  # type: ignore[operator]
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a loop writes step by step: results that are one array, and what that takes the place
+    of. That each step has read its part by then is for the plan of the body to say."""
+
+    results: tuple[Value, ...]
+    over: Value | None
+
+
 @dataclass
 class Memory:
     """Where everything is. A statement without a place allocates its result, or returns it."""
@@ -50,6 +59,7 @@ class Memory:
     sizes: list[Extent] = field(default_factory=list)
     pinned: set[int] = field(default_factory=set)  # storages that are no buffers
     frames: dict[int, Value | None] = field(default_factory=dict)  # what stays in a storage, or 0
+    given: dict[Value, list[Given]] = field(default_factory=dict)  # what loops write
 
     def storage(self, dtype: str, size: Extent, pinned: bool = False) -> Place:
         """A new storage."""
@@ -105,6 +115,8 @@ def allocate(
         for storage in sorted(s for s, end in lives.items() if end < k):
             del lives[storage]
             free.setdefault((memory.dtypes[storage], memory.sizes[storage]), []).append(storage)
+        if line in memory.given:
+            _give_out(k, line, memory, last, lives, free)
         if line not in forms or line in memory.places:
             continue  # it allocates its result, or it is one of the joined gradients
         if isinstance(form := forms[line], Pad):  # what stands around it stays
@@ -114,18 +126,35 @@ def allocate(
         place: Place | None = _wished(k, line, lines, roles, forms, orders, memory, wishes, last)
         place = place or _over_operand(k, line, roles, forms, orders, memory, lives)
         if place is None:
-            size = product(line.extents)
-            spare = free.get((line.dtype, size))
-            if spare:
-                place = Place(spare.pop(), 0, size)
-            else:
-                place = memory.storage(line.dtype, size)
+            place = _spare(line, memory, free)
         memory.places[line] = place
         if place.storage not in memory.pinned:
             lives[place.storage] = max(last[line], lives.get(place.storage, 0))
 
 
-def _fits(
+def _spare(
+    line: Value, memory: Memory, free: Mapping[tuple[str, Extent], list[int]]
+) -> Place:  # fmt: skip
+    """A buffer that is free, or a new one."""
+    size = product(line.extents)
+    spare = free.get((line.dtype, size))
+    return Place(spare.pop(), 0, size) if spare else memory.storage(line.dtype, size)
+
+
+def _give_out(
+    k: int, loop: Value, memory: Memory, last: Mapping[Value, int], lives: dict[int, int],
+    free: Mapping[tuple[str, Extent], list[int]],
+) -> None:  # fmt: skip
+    """Gives the results that a loop writes their memory."""
+    for given in memory.given[loop]:
+        over, results = given.over, given.results
+        place = memory.places[over] if over else _spare(results[0], memory, free)
+        memory.places |= dict.fromkeys(results, place)
+        end = max(last.get(result, k) for result in results)
+        lives[place.storage] = max(end, lives.get(place.storage, 0))
+
+
+def fits(
     line: Value, source: Value, roles: Roles, form: Form, orders: Mapping[Value, Order]
 ) -> bool:
     """Whether a statement may write over an operand: equal layout, axes, dtype and extents."""
@@ -163,7 +192,7 @@ def _over_operand(
         place = memory.places.get(v)
         if place is None or place.start != 0 or place.size != memory.sizes[place.storage]:
             continue
-        if lives.get(place.storage) == k and _fits(line, v, roles, forms[line], orders):
+        if lives.get(place.storage) == k and fits(line, v, roles, forms[line], orders):
             return place
     return None
 
@@ -183,7 +212,7 @@ def _wished(
         if last[v] > k or (
             last[v] == k
             and v in reads(line, roles)
-            and not _fits(line, v, roles, forms[line], orders)
+            and not fits(line, v, roles, forms[line], orders)
         ):
             return None
     return wish
@@ -218,18 +247,30 @@ def check(
         for v in needed:
             if v in memory.places and v not in content and roles(v) != "joined":
                 raise GraphnetError(f"{line!r} reads {v!r}, which is not there any more")
+        for given in memory.given.get(line, ()):
+            taken = memory.places[given.results[0]]
+            for v in needed:
+                own = memory.places.get(v)
+                if v is not given.over and own is not None and own.overlaps(taken):
+                    raise GraphnetError(f"{line!r} writes over {v!r}, which it reads")
+            content = {v: p for v, p in content.items() if not p.overlaps(taken)}
+            content |= dict.fromkeys(given.results, taken)
         place = memory.places.get(line)
         if place is None:
+            continue
+        if line.op == "result":
+            if line not in content:
+                raise GraphnetError(f"{line!r} is not there any more")
             continue
         for v in needed:
             own = memory.places.get(v)
             if own is None or not own.overlaps(place) or v is line:
                 continue
             form = forms.get(line)
-            whole = form and own == place and _fits(line, v, roles, form, orders)
+            whole = form and own == place and fits(line, v, roles, form, orders)
             part = form and roles(v) == "line" and any(
                 roles(a) == "joined" and v in reads_of(a, roles)
-                and memory.places[a] == place and _fits(line, a, roles, form, orders)
+                and memory.places[a] == place and fits(line, a, roles, form, orders)
                 for a, _ in line.args
             )  # fmt: skip
             if not whole and not part:

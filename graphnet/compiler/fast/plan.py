@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from graphnet.compiler.fast import biases
 from graphnet.compiler.fast import memory as mem
@@ -21,6 +22,9 @@ from graphnet.compiler.lower import Lowered, full
 from graphnet.compiler.values import Value, Values
 from graphnet.formula.extent import Extent, add, product
 from graphnet.network.graph import Input, Network, Node, Parameter, State
+
+if TYPE_CHECKING:
+    from graphnet.compiler.fast.bodies import PlannedBody
 
 __all__ = ["Plan", "lines_of", "make_plan"]
 
@@ -41,6 +45,7 @@ class Plan:
     forms: dict[Value, Form] = field(default_factory=dict)
     blocks: bool = False  # whether long updates go a block at a time
     memory: mem.Memory = field(default_factory=lambda: mem.Memory(()))
+    bodies: dict[Value, PlannedBody] = field(default_factory=dict)  # of loops
 
     def check(self) -> None:
         """Replays the memory; GraphnetError where a statement would read what is not there."""
@@ -117,7 +122,7 @@ def make_plan(
     if "blocks" not in off:
         lines = gathered(lines, plan.forms, roles)
         plan.blocks = True
-    _allocate(plan, lines, stores)
+    _allocate(plan, lines, stores, off)
     return plan
 
 
@@ -212,8 +217,12 @@ def _forms(plan: Plan, lines: Sequence[Value], off: frozenset[str]) -> None:
                 plan.forms[v] = form
 
 
-def _allocate(plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value]) -> None:
+def _allocate(
+    plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value], off: frozenset[str]
+) -> None:  # fmt: skip
     """Memory for parameters and states, for joined gradients, and then for every statement."""
+    from graphnet.compiler.fast.bodies import planned_bodies
+
     memory = mem.Memory(lines)
     leaves = [v for v in live([*lines, *plan.flat.updates]) if v.op == "leaf"]
     joined: dict[str, mem.Place] = {}
@@ -244,6 +253,7 @@ def _allocate(plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value]) -> 
         source = over.args[0][0]
         wishes[source] = mem.Place(place.storage, 0, product(source.extents))
     _pass_on(wishes, plan, lines)
+    planned_bodies(plan, memory, off)
     mem.allocate(lines, plan.roles, plan.forms, plan.orders, memory, wishes)
     plan.memory = memory
     plan.lines = memory.lines = mem.without_idle_stores(lines, memory)

@@ -1,0 +1,178 @@
+"""Loops in fast steps: their memory is planned with that of the step, and nothing else changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphnet as gn
+from graphnet.compiler.fast.plan import Plan, make_plan
+from graphnet.compiler.lower import lower
+from graphnet.compiler.program import Program
+from graphnet.errors import GraphnetError
+from graphnet.ops.tensor import Tensor
+
+T, B, F, H = 5, 3, 2, 4
+SWITCHES = ("", "in_place", "joined", "flat", "early")
+
+
+def folded(body: Callable[..., Any], count: int = 1) -> Callable[..., Program]:
+    """A step that learns from the stacked outputs, their last one and the last states of a body."""
+
+    def make(**k: Any) -> Program:
+        x, t = gn.input("x", (T, "batch", F)), gn.input("t", ("batch", H))
+        W, U = gn.parameter("W", (F, H)), gn.parameter("U", (H, H))
+        a = x @ W + gn.parameter("b", (H,))
+        states = [gn.zeros(("batch", H))] * count
+        outs, last = gn.scan(
+            lambda *s: body(s[0] if count == 1 else s[:-1], s[-1], U),
+            states[0] if count == 1 else tuple(states),
+            a,
+        )
+        ends = [last] if count == 1 else list(last)
+        loss = gn.mse(sum(ends[1:], ends[0]), t)
+        if outs is not None:
+            loss = loss + gn.mse(gn.sum(outs, axis=0), t) + 0.1 * gn.mean(outs * a)
+        return gn.training_step([x, t], loss, gn.SGD(lr=0.1, momentum=0.5), **k)
+
+    return make
+
+
+def elman(h: Tensor, a: Tensor, U: Tensor) -> Any:
+    return gn.tanh(a + h @ U), None
+
+
+def given_out(h: Tensor, a: Tensor, U: Tensor) -> Any:
+    """What is given out goes element by element with what the step is given."""
+    new = gn.tanh(a + h @ U)
+    return new, new * a
+
+
+def read_behind(h: Tensor, a: Tensor, U: Tensor) -> Any:
+    """What the step is given is read once more behind what is given out."""
+    out = gn.tanh(a) * h
+    return gn.tanh(out @ U) + a, out
+
+
+def two(states: Any, a: Tensor, U: Tensor) -> Any:
+    h, c = states
+    c = gn.sigmoid(a) * c + gn.tanh(a + h @ U)
+    return (gn.tanh(c), c), c
+
+
+def crossed(states: Any, a: Tensor, U: Tensor) -> Any:
+    """The states change places, and nothing is made of one of them."""
+    h, c = states
+    return (c, gn.tanh(a + h @ U + c)), h
+
+
+def layer(cls: Any, **options: Any) -> Callable[..., Program]:
+    def make(**k: Any) -> Program:
+        x, t = gn.input("x", ("batch", T, F)), gn.input("t", ("batch", T, H))
+        y = cls(H, return_sequences=True, **options)(x)
+        return gn.training_step([x, t], gn.mse(y, t), gn.Adam(lr=0.01), **k)
+
+    return make
+
+
+def pair(**k: Any) -> Program:
+    """What one loop gives out is what the next one is given."""
+    x, t = gn.input("x", (T, "batch", F)), gn.input("t", ("batch", H))
+    W, U, V = (gn.parameter(n, s) for n, s in (("W", (F, H)), ("U", (H, H)), ("V", (H, H))))
+    zeros = gn.zeros(("batch", H))
+    outs, _ = gn.scan(lambda h, x: (gn.tanh(x @ W + h @ U), h @ U), zeros, x)
+    more, last = gn.scan(lambda h, a: (gn.tanh(a + h @ V), a * h), zeros, outs, reverse=True)
+    return gn.training_step([x, t], gn.mse(last + gn.sum(more, axis=0), t), gn.SGD(lr=0.1), **k)
+
+
+LOOPS: dict[str, Callable[..., Program]] = {
+    "elman": folded(elman),
+    "given out": folded(given_out),
+    "read behind": folded(read_behind),
+    "two": folded(two, 2),
+    "crossed": folded(crossed, 2),
+    "pair": pair,
+    "RNN": layer(gn.RNN),
+    "LSTM": layer(gn.LSTM),
+    "GRU": layer(gn.GRU),
+    "backwards": layer(gn.GRU, go_backwards=True),
+}
+
+
+def given(program: Program, batch: int, seed: int) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    nodes = [program.network.node(name) for name in program.inputs]
+    return [rng.normal(size=[e if isinstance(e, int) else batch for e in n.shape]) for n in nodes]
+
+
+@pytest.mark.parametrize("off", SWITCHES)
+@pytest.mark.parametrize("name", LOOPS)
+def test_fast_loops_are_plain_loops(name: str, off: str) -> None:
+    """Steps with every recogniser, and with one left out; short batches in between."""
+    plain = LOOPS[name](dtype="float64", style="plain")
+    for key, array in plain.parameters.items():
+        plain.parameters[key] = np.random.default_rng(len(key)).normal(size=array.shape) / 2
+    fast = Program(
+        plain.network, plain.inputs, plain.outputs, dtype="float64", style="fast",
+        restore=plain._restore, off=frozenset({off}),
+    )  # fmt: skip
+    for key, array in plain.parameters.items():
+        fast.parameters[key] = array
+    for k, batch in enumerate((6, 6, 2, 6, 1)):
+        arguments = given(plain, batch, k)
+        assert fast(*arguments) == pytest.approx(plain(*arguments), rel=1e-10)
+    for key, array in plain.parameters.items():
+        np.testing.assert_allclose(fast.parameters[key], array, 1e-9, 1e-10, err_msg=key)
+
+
+def planned(name: str, off: str = "") -> Plan:
+    made = LOOPS[name](style="plain")
+    return make_plan(
+        made.network, lower(made.network), made.inputs, made.outputs, off=frozenset({off})
+    )
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_plans_of_loops_hold_when_replayed(name: str) -> None:
+    plan = planned(name)
+    plan.check()
+    assert plan.bodies
+    for body in plan.bodies.values():
+        body.plan.check()
+
+
+def taken(name: str, off: str = "") -> list[bool]:
+    """Of everything that loops give out, whether it is written over what they were given."""
+    return [g.over is not None for gs in planned(name, off).memory.given.values() for g in gs]
+
+
+def test_what_a_loop_gives_out_is_written_over_what_it_read() -> None:
+    """The slopes of an adjoint loop give way to what it makes of them, step by step."""
+    assert taken("elman") == [True]
+    assert taken("elman", "in_place") == [False]
+    assert taken("LSTM").count(True) == 1
+    assert not all(taken("read behind"))
+
+
+def test_a_plan_that_writes_over_what_is_read_later_is_refused() -> None:
+    """The checker sees both: in the body, and behind the loop."""
+    plan = planned("read behind")
+    body = next(b for b in plan.bodies.values() if not b.over and b.loop.emits and b.emitted)
+    pin = next(v for k, v in body.pins.items() if k < 0)
+    leaf = next(body.held[s] for s in body.loop.sequences if body.held[s].extents == pin.extents)
+    body.roles.set(leaf, "stored")
+    body.plan.memory.places[leaf] = body.plan.memory.places[pin]
+    with pytest.raises(GraphnetError, match="not there any more"):
+        body.plan.check()
+    plan = planned("elman")
+    ((scan, (taken,)),) = [(s, g) for s, g in plan.memory.given.items() if g]
+    (result,) = taken.results
+    later = plan.lines[plan.lines.index(scan) + 1 :]
+    reader = next(v for v in reversed(later) if result in [a for a, _ in v.args])
+    between = next(v for v in later if v in plan.memory.places and v not in (reader, result))
+    plan.memory.places[between] = plan.memory.places[result]
+    with pytest.raises(GraphnetError):
+        plan.check()
