@@ -104,7 +104,7 @@ def make_plan(
     ends = [*(v for _, v in shown), *(s.args[0][0] for s in stores)]
     plan.orders = biases.orders(ends)
     if "turned" not in off:
-        plan.orders |= narrow(ends, roles)
+        plan.orders = narrow(ends, roles, plan.orders)
     roots = [v for _, v in shown]
     last = [v for v in roots if v.op == "output" and not copy]
     ahead = [v for v in roots if v not in last]
