@@ -33,12 +33,14 @@ sliding_window_view = np.lib.stride_tricks.sliding_window_view
 """,
     "pieces": '''\
 def pieces(view, out):
-    """The rows of a view in pieces that fit the cache: what to copy, where to, the dot of the
-    copy, and the rows of out that it gives.
+    """The rows of a view in pieces that fit the cache and, where they can, a
+    million multiplications: what to copy, where to, the dot of the copy, and
+    the rows of out that it gives.
     """
     size = view.size // len(out) if len(out) else 0
     each = len(out) // len(view) if len(view) else 0
-    count = max(1, 2**16 // max(1, each * size))
+    most = min(2**16, 1000000 // max(1, out.shape[1]))
+    count = max(1, most // max(1, each * size))
     room, found = np.empty((min(count, len(view)) * each, size), out.dtype), []
     for i in range(0, len(view), count):
         part, rows = view[i : i + count], out[i * each : (i + count) * each]
@@ -148,6 +150,41 @@ def arena(size):
 
     return new
 ''',
+    "stacked": '''\
+def stacked(a, count, size):
+    """The rows of a in blocks of at most a million multiplications, `size` a
+    row, and where they end: OpenBLAS does so few without packing them first,
+    up to twice as fast.
+    """
+    most = max(1, 1000000 // size)
+    even = [n for n in range(most, most // 2, -1) if count % n == 0]
+    n = even[0] if even else most
+    row, column = a.strides
+    shape, strides = (count // n, n, a.shape[1]), (n * row, row, column)
+    blocks = np.lib.stride_tricks.as_strided(a, shape, strides)
+    return blocks, count - count % n
+''',
+    "in_rows": '''\
+def in_rows(a, out, size):
+    """Blocks of the rows of a, and of those of out, for small products."""
+    (blocks, end), (rows, _) = [stacked(x, len(a), size) for x in (a, out)]
+    found = [(blocks, rows), (a[end:], out[end:])]
+    return [pair for pair in found if len(pair[0])]
+''',
+    "in_parts": '''\
+def in_parts(a, b, out):
+    """A long sum of products in parts: small factors, where to, and their sum."""
+    size = len(a) * b.shape[1]
+    (left, end), (right, _) = [stacked(x, len(b), size) for x in (a.T, b)]
+    rest = end < len(b)
+    parts = np.empty((len(left) + rest, *out.shape), out.dtype)
+    found = [(left.transpose(0, 2, 1), right, parts[:len(left)])]
+    if rest:
+        found.append((a[:, end:], b[end:], parts[-1]))
+    add, flat = np.ones(len(parts), out.dtype).dot, out.reshape(-1)
+    terms = parts.reshape(len(parts), flat.size)
+    return found, lambda: add(terms, flat)
+''',
     "joined": '''\
 def joined(new, arrays, names):
     """One vector over arrays end to end; others are moved into one."""
@@ -193,4 +230,9 @@ PLANS = []  # (arrays, plan of them, steps by sizes)
 }
 
 # What a helper calls in turn.
-CALLED: dict[str, tuple[str, ...]] = {**tails.CALLED, "joined": ("arena",)}
+CALLED: dict[str, tuple[str, ...]] = {
+    **tails.CALLED,
+    "joined": ("arena",),
+    "in_rows": ("stacked",),
+    "in_parts": ("stacked",),
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,7 +21,8 @@ from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
 SWITCHES = (
-    "", "flat", "slabs", "ones", "batched", "joined", "early", "extreme", "turned", *RULES, *ALGEBRA
+    "", "flat", "slabs", "ones", "batched", "joined", "early", "extreme", "turned", "small",
+    *RULES, *ALGEBRA
 )  # fmt: skip
 
 
@@ -88,6 +89,15 @@ def tied(optimizer: Any, **k: Any) -> Program:
     return gn.training_step(x, gn.mse(y, x) + 0.01 * gn.sum(W * W), optimizer, **k)
 
 
+def tall(optimizer: Any, **k: Any) -> Program:
+    """Products of so many rows that they go in blocks, with parameters of the names of those."""
+    x, t = gn.input("x", ("batch", 61, 40)), gn.input("t", ("batch", 61), dtype="int")
+    W = gn.parameter("block", (40, 48), init="glorot_uniform")
+    V = gn.parameter("rows", (48, 30), init="glorot_uniform")
+    z = gn.tanh(gn.tanh(x + gn.parameter("part", (40,))) @ W) @ V
+    return gn.training_step([x, t], gn.cross_entropy(z, t), optimizer, **k)
+
+
 NETWORKS: dict[str, Callable[..., Program]] = {
     "relu": lambda **k: classifier(gn.relu, gn.SGD(lr=0.1, momentum=0.9), **k),
     "gelu": lambda **k: classifier(gn.gelu, gn.Adam(lr=0.01), **k),
@@ -98,6 +108,7 @@ NETWORKS: dict[str, Callable[..., Program]] = {
     "dropout": lambda **k: dropout(gn.AdamW(lr=0.01), **k),
     "rows": lambda **k: short_rows(gn.SGD(lr=0.1), **k),
     "heads": lambda **k: heads(gn.SGD(lr=0.1, momentum=0.9), **k),
+    "tall": lambda **k: tall(gn.SGD(lr=0.1), **k),
     "tied": lambda **k: tied(gn.SGD(lr=0.02, weight_decay=0.1), **k),
 }  # fmt: skip
 
@@ -139,6 +150,14 @@ def test_fast_is_plain(name: str, off: str) -> None:
         restore=plain._restore, off=frozenset({off}),
     )  # fmt: skip
     same(fast, plain, [8] * 10 + [3, 8, 1] + [8] * 7, 1e-9)
+
+
+def test_long_products_go_in_blocks() -> None:
+    """Forward, and for both gradients; none in a step whose products are small."""
+    source = tall(gn.SGD(lr=0.1), style="fast").source
+    assert source.count("= in_rows(") == 4
+    assert source.count("= in_parts(") == 2
+    assert "in_rows" not in classifier(gn.relu, gn.SGD(lr=0.1), style="fast").source
 
 
 def test_rows_go_column_by_column() -> None:
@@ -259,6 +278,29 @@ def test_buffers_lie_side_by_side_each_from_a_line_of_the_cache(size: int) -> No
     rest[...] = 99
     assert all((array == k).all() for k, array in enumerate(made) if array.dtype != bool)
     assert len(made) == len(shapes) or size < 4096
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 243, 244, 245, 488, 1000, 1021])
+@pytest.mark.parametrize("turned", [False, True])
+def test_long_products_in_blocks_are_the_product(count: int, turned: bool) -> None:
+    """Blocks of rows, and parts of a long sum, against one product in float64."""
+    rng, names = np.random.default_rng(0), {"np": np}
+    for helper in ("stacked", "in_rows", "in_parts"):
+        exec(HELPERS[helper], names)
+    in_rows, in_parts = cast(Any, names["in_rows"]), cast(Any, names["in_parts"])
+    a, b = rng.normal(size=(count, 64)), rng.normal(size=(64, 64))
+    a = a.T.copy().T if turned else a
+    out = np.full((count, 64), np.nan)
+    for block, rows in in_rows(a, out, 64 * 64):
+        np.matmul(block, b, rows)
+        assert block.size // 64 * 64 * 64 <= 1_000_000 * len(block)
+    np.testing.assert_allclose(out, a.dot(b), 1e-12, 1e-12)
+    total = np.full((64, 64), np.nan)
+    found, add = in_parts(a.T, out, total)
+    for left, right, part in found:
+        np.matmul(left, right, part)
+    add()
+    np.testing.assert_allclose(total, a.T.dot(out), 1e-11, 1e-11)
 
 
 def test_programs_that_share_parameters_see_one_another() -> None:

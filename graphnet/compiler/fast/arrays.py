@@ -161,6 +161,12 @@ class Arrays:
             self.buffers.add(self.views[text], extents, kind)
         return Array(self.views[text])
 
+    def local(self, wish: str) -> str:
+        """A name that statements bind for themselves, the same in all of them."""
+        if f"local {wish}" not in self.views:
+            self.views[f"local {wish}"] = self.namer.made(wish)
+        return self.views[f"local {wish}"]
+
     def constant(self, text: str, wish: str) -> Array:
         """An array made once by an expression."""
         if text not in self.views:

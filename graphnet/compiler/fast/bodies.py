@@ -83,6 +83,9 @@ def _lies_apart(array: Value, plan: Plan) -> bool:
     return moved or array in plan.orders
 
 
+WHOLE = frozenset({"small"})  # the products of a step of a loop are small as they are
+
+
 @dataclass
 class PlannedBody:
     """The plan of a body. `pins` are what is written to a place of this very step: a state with a
@@ -164,7 +167,7 @@ class PlannedBody:
         lines = lines_of(plan, [*self.pins.values(), *news, *stores])
         self._join(lines, memory)
         for v in lines:
-            form = form_of(v, roles, plan.orders) if v.op != "store" else None
+            form = form_of(v, roles, plan.orders, WHOLE) if v.op != "store" else None
             if form is not None:
                 plan.forms[v] = form
         memory.lines = lines

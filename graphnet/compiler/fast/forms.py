@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from graphnet.compiler.fast.arrays import Array, Arrays, Order, identity
+from graphnet.compiler.fast.products import contiguous, contraction, product_of
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.fast.windows import window_form
-from graphnet.compiler.values import Axes, Value
-from graphnet.formula.extent import Extent, mul, product
+from graphnet.compiler.values import Value
+from graphnet.formula.extent import mul, product
 
 __all__ = ["Form", "form_of", "scalar"]
 
@@ -47,7 +48,7 @@ def form_of(
     if value.op in UFUNCS:
         return Ufunc()
     if value.op == "contract":
-        return window_form(value, roles) or contraction(value, roles, orders)
+        return window_form(value, roles) or contraction(value, roles, orders, "small" not in off)
     if value.op in ("sum", "max", "min"):
         if roles(value.args[0][0]) == "host":
             return None
@@ -290,116 +291,3 @@ def scalar(arrays: Arrays, value: Value) -> str | None:
     if orders[0] != orders[-1]:
         return None
     return f"{arrays.bound(flat[0], 'dot')}({flat[1].text})"
-
-
-def contiguous(roles: Roles, value: Value) -> bool:
-    """Whether the array of a value lies in one piece, in its physical order."""
-    return roles(value) != "view" or value.op == "reshape"
-
-
-# -- contractions ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Dot:
-    """a.dot(b, out) or matmul(a, b, out) on views with at most one axis for each kind of loop.
-
-    `left` and `right` are the loops of the factors in the order of their views, grouped: shared,
-    own or contracted, contracted or own. `swapped` where the result is stored the other way round.
-    """
-
-    shared: tuple[int, ...]
-    own_a: tuple[int, ...]
-    own_b: tuple[int, ...]
-    summed: tuple[int, ...]
-    swapped: bool
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
-
-    def code(self, arrays: Arrays, value: Value, out: Array) -> str:
-        (a, axes_a), (b, axes_b) = value.args
-        groups_a, groups_b = (self.own_a, self.summed), (self.summed, self.own_b)
-        if self.swapped:  # out.T = b.T @ a.T
-            (a, axes_a), (b, axes_b) = (b, axes_b), (a, axes_a)
-            groups_a, groups_b = (self.own_b, self.summed), (self.summed, self.own_a)
-        left = self._matrix(arrays, a, axes_a, groups_a)
-        right = self._matrix(arrays, b, axes_b, groups_b)
-        kept = [g for g in (groups_a[0], groups_b[1]) if g]
-        target = self._result(arrays, value, out, kept)
-        if self.shared:
-            return f"{arrays.call('np.matmul')}({left.text}, {right.text}, {target.text})"
-        return f"{arrays.bound(left, 'dot')}({right.text}, {target.text})"
-
-    def _matrix(
-        self, arrays: Arrays, v: Value, axes: Axes, groups: Sequence[tuple[int, ...]]
-    ) -> Array:
-        """A factor with its axes merged into shared ones, then one for each group."""
-        order = arrays.order(v)
-        along = [axes[axis] for axis in order]
-        array = arrays.physical(v)
-        wanted = [g for g in groups if g]
-        if any(len(g) > 1 for g in wanted):
-            blocks = sorted(
-                [*((s,) for s in self.shared), *wanted], key=lambda g: along.index(g[0])
-            )
-            extent = {axes[axis]: v.extents[axis] for axis in order}
-            array = arrays.shaped(array, [product_of([extent[p] for p in g]) for g in blocks])
-            along = [g[0] for g in blocks]
-        heads = [*self.shared, *(g[0] for g in wanted)]
-        return arrays.transposed(array, [along.index(p) for p in heads])
-
-    def _result(
-        self, arrays: Arrays, value: Value, out: Array, kept: Sequence[tuple[int, ...]]
-    ) -> Array:
-        if all(len(g) == 1 for g in kept):
-            if not self.shared:
-                return out
-            order = arrays.order(value)
-            heads = [*self.shared, *(g[0] for g in kept)]
-            return arrays.transposed(out, [order.index(p) for p in heads])
-        sizes = [value.extents[p] for p in self.shared]
-        return arrays.shaped(
-            out, [*sizes, *(product_of([value.extents[p] for p in g]) for g in kept)]
-        )
-
-
-def contraction(value: Value, roles: Roles, orders: Mapping[Value, Order]) -> Dot | None:
-    """The matrix product that a sum of products is, if views make it one."""
-    (a, axes_a), (b, axes_b) = value.args
-    if value.dtype != "float" or a.dtype != "float" or b.dtype != "float" or a.host or b.host:
-        return None
-
-    def along(v: Value, axes: Axes) -> list[int]:
-        return [axes[axis] for axis in orders.get(v) or identity(v)]
-
-    loops_a, loops_b = along(a, axes_a), along(b, axes_b)
-    order = orders.get(value) or identity(value)
-    shared = tuple(p for p in order if p in loops_a and p in loops_b)
-    own_a = tuple(p for p in order if p in loops_a and p not in loops_b)
-    own_b = tuple(p for p in order if p in loops_b and p not in loops_a)
-    summed = tuple(p for p in loops_a if p >= value.rank)
-    swapped = order == (*shared, *own_b, *own_a) and bool(own_a) and bool(own_b)
-    single = shared and len(own_a) == len(own_b) == 1 and order[-1] in (*own_a, *own_b)
-    if single:  # shared axes may stand between those of the matrices
-        swapped = order[-1] in own_a
-    elif not swapped and order != (*shared, *own_a, *own_b):
-        return None
-    if shared and not (own_a and own_b):
-        return None
-    for v, loops, groups in ((a, loops_a, (own_a, summed)), (b, loops_b, (own_b, summed))):
-        whole = contiguous(roles, v)
-        for group in groups:
-            if len(group) > 1 and not (whole and is_run(loops, group)):
-                return None
-    return Dot(shared, own_a, own_b, summed, swapped)
-
-
-def is_run(loops: Sequence[int], group: Sequence[int]) -> bool:
-    """Whether a group of loops stands together, in its order."""
-    start = loops.index(group[0])
-    return list(loops[start : start + len(group)]) == list(group)
-
-
-def product_of(extents: Sequence[Extent]) -> Extent:
-    return product(tuple(extents))

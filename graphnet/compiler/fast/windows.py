@@ -130,10 +130,11 @@ class Pieces:
         text = f"{name}({view.text}, {out.text})"
         if view.lasting:
             text = arrays.view(out, text, "pieces").text
+        names = part, room, dot, rows = [arrays.local(n) for n in ("part", "room", "dot", "rows")]
         return "\n".join([
-            f"for part, room, dot, rows in {text}:",
-            f"    {arrays.call('np.copyto')}(room, part)",
-            f"    dot({matrix.text}, rows)",
+            f"for {', '.join(names)} in {text}:",
+            f"    {arrays.call('np.copyto')}({room}, {part})",
+            f"    {dot}({matrix.text}, {rows})",
         ])  # fmt: skip
 
 
@@ -180,11 +181,12 @@ class Slabs:
             name = arrays.namer.made(f"{out.text}_slabs")
             first = [wrap(f"{name} = ", text, WIDTH)]
         op = {"sum": "add", "max": "maximum", "min": "minimum"}[value.op]
+        slab = arrays.local("slab")
         return "\n".join([
             *first,
             f"{arrays.call('np.copyto')}({out.text}, {name}[0])",
-            f"for slab in {name}[1:]:",
-            f"    {arrays.call(f'np.{op}')}({out.text}, slab, out={out.text})",
+            f"for {slab} in {name}[1:]:",
+            f"    {arrays.call(f'np.{op}')}({out.text}, {slab}, out={out.text})",
         ])  # fmt: skip
 
 
@@ -208,11 +210,12 @@ class Fold:
         else:  # what is folded was allocated in the step
             parts = arrays.namer.made(f"{out.text}_parts")
             text, first = parts, [wrap(f"{parts} = ", text, WIDTH)]
+        part, term = arrays.local("part"), arrays.local("term")
         return "\n".join([
             f"{arrays.bound(out, 'fill')}(0)",
             *first,
-            f"for part, term in {text}:",
-            f"    {arrays.call('np.add')}(part, term, part)",
+            f"for {part}, {term} in {text}:",
+            f"    {arrays.call('np.add')}({part}, {term}, {part})",
         ])  # fmt: skip
 
 
