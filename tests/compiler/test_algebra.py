@@ -402,3 +402,30 @@ def test_bias_corrections_keep_their_digits_in_float32():
         step(data)
         exact(data)
     np.testing.assert_allclose(step.parameters["W"], exact.parameters["W"], rtol=3e-7)
+
+
+# Losses with a gain c that starts at 0, as that of a skipped branch: nothing is divided by it.
+GAINS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "softmax": lambda c, h: gn.cross_entropy(c * h, gn.constant(np.eye(3)[[0, 1, 2, 0]])),
+    "logsumexp": lambda c, h: gn.mean(gn.logsumexp(c / (2 + h**2), axis=1, keepdims=True) - c * h),
+    "max": lambda c, h: gn.mean((c * h - 2 * gn.max(c * h, axis=1, keepdims=True)) ** 2),
+    "norm": lambda c, h: gn.mean(gn.layer_norm(c * h) * h),
+    "residual": lambda c, h: gn.mean((h + c * gn.tanh(h) + c**2) ** 2),
+    "choice": lambda c, h: gn.mean(gn.where(h > 0, c * h + 1, c * h) ** 2),
+    "moments": lambda c, h: gn.var(c * h) + gn.mean(c * h),
+    "number": lambda c, h: gn.mean(c * gn.logsumexp(gn.sin(gn.zeros(())) / (2 + h), axis=1)),
+}
+
+
+@pytest.mark.parametrize("name", GAINS)
+@pytest.mark.parametrize("start", [0.0, -0.5])
+def test_a_gain_may_be_0(name: str, start: float) -> None:
+    data = np.random.default_rng(0).normal(size=(4, 3))
+    found = []
+    for style in ("plain", "fast"):
+        c, given = P("c", (), init=start), x(4, 3)
+        loss = GAINS[name](c, gn.tanh(given) + P("b", (3,), init=0.5))
+        step = gn.training_step([given], loss, gn.Adam(lr=0.1), style=style, dtype="float64")
+        found.append([*(step(data) for _ in range(3)), float(step.parameters["c"])])
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-12)

@@ -20,6 +20,7 @@ from graphnet.compiler.algebra.terms import (
     Sum,
     Term,
     add,
+    divisor,
     is_negative,
     moved,
     power,
@@ -109,7 +110,8 @@ class Contractions:
         if len(arrays) == 1:
             before = scale
             result, scale = self._plain(arrays[0], loops, scale, bool(outer))
-            self._remember(arrays[0], loops, result, times(scale, power(before, -1)))
+            if scale == before or divisor(before, (ONE,), self.owner.facts.positive) == before:
+                self._remember(arrays[0], loops, result, times(scale, power(before, -1)))
         else:
             arrays, scale = self._scaled(arrays, loops, scale)
             result = sum_of_product(

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from sympy import Integer, S
 
 from graphnet.compiler.algebra.sums import as_term
-from graphnet.compiler.algebra.terms import ONE, Sum, Term, add, power, scaled, times
+from graphnet.compiler.algebra.terms import (
+    ONE,
+    Sum,
+    Term,
+    add,
+    divisor,
+    power,
+    scaled,
+    times,
+)
 from graphnet.compiler.values import Axes, Local, Value
 
 if TYPE_CHECKING:
@@ -75,6 +84,7 @@ class Selections:
             return None
         parts = [self.owner.writer.atom(t) for t in (a, b) if t]
         scale = parts[0].scale if parts else ONE
+        scale = divisor(scale, (*a, *b), self.owner.facts.positive)
         if scale.is_one or not all(p.factors for p in parts):
             return None
         if any(p.scale != scale and len(t) == 1 for p, t in zip(parts, (a, b))):

@@ -73,7 +73,9 @@ class Simplifier:
 
     def __post_init__(self) -> None:
         self.products = Products(self.values)
-        self.writer = Sums(self.products, self.input_only, "partial sums" not in self.off)
+        self.writer = Sums(
+            self.products, self.input_only, self.facts.positive, "partial sums" not in self.off
+        )
         self.contractions = Contractions(self)
         self.labels = Labels(self)
         self.powers = Powers(self)

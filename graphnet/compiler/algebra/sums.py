@@ -19,6 +19,7 @@ from graphnet.compiler.algebra.terms import (
     Sum,
     Term,
     add,
+    divisor,
     is_negative,
     moved,
     power,
@@ -46,6 +47,7 @@ class Sums:
 
     products: Products
     input_only: Callable[[Value], bool]
+    positive: Callable[[Value], bool]
     reuse: bool = True
     definitions: dict[Value, Sum] = field(default_factory=dict)
     _parts: dict[Any, list[Value]] = field(default_factory=dict)
@@ -105,7 +107,7 @@ class Sums:
             work = sum(_size(t) for t in rest if not _is_sign(outside(t)))
             return (work, not scale.is_one, is_negative(scale.number), order.index(scale))
 
-        order = list(dict.fromkeys(outside(t) for t in terms))
+        order = list(dict.fromkeys(divisor(outside(t), terms, self.positive) for t in terms))
         return min(order, key=cost)
 
     # -- the calls ---------------------------------------------------------------------------------

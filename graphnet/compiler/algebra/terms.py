@@ -8,7 +8,7 @@ same core; the empty one is 0. Arrays stand with the axes of the value the sum i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -19,8 +19,8 @@ from sympy import Integer, Rational, S
 from graphnet.compiler.values import Axes, Value
 
 __all__ = [
-    "MINUS", "ONE", "Exponent", "Factor", "Sum", "Term", "add", "constant", "exact", "is_negative",
-    "moved", "power", "scaled", "times",
+    "MINUS", "ONE", "Exponent", "Factor", "Sum", "Term", "add", "constant", "divisor",
+    "exact", "is_negative", "moved", "power", "scaled", "times",
 ]  # fmt: skip
 
 Exponent = int | Fraction
@@ -133,6 +133,20 @@ def scaled(terms: Iterable[Term], by: Term) -> Sum:
     if by is ONE or by.is_one:
         return tuple(terms)
     return add(times(t, by) for t in terms)
+
+
+def divisor(scale: Term, terms: Sum, positive: Callable[[Value], bool]) -> Term:
+    """The part of a scale that terms may be divided by.
+
+    A 0-d value may be 0 (a gain that starts there), and then c*a + b is not c*(a + b/c): it
+    is taken out where every term has it, or where it is certainly above 0.
+    """
+    powers = [dict(t.scalars) for t in terms]
+    kept = tuple(
+        (v, e) for v, e in scale.scalars
+        if e < 0 or positive(v) or all(p.get(v, 0) >= e for p in powers)
+    )  # fmt: skip
+    return replace(scale, scalars=kept)
 
 
 def moved(terms: Iterable[Term], axes: Axes) -> Sum:
