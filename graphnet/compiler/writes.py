@@ -138,10 +138,12 @@ def _placed(
         if not safe and count != 0:
             if not (isinstance(start, int) and isinstance(count, int) and isinstance(size, int)):
                 return None
-            inside = [k for k in range(count) if 0 <= start + step * k < size]
-            if not inside:
+            # 0 <= start + step*k < size, by division: a declared extent may be huge
+            first, last = -start, size - 1 - start
+            low_k, high_k = (first, last) if step > 0 else (-last, -first)
+            cut = (max(0, -(-low_k // abs(step))), min(count, high_k // abs(step) + 1))
+            if cut[0] >= cut[1]:
                 return None
-            cut = (inside[0], inside[-1] + 1)
             start, count = start + step * cut[0], cut[1] - cut[0]
         cuts.append(cut)
         labels.append(p)

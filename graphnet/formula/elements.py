@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from sympy import Expr
 
-from graphnet.errors import did_you_mean
+from graphnet.errors import did_you_mean, told
 from graphnet.formula import extent as ext
 from graphnet.formula import subscript as subs
 from graphnet.formula.extent import Extent, Poly
@@ -18,7 +18,7 @@ from graphnet.formula.syntax import Binary, Name, Negative, Number, Reading, Tre
 
 __all__ = ["Elements", "Scope"]
 
-MOST_LOOPS, MOST_AXES = 64, 32
+MOST_LOOPS, MOST_AXES, LARGEST = 64, 32, 2**62
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,15 @@ class Elements:
         self.indices.append(tree.name)
 
     def affine(self, tree: Tree) -> Affine:
-        """A subscript. Long sums are walked along their left spine, without recursion."""
+        """A subscript, of numbers that an index of an array can be."""
+        found = self._affine(tree)
+        for number in (found.const, *(coefficient for _, coefficient in found.terms)):
+            if isinstance(number, int) and abs(number) > LARGEST:
+                self.fail(tree, f"a number of a subscript is at most 2**62, not {told(number)}")
+        return found
+
+    def _affine(self, tree: Tree) -> Affine:
+        """Long sums are walked along their left spine, without recursion."""
         match tree:
             case Binary():
                 spine: list[Binary] = []

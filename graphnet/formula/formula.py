@@ -177,7 +177,10 @@ def normalize(f: Formula) -> Formula:
     if body.has(sympy.cot):  # sympy makes it of tan(x + pi/2)
         body = body.replace(sympy.cot, lambda x: 1 / sympy.tan(x))
     if body.has(sympy.nan, sympy.zoo, sympy.I, sympy.AccumBounds):
-        raise GraphnetError(f"the formula has no real value: {body}")
+        why = "it takes a root or logarithm of a negative number" if body.has(sympy.I) else (
+            "it divides by 0 or subtracts oo from oo"
+        )  # fmt: skip
+        raise GraphnetError(f"the formula has no real value: {why}")
     holes = f.holes(body)
     reads = tuple(sorted({f.reads[k] for k in holes}, key=Read.key))
     moves: dict[Symbol, Symbol] = {hole(k): hole(reads.index(f.reads[k])) for k in holes}

@@ -126,6 +126,8 @@ class Scalars(Elements):
             if (abs(base) != 1 and bits * abs(exponent) > EXACT_BITS) or root > ROOT_BITS:
                 self.fail(tree, "the power of a number grows too large")
         elif exponent.is_number and base.is_number:
+            if base == S.NegativeInfinity and not exponent.is_Integer:
+                self.fail(tree, f"-oo has no real power {exponent}")
             size = self.size(tree, base) * max(1, float(abs(exponent.evalf(5))))
             if size > SIZE_BITS:
                 self.fail(tree, "the power of a number grows too large")
@@ -158,6 +160,8 @@ class Scalars(Elements):
         if name == "Piecewise":
             return self.piecewise(tree)
         function = fn.FUNCTIONS.get(name) or dict(self.scope.functions).get(name)
+        if function is None and name in ("Eq", "Ne"):
+            self.fail(tree, f"a condition is no number; write where({name}(...), 1, 0)")
         if function is None:
             known = {*fn.FUNCTIONS, *REDUCTIONS, "Piecewise", "size"}
             self.fail(tree, f"there is no function {name!r}{did_you_mean(name, known)}")

@@ -28,8 +28,9 @@ from graphnet.formula.trees import (
     walk,
 )  # fmt: skip
 
-__all__ = ["Binary", "Bool", "Call", "Compare", "Name", "Negative", "Not", "Number", "Reading",
-           "Statement", "Tree", "character", "fail", "near", "syntax", "walk"]  # fmt: skip
+__all__ = ["SPACES", "Binary", "Bool", "Call", "Compare", "Name", "Negative", "Not", "Number",
+           "Reading", "Statement", "Tree", "character", "fail", "near", "syntax",
+           "walk"]  # fmt: skip
 
 LONGEST, DEEPEST = 10_000, 100
 DIGITS, EXPONENT = 1_000, 1_000  # a product of numbers of the user has to parse back
@@ -39,9 +40,21 @@ BINDS = {
     "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "**": 8,
 }  # fmt: skip
 GREEK = "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
+PLAINLY = {  # signs of printed formulas, and how they are written here
+    "\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{HYPHEN}": "-",
+    "\N{MULTIPLICATION SIGN}": "*", "\N{MIDDLE DOT}": "*", "\N{DOT OPERATOR}": "*",
+    "\N{ASTERISK OPERATOR}": "*", "\N{DIVISION SIGN}": "/", "\N{DIVISION SLASH}": "/",
+    "\N{FRACTION SLASH}": "/", "\N{PRIME}": "'", "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LESS-THAN OR EQUAL TO}": "<=", "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{NOT EQUAL TO}": "!=", "\N{INFINITY}": "oo", "\N{SQUARE ROOT}": "sqrt(...)",
+    "\N{N-ARY SUMMATION}": "Sum(..., k)", "\N{SUPERSCRIPT TWO}": "**2",
+    "\N{SUPERSCRIPT THREE}": "**3", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "^": "**",
+    "|": "abs(...)",
+}  # fmt: skip
 WORDS = ("False", "True", "and", "not", "or")  # what can be no name, whatever stands around it
+SPACES = " \t\r\n"  # what may stand between tokens; no other space of Unicode
 TOKEN = re.compile(
-    rf"""\s*(?:
+    rf"""[ \t\r\n]*(?:
     (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)
     |(?P<name>[A-Za-z_{GREEK}][A-Za-z0-9_{GREEK}]*'?)
     |(?P<op>\+=|\*\*|//|<=|>=|==|!=|[-+*/%()\[\],;<>=])
@@ -85,6 +98,13 @@ def near(c: str) -> str:
     return f"; did you mean {plain!r}?" if plain else ""
 
 
+def _plainly(c: str) -> str:
+    """A tail for a message: how a sign of printed formulas is written, else as `near`."""
+    if c.isspace():
+        return "; write a plain space"
+    return f"; write {PLAINLY[c]}" if c in PLAINLY else near(c)
+
+
 def syntax(text: str) -> tuple[Statement, ...]:
     """The statements of a text, separated by ";"."""
     if not isinstance(text, str):
@@ -96,14 +116,13 @@ def syntax(text: str) -> tuple[Statement, ...]:
 
 def _tokens(text: str) -> list[Token]:
     tokens, at = [], 0
-    end = len(text.rstrip())
+    end = len(text.rstrip(SPACES))
     while at < end:
         match = TOKEN.match(text, at)
         if match is None:
-            at += len(text[at:]) - len(text[at:].lstrip())
-            hint = "; write ** for a power" if text[at] == "^" else near(text[at])
+            at += len(text[at:]) - len(text[at:].lstrip(SPACES))
             fail(text, at, f"column {at + 1}: the character {text[at]!a} ({character(text[at])}) "
-                 f"has no meaning in a formula{hint}")  # fmt: skip
+                 f"has no meaning in a formula{_plainly(text[at])}")  # fmt: skip
         kind = match.lastgroup
         assert kind is not None
         token = Token(kind, match[kind], match.start(kind))
@@ -159,7 +178,7 @@ class _Reader:
         return tuple(found)
 
     def statement(self) -> Statement:
-        if self.next.kind == "end":
+        if self.next.kind == "end" or self.next.text == ";":
             self.stop("a formula")
         left = self.expression()
         op = self.take("=", "+=")

@@ -51,6 +51,7 @@ def check_outside(equation: Equation, extents: Sequence[Extent], operands: Seque
     """Refuses a read that may leave its tensor unless the formula says what that means."""
     f = equation.formula
     for k, read in enumerate(f.reads):
+        _refuse_never_inside(equation, read, operands)
         axes = reads_outside(read, operands, extents)
         if not axes or _in_branch_only(f.body, hole(k)):
             continue
@@ -62,6 +63,20 @@ def check_outside(equation: Equation, extents: Sequence[Extent], operands: Seque
             f"of size {show_extent(operands[read.slot].shape[axis])}; say what an outside read "
             f"means: put the read inside a where, as in where(i < 3, A[i], 0) ({equation})"
         )
+
+
+def _refuse_never_inside(equation: Equation, read: Read, operands: Sequence[Node]) -> None:
+    """Refuses `v[3]` of a v of 3 elements, which no loop brings inside: it could only be 0."""
+    for axis, (sub, size) in enumerate(zip(read.subs, operands[read.slot].shape, strict=True)):
+        at = sub.const
+        if sub.terms or not (isinstance(at, int) and isinstance(size, int) and size):
+            continue
+        if not 0 <= at < size:
+            last = f"; its last element is at {size - 1}" if at < 0 else ""
+            raise GraphnetError(
+                f"{equation.name}: {equation.operands[read.slot]} is read at {at} of its axis "
+                f"{axis}, which has 0 .. {size - 1}{last} ({equation})"
+            )
 
 
 def _in_branch_only(body: sympy.Basic, symbol: sympy.Symbol) -> bool:

@@ -136,8 +136,8 @@ def _check_rank(equation: Equation, read: Read, operands: Sequence[Node]) -> Non
         if rank != len(subs):
             raise GraphnetError(
                 f"{equation.name}: {equation.operands[slot]} has {rank} axes, shape "
-                f"{show_shape(operands[slot].shape)}, but is read with {len(subs)} subscripts "
-                + f"({equation})"
+                f"{show_shape(operands[slot].shape)}, but is read with {len(subs)} "
+                f"subscript{'' if len(subs) == 1 else 's'} ({equation})"
             )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -17,14 +17,15 @@ import numpy as np
 import sympy
 from sympy import Expr
 
-from graphnet.errors import GraphnetError, GraphnetTypeError, told
+from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import REDUCTIONS, Equation, Formula, Read, hole, index_names
+from graphnet.formula.functions import FUNCTIONS
 from graphnet.formula.parse import parse
 from graphnet.formula.scalars import EXACT_BITS
 from graphnet.formula.subscript import Affine, bare, constant
-from graphnet.formula.syntax import Call, Name, Reading, syntax, walk
+from graphnet.formula.syntax import SPACES, Call, Name, Reading, syntax, walk
 from graphnet.network.graph import Computed, Constant, Node, show_shape
 from graphnet.network.shapes import bind
 from graphnet.ops.array import Array
@@ -100,10 +101,10 @@ def equations_of(
     operands = operands or {}
     sizes = {s for node in operands.values() for e in node.shape for s in ext.names(e)}
     found: list[Equation] = []
-    for part in text.split(";"):
+    for part in text.split(";"):  # what graphnet writes itself; `formula` takes one
         tensors = {*operands, *(equation.name for equation in found)}
         meant = sorted(sizes - tensors - _indices(part)) if sizes else ()
-        found += parse(part.strip(), params=params, sizes=[s for s in meant if s in part])
+        found += parse(part.strip(SPACES), params=params, sizes=[s for s in meant if s in part])
     return found
 
 
@@ -187,7 +188,10 @@ def _bind(
     nodes = []
     for operand in equation.operands:
         if operand not in known:
-            raise GraphnetError(f"no tensor was given for {operand!r} ({equation})", where=where)
+            raise GraphnetError(
+                f"no tensor was given for {operand!r} ({equation}){_meant(operand, known)}",
+                where=where,
+            )
         used.add(operand)
         nodes.append(known[operand])
     try:
@@ -199,6 +203,20 @@ def _bind(
         )
         tail = f"; given {given}" if given else ""
         raise type(error)(f"{message}{tail}", where=where) from None
+
+
+_NUMBERS = {"E": "exp(1)", "e": "exp(1)", "inf": "oo", "Infinity": "oo", "PI": "pi", "Pi": "pi",
+            "π": "pi", "nan": "", "None": "", "I": "", "True": "1", "False": "0"}  # fmt: skip
+
+
+def _meant(operand: str, known: Iterable[str]) -> str:
+    """What a name without a tensor was meant to be: a number, a function, another tensor."""
+    if operand in _NUMBERS:
+        word = _NUMBERS[operand]
+        return f"; as a number write {word}" if word else "; there is no such number in formulas"
+    if operand in FUNCTIONS:
+        return f"; the function is written {operand}(...)"
+    return did_you_mean(operand, known) or "; give it by its name"
 
 
 def show_node(node: Node, operand: str | None = None) -> str:

@@ -10,7 +10,7 @@ from graphnet.arguments import flag
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.facts import checked_facts
 from graphnet.formula.formula import Equation
-from graphnet.formula.syntax import syntax
+from graphnet.formula.syntax import fail, syntax
 from graphnet.network.graph import Init, Input, Parameter, State, show_shape
 from graphnet.ops import building
 from graphnet.ops.initializers import resolve
@@ -136,10 +136,16 @@ def formula(text: str, /, name: str | None = None, **operands: TensorLike) -> Te
     >>> formula("x/(1 + exp(-beta*x))", x=x, beta=2).shape
     (batch, 3)
     """
+    if isinstance(name, Tensor):
+        raise GraphnetTypeError(
+            "name= names the result; an operand called name is given by its place: "
+            "gn.op(text)(tensor)"
+        )
     if name is not None:
         check_name(name)
     if not isinstance(text, str):
         raise GraphnetTypeError(f"a formula is a str, not {told(text)}")
+    _one(text)
     target = re.match(r"\s*([^\W\d]\w*)\s*(\[|\+?=(?!=))", text)
     label = target[1] if target and target[1] != "Y" else "formula"
     return _define(text, operands, label=label, name=name)
@@ -153,13 +159,20 @@ def _define(
     return build(text, tensors, label=label, name=name, params=params)
 
 
+def _one(text: str) -> None:
+    """Refuses a text that is not one formula."""
+    if len(syntax(text)) > 1:
+        fail(text, text.index(";"), f"column {text.index(';') + 1}: one formula makes one tensor; "
+             "give what it reads by name, as in gn.formula(text, x=x)")  # fmt: skip
+
+
 class Op:
     """An op of one's own: call it with tensors in the order in which its formula names them."""
 
     def __init__(self, text: str, name: str | None = None) -> None:
         if not isinstance(text, str):
             raise GraphnetTypeError(f"a formula is a str, not {told(text)}")
-        syntax(text)  # a slip is told here, not where the op is first called
+        _one(text)  # a slip is told here, not where the op is first called
         self.formula = text
         self.label = "op" if name is None else check_name(name, "an op")
 
@@ -172,7 +185,7 @@ class Op:
         words = re.findall(r"[^\W\d]\w*", self.formula)
         return tuple(dict.fromkeys(word for word in words if word in found))
 
-    def __call__(self, *operands: TensorLike, name: str | None = None, **named: Any) -> Tensor:
+    def __call__(self, /, *operands: TensorLike, name: str | None = None, **named: Any) -> Tensor:
         if name is not None:
             check_name(name)
         order = [n for n in self.operands(named) if n not in named]
