@@ -16,7 +16,7 @@ from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
 T, B, F, H = 5, 3, 2, 4
-SWITCHES = ("", "in_place", "joined", "flat", "early")
+SWITCHES = ("", "in_place", "columns", "joined", "flat", "early")
 
 
 def folded(body: Callable[..., Any], count: int = 1) -> Callable[..., Program]:

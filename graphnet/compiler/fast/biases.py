@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from graphnet.compiler.fast.arrays import Order, identity
+from graphnet.compiler.fast.columns import rebuilt
 from graphnet.compiler.fast.flat import Flat
 from graphnet.compiler.fast.forms import UFUNCS
 from graphnet.compiler.fast.roles import Roles, live
@@ -117,20 +118,18 @@ def with_rows(
 ) -> dict[Value, Value]:
     """Every value, with one product in place of a product and a bias: old -> new."""
     found = {layer.biased: layer for layer in layers}
-    new: dict[Value, Value] = {}
-    for v in live(held.values()):
+
+    def change(v: Value, new: Mapping[Value, Value]) -> Value | None:
         layer = found.get(v)
-        if layer is not None:
-            args = [
-                (_over_ones(values, new[layer.source]), (0, 2)),
-                (_stacked(values, layer), (2, 1)),
-            ]
-            new[v] = values.make("contract", args, v.extents, v.dtype)
-            continue
-        made = tuple((new[a], axes) for a, axes in v.args)
-        changed = any(a is not b for (a, _), (b, _) in zip(made, v.args, strict=True))
-        new[v] = values.make(v.op, made, v.extents, v.dtype, v.extra, v.host) if changed else v
-    return new
+        if layer is None:
+            return None
+        args = [
+            (_over_ones(values, new[layer.source]), (0, 2)),
+            (_stacked(values, layer), (2, 1)),
+        ]
+        return values.make("contract", args, v.extents, v.dtype)
+
+    return rebuilt(values, held.values(), change)
 
 
 def _over_ones(values: Values, source: Value) -> Value:

@@ -164,12 +164,12 @@ class Emitter:
             self.arrays.held[leaf] = Array(self.identifier[name], lasting)
 
     def _stack(self, v: Value) -> None:
-        """A view of a weight and the bias behind it, as one matrix."""
-        weight, bias = (str(a.extra) for a, _ in v.args)
-        vector = next(w for w in self.plan.flat.vectors if weight in w.members)
-        start = vector.starts[vector.members.index(weight)]
+        """A view of a weight and the bias beside it, as one matrix."""
+        first, second = (str(a.extra) for a, _ in v.args)
+        vector = next(w for w in self.plan.flat.vectors if first in w.members)
+        start = vector.starts[vector.members.index(first)]
         end = self.printer.extent(add(start, product(v.extents)))
-        name = self.namer.made(f"{self.identifier[weight]}_{self.identifier[bias]}")
+        name = self.namer.made(f"{self.identifier[first]}_{self.identifier[second]}")
         shape = self.printer.shape(v.extents)
         base = self.arrays.held[vector.leaf].text
         self.stores.append(f"{name} = {base}[{start}:{end}].reshape{shape}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from graphnet.compiler.fast import biases
+from graphnet.compiler.fast import biases, columns
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.batched import merged_as_read
@@ -87,6 +87,14 @@ def make_plan(
         stages |= {new[v]: stage for v, stage in stages.items() if v in new}
         updates = {target: held[end] for target, end in network.updates.items()}
         flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
+    roots = [*(held[name] for name in outputs), *flat.updates.values()]
+    narrow_ones = [] if "columns" in off else columns.narrow_layers(flat, roots, roles)
+    if narrow_ones:
+        new = columns.beside_ones(values, held, narrow_ones)
+        held = {name: new[v] for name, v in held.items()}
+        stages |= {new[v]: stage for v, stage in stages.items() if v in new}
+        updates = {target: held[end] for target, end in network.updates.items()}
+        flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
     owners: dict[Value, list[str]] = {}
     for name, value in held.items():
         if not value.host and value.op != "leaf":
@@ -150,7 +158,9 @@ def _flat(
         return values.make("copy", args, value.extents, value.dtype, ("apart", len(pinned)))
 
     def merge(parts: list[Value]) -> list[Value]:
-        return biases.merged(values, parts, live(held.values()))
+        known = live(held.values())
+        found = biases.merged(values, parts, known)
+        return columns.beside_ones_merged(values, found, known)
 
     return flatten(network, values, updates, leaf, set(before), apart, adjacent, merge)
 
@@ -163,7 +173,7 @@ def _packs(flat: Flat) -> list[Value]:
     def age(v: Value) -> int:
         if v.op == "copy":
             return v.args[0][0].number
-        if v.op == "contract" and v.args[0][0].op == "over_ones":
+        if v.op == "contract" and v.args[0][0].op in ("over_ones", "pad"):
             return v.args[1][0].number
         return v.number
 

@@ -103,7 +103,7 @@ class Pad:
             text = arrays.logical(source).text
         else:
             text = arrays.aligned(source, axes, order).text
-        return f"{arrays.call('np.copyto')}({inner.text}, {text})"
+        return f"{inner.text}[...] = {text}"
 
 
 @dataclass(frozen=True)
