@@ -98,6 +98,13 @@ def tall(optimizer: Any, **k: Any) -> Program:
     return gn.training_step([x, t], gn.cross_entropy(z, t), optimizer, **k)
 
 
+def scores(optimizer: Any, **k: Any) -> Program:
+    """Attention over 9 places: keys and values are turned in a copy before they are multiplied."""
+    x, t = gn.input("x", ("batch", 9, 6)), gn.input("t", ("batch", 9), dtype="int")
+    q, key, v = (x @ gn.parameter(f"W{n}", (6, 4), init="glorot_uniform") for n in "qkv")
+    return gn.training_step([x, t], gn.cross_entropy(gn.attention(q, key, v), t), optimizer, **k)
+
+
 NETWORKS: dict[str, Callable[..., Program]] = {
     "relu": lambda **k: classifier(gn.relu, gn.SGD(lr=0.1, momentum=0.9), **k),
     "gelu": lambda **k: classifier(gn.gelu, gn.Adam(lr=0.01), **k),
@@ -108,6 +115,7 @@ NETWORKS: dict[str, Callable[..., Program]] = {
     "dropout": lambda **k: dropout(gn.AdamW(lr=0.01), **k),
     "rows": lambda **k: short_rows(gn.SGD(lr=0.1), **k),
     "heads": lambda **k: heads(gn.SGD(lr=0.1, momentum=0.9), **k),
+    "scores": lambda **k: scores(gn.SGD(lr=0.1, momentum=0.9), **k),
     "tall": lambda **k: tall(gn.SGD(lr=0.1), **k),
     "tied": lambda **k: tied(gn.SGD(lr=0.02, weight_decay=0.1), **k),
 }  # fmt: skip
@@ -157,6 +165,7 @@ def test_long_products_go_in_blocks() -> None:
     source = tall(gn.SGD(lr=0.1), style="fast").source
     assert source.count("= in_rows(") == 4
     assert source.count("= in_parts(") == 2
+    assert scores(gn.SGD(lr=0.1), style="fast").source.count("copyto(turned, ") == 2
     assert "in_rows" not in classifier(gn.relu, gn.SGD(lr=0.1), style="fast").source
 
 

@@ -53,12 +53,17 @@ class Dot:
         kept = [g for g in (groups_a[0], groups_b[1]) if g]
         target = self._result(arrays, value, out, kept)
         if self.shared:
-            texts = left.array.text, right.array.text, target.text
-            return f"{arrays.call('np.matmul')}({', '.join(texts)})"
+            lines: list[str] = []
+            matrix = right.array
+            if self.small and right.turned and right.array.lasting and small(left, right):
+                sizes = [*(value.extents[p] for p in self.shared), *right.sizes]
+                lines, matrix = as_it_lies(arrays, value, right, sizes)
+            call = f"{arrays.call('np.matmul')}({left.array.text}, {matrix.text}, {target.text})"
+            return "\n".join([*lines, call])
         if self.small:
-            call = small_products(arrays, value, left, right, target)
-            if call:
-                return call
+            blocks = small_products(arrays, value, left, right, target)
+            if blocks:
+                return blocks
         return f"{arrays.bound(left.array, 'dot')}({right.array.text}, {target.text})"
 
     def _matrix(
@@ -79,7 +84,7 @@ class Dot:
         heads = [*self.shared, *(g[0] for g in wanted)]
         turn = [along.index(p) for p in heads]
         sizes = [product_of([v.extents[axes.index(p)] for p in g]) for g in wanted]
-        turned = turn != list(range(len(turn)))
+        turned = turn[-1] != len(turn) - 1
         straight = contiguous(arrays.roles, v)
         return Factor(arrays.transposed(array, turn), tuple(sizes), turned, straight)
 
@@ -104,7 +109,7 @@ class Factor:
 
     array: Array
     sizes: tuple[Extent, ...]
-    turned: bool  # a transposed view
+    turned: bool  # whether its columns, not its rows, lie in one piece
     whole: bool  # of an array in one piece
 
 
@@ -132,10 +137,10 @@ def in_rows(
     arrays: Arrays, value: Value, left: Factor, right: Factor, out: Array, size: int
 ) -> str:
     """Blocks of rows times one matrix, which is copied where it is a transposed view."""
-    lines, matrix = [], right.array
-    if right.turned:  # the kernels for transposed matrices are half as fast
-        matrix = arrays.scratch(right.sizes, arrays.printer.kind(value), f"{matrix.text}_copy")
-        lines.append(f"{arrays.call('np.copyto')}({matrix.text}, {right.array.text})")
+    lines: list[str] = []
+    matrix = right.array
+    if right.turned:
+        lines, matrix = as_it_lies(arrays, value, right, right.sizes)
     made = f"{arrays.printer.helper('in_rows')}({left.array.text}, {out.text}, {size})"
     blocks = arrays.view(left.array, made, "rows")
     block, rows = arrays.local("block"), arrays.local("rows")
@@ -144,6 +149,22 @@ def in_rows(
         f"for {block}, {rows} in {blocks.text}:",
         f"    {arrays.call('np.matmul')}({block}, {matrix.text}, {rows})",
     ])  # fmt: skip
+
+
+def as_it_lies(
+    arrays: Arrays, value: Value, factor: Factor, extents: Sequence[Extent]
+) -> tuple[list[str], Array]:
+    """A copy of a transposed view: the kernels for small transposed matrices are half as fast."""
+    copy = arrays.scratch(extents, arrays.printer.kind(value), "turned")
+    return [f"{arrays.call('np.copyto')}({copy.text}, {factor.array.text})"], copy
+
+
+def small(left: Factor, right: Factor) -> bool:
+    """Whether one of many products is small, of rows enough to pay for a copy of its matrix."""
+    if len(left.sizes) != 2 or len(right.sizes) != 2:
+        return False
+    rows, terms = map(usual, left.sizes)
+    return rows >= 8 and rows * terms * usual(right.sizes[1]) <= SMALL
 
 
 def in_parts(arrays: Arrays, left: Factor, right: Factor, out: Array) -> str:
