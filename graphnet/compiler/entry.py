@@ -98,14 +98,16 @@ class Entry:
             raise GraphnetTypeError("a masked array would lose its mask", where=where)
         try:
             array = np.asarray(value)
-        except ValueError as error:
+        except Exception as error:  # whatever an `__array__` raises: a tensor on another device
             raise GraphnetTypeError(f"not an array: {error}", where=where) from None
         kind: str = array.dtype.kind
         legal = {"float": "fiub", "int": "iu", "bool": "b"}[node.dtype]
         if array.size == 0 and not isinstance(value, np.ndarray):
             kind = legal[0]  # an empty list has no dtype of its own
         if kind not in legal:
-            hint = "; cast it with .astype(int) if these are whole numbers" if kind == "f" else ""
+            hint = "; cast it with .astype(int) if these are whole numbers" if kind == "f" else (
+                "; cast it with .astype(int)" if kind == "b" else ""
+            )  # fmt: skip
             raise GraphnetTypeError(
                 f"expected {node.dtype}s of shape {show_shape(node.shape)}, came "
                 f"{_told(array, value)}{hint}",

@@ -82,7 +82,7 @@ class Store(MutableMapping[str, NDArray[Any]]):
         held, where = self._kept(name), f"{self.kind} {name}"
         try:
             array = np.asarray(value)
-        except ValueError as error:
+        except Exception as error:  # whatever an `__array__` raises
             raise GraphnetTypeError(f"not an array: {error}", where=where) from None
         if array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, held.dtype, "same_kind"):
             raise GraphnetTypeError(

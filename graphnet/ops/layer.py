@@ -29,6 +29,7 @@ from graphnet.ops.define import formula
 from graphnet.ops.initializers import resolve
 from graphnet.ops.names import check_name, check_shape
 from graphnet.ops.regularizers import Regularizer
+from graphnet.ops.rollback import rollback
 from graphnet.ops.tensor import Tensor
 
 __all__ = [
@@ -195,10 +196,11 @@ class Layer:
                 )
         before = max((_number(t.node) for t in tensors), default=0)
         if self.built_for is None:
-            if self.number is None:
-                self.number = before + self.counted
-            self.built_for = tuple(t.shape for t in tensors)
-            self.build(*self.built_for)
+            with rollback([self], Layer):  # a layer that refused a shape may be given another
+                if self.number is None:
+                    self.number = before + self.counted
+                self.built_for = tuple(t.shape for t in tensors)
+                self.build(*self.built_for)
         try:
             signature(self.call).bind(*tensors, training)
         except TypeError as error:

@@ -6,7 +6,7 @@ of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,15 +87,32 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
         raise GraphnetTypeError(f"{name} is a masked array, whose mask would be lost")
     try:
         array = np.asarray(value)
-    except ValueError as error:
+    except Exception as error:  # whatever an `__array__` raises: a tensor on another device
         raise GraphnetTypeError(f"{name} is not an array: {error}") from None
     if array.dtype.kind not in "fiub":
         raise GraphnetTypeError(
             f"{name} must hold numbers, but it is {type(value).__name__} of dtype {array.dtype}"
+            + _why_no_numbers(name, value, array)
         )
     if array.ndim == 0:
         raise GraphnetTypeError(f"{name} is the single number {array}, expected a row per sample")
     return array
+
+
+def _why_no_numbers(name: str, value: Any, array: NDArray[Any]) -> str:
+    """A tail for a message: the first element that is no number, or how to make an array."""
+    if hasattr(value, "toarray"):
+        return f"; {name}.toarray() makes an array of it"
+    if array.ndim == 0:
+        made = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+        return "; make a list of it" if made else ""
+    if array.dtype.kind == "O":
+        for index, element in np.ndenumerate(array):
+            if not isinstance(element, int | float | np.number):
+                return f": {name}[{', '.join(map(str, index))}] is {told(element)}"
+        return "; .astype(float) makes numbers of it"
+    words = name == "y" and array.dtype.kind in "US" and array.ndim == 1
+    return f"; np.unique({name}, return_inverse=True)[1] numbers words" if words else ""
 
 
 def split_inputs(X: Any, names: Sequence[str]) -> list[NDArray[Any]]:

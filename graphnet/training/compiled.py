@@ -32,6 +32,7 @@ from graphnet.training.watch import watch
 __all__ = ["Compiled", "Heads", "Recipe", "Target", "compile_step", "loss_tensor", "recipe_of"]
 
 IDS = ("cross_entropy",)  # losses that take an id for every row, or a probability for every class
+SHARES = (*IDS, "binary_cross_entropy", "binary_cross_entropy_with_logits", "focal")
 
 
 @dataclass(frozen=True)
@@ -178,8 +179,23 @@ class Compiled:
             table["sample_weight"] = weight
         samples(table)
         y, dtype = fitted_target(y, self.heads.prediction, self.recipe.loss)
+        if dtype == "float" and self.recipe.loss in SHARES:
+            _check_shares(y, str(self.recipe.loss))
         more = [] if weight is None else [weight]
         return [*arrays, y, *more], Target(dtype, weight is not None)
+
+
+def _check_shares(y: NDArray[Any], loss: str) -> None:
+    """Refuses targets that are no probabilities; what is not finite is told elsewhere."""
+    if y.dtype.kind == "b" or not y.size or (y.min() >= 0 and y.max() <= 1):
+        return
+    wrong = np.argwhere((y < 0) | (y > 1))
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0]))
+        raise GraphnetError(
+            f"y[{place}] is {y[tuple(wrong[0])]}, but the targets of {loss} are from 0 to 1",
+            where="input y",
+        )
 
 
 def fitted_target(y: NDArray[Any], prediction: Tensor, loss: object) -> tuple[NDArray[Any], str]:

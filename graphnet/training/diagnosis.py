@@ -29,6 +29,7 @@ from graphnet.ops.gradients import grad
 from graphnet.ops.layer import layer_labels
 from graphnet.ops.reductions import sum as total
 from graphnet.ops.tensor import Tensor
+from graphnet.training.batches import Data
 from graphnet.training.callbacks import Callback
 from graphnet.training.compiled import Target, loss_tensor
 
@@ -188,13 +189,16 @@ def _dead(layers: list[Layer], health: Health | None) -> list[Finding]:
 
 def measure(model: Model, X: Any, y: Any) -> list[Layer]:
     """Every activation of the inference network with its slopes and its delta, in order."""
-    arrays, target = model.compiled.given(X, y, None)
+    compiled = model.compiled
+    arrays, target = compiled.given(X, y, None)
     key = ("probe", target)
-    kept = model.compiled.__dict__.setdefault("probes", {})
+    kept = compiled.__dict__.setdefault("probes", {})
     if key not in kept:
         kept[key] = _probe(model, target)
     program, found = kept[key]
-    results = program(*[a[:ROWS] for a in arrays])
+    data = Data.prepare(compiled.judge(target), arrays)
+    with np.errstate(all="ignore"):
+        results = program(*[a[:ROWS] for a in data.arrays])
     weights = {name: model.parameters[name] for name in model.parameters}
     return [
         _layer(before, after, name, label, results[k], follows, weights)

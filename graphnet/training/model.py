@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from graphnet.compiler.stores import Store
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.network.graph import Input as InputNode
 from graphnet.network.graph import Network, show_shape
+from graphnet.ops.layer import Layer
+from graphnet.ops.rollback import rollback
 from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import Data, row_batches, samples, split_inputs
 from graphnet.training.callbacks import as_callbacks
@@ -220,6 +223,19 @@ class Model:
         validation_split = number("validation_split", validation_split, 0, 1)
         epochs, batch_size = whole("epochs", epochs, 0), whole("batch_size", batch_size, 1)
         finite = flag("check_finite", check_finite)
+        with self._as_before():
+            run = self._run_of(
+                X, y, sample_weight, validation_data, validation_split, finite=finite,
+                epochs=epochs, batch_size=batch_size, shuffle=shuffle, callbacks=callbacks,
+                verbose=verbose,
+            )  # fmt: skip
+        return run.train()
+
+    def _run_of(
+        self, X: Any, y: Any, sample_weight: Any, validation_data: Any, validation_split: float, *,
+        finite: bool, shuffle: bool, callbacks: Any, **how: Any,
+    ) -> Run:  # fmt: skip
+        """The run of a fit, its data checked."""
         self._meet(X)
         arrays, target = self.compiled.given(X, y, sample_weight)
         if target != self.compiled.target:
@@ -236,12 +252,10 @@ class Model:
             rows, held = split_rows(data.rows, validation_split, self.compiled.recipe.seed)
             validation = self.compiled.judge(target), data.part(held)
             data = data.part(rows)
-        run = Run(
-            self, data, validation, epochs=epochs, batch_size=batch_size,
-            shuffle=flag("shuffle", shuffle), callbacks=as_callbacks(callbacks, self),
-            verbose=verbose,
+        return Run(
+            self, data, validation, shuffle=flag("shuffle", shuffle),
+            callbacks=as_callbacks(callbacks, self), **how,
         )  # fmt: skip
-        return run.train()
 
     def evaluate(
         self, X: Any, y: Any, sample_weight: Any = None, batch_size: int = 1024,
@@ -251,8 +265,10 @@ class Model:
 
         `check_finite` is that of `fit`.
         """
-        self._meet(X)
-        program, data = self._judged(X, y, sample_weight, finite=flag("check_finite", check_finite))
+        finite = flag("check_finite", check_finite)
+        with self._as_before():
+            self._meet(X)
+            program, data = self._judged(X, y, sample_weight, finite=finite)
         size = whole("batch_size", batch_size, 1)
         with np.errstate(all="ignore"):
             return judge(program, data, self.compiled.recipe.metrics, size)
@@ -262,22 +278,25 @@ class Model:
 
         `check_finite` is that of `fit`.
         """
-        self._meet(X)
-        results = self._run(self.compiled.forward, X, batch_size, check_finite)
+        with self._as_before():
+            self._meet(X)
+            results = self._run(self.compiled.forward, X, batch_size, check_finite)
         return results[0] if len(results) == 1 else results
 
     def classify(self, X: Any, batch_size: int = 1024, check_finite: bool = True) -> NDArray[Any]:
         """The class of every row: the largest output, or whether the only one says yes."""
-        self._meet(X)
-        _ = self.heads.prediction
-        scores = self.predict(X, batch_size, check_finite)
+        with self._as_before():
+            self._meet(X)
+            _ = self.heads.prediction
+            scores = self.predict(X, batch_size, check_finite)
         return decide(scores, threshold_of(self.compiled.recipe.loss))
 
     def values(self, X: Any, check_finite: bool = True) -> dict[str, NDArray[Any]]:
         """Every computed tensor of the inference network for X, by name."""
-        self._meet(X)
-        program = self.compiled.watcher
-        data = self._inputs(program, X, check_finite)
+        with self._as_before():
+            self._meet(X)
+            program = self.compiled.watcher
+            data = self._inputs(program, X, check_finite)
         with np.errstate(all="ignore"):
             return dict(zip(program.outputs, program.run(*data.arrays), strict=True))
 
@@ -310,10 +329,11 @@ class Model:
         """
         from graphnet.view.work import work
 
-        self._meet(X)
-        arrays, target = self.compiled.given(X, y, None)
-        if target != self.compiled.target:
-            self._compile(target, keep_states=True)
+        with self._as_before():
+            self._meet(X)
+            arrays, target = self.compiled.given(X, y, None)
+            if target != self.compiled.target:
+                self._compile(target, keep_states=True)
         values = dict(zip(self.step.inputs, arrays, strict=False))
         return work(
             self.step, {**values, **self.parameters, **self.states}, most=most, style=style
@@ -327,8 +347,9 @@ class Model:
         """
         from graphnet.training.diagnosis import diagnose
 
-        self._meet(X)
-        return diagnose(self, X, y)
+        with self._as_before():
+            self._meet(X)
+            return diagnose(self, X, y)
 
     # -- keeping ---------------------------------------------------------------------------------
 
@@ -337,6 +358,17 @@ class Model:
         from graphnet.training.checkpoint import save
 
         save(self, path)
+
+    @contextmanager
+    def _as_before(self) -> Iterator[None]:
+        """What is refused inside changes nothing: heads, programs and layers are as they were."""
+        kept = self._heads, self._compiled
+        try:
+            with rollback(getattr(self, "layers", ()), Layer):
+                yield
+        except BaseException:
+            self._heads, self._compiled = kept
+            raise
 
     def _meet(self, X: Any) -> None:
         """Called with the first data: a Sequential may learn the shape of its input here."""

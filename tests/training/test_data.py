@@ -44,6 +44,12 @@ BAD = [
     (3.0, Y, {}, "row per sample"),
     (None, Y, {}, "must hold numbers"),
     (X.astype(complex), Y, {}, "complex"),
+    (changed(X.astype(object), (4, 1), None), Y, {}, r"X\[4, 1\] is None"),
+    ((row for row in X), Y, {}, "generator of dtype object; make a list"),
+    (X, ["a", "b", "c"] * 4, {}, r"np.unique\(y, return_inverse=True\)"),
+    (X, Y > 0, {}, r"came dtype bool; cast it with .astype\(int\)"),
+    (X, changed(np.eye(3)[Y], (5, 0), -0.5), {}, r"y\[5, 0\] is -0.5, but the targets of cross_"),
+    (type("Remote", (), {"__array__": lambda *_, **__: 1 / 0})(), Y, {}, "X is not an array: div"),
     (X, Y, {"sample_weight": np.ones(11)}, "sample_weight has 11"),
     (X, Y, {"sample_weight": changed(np.ones(12), 6, -1.0)}, r"sample_weight\[6\] is -1"),
     (X, Y, {"sample_weight": changed(np.ones(12), 6, np.nan)}, r"sample_weight\[6\] is nan"),
@@ -63,6 +69,25 @@ def test_bad_data_is_refused(x, y, more, message):
     with pytest.raises(gn.GraphnetError, match=message):
         model.fit(X, Y, validation_data=(x, y, *more.values()), epochs=1, verbose=0)
     assert model.history.epochs == []
+
+
+def test_what_is_refused_changes_no_model() -> None:
+    """Neither the shape that a model without an input learns nor the kind of target it has."""
+    model = gn.Sequential([gn.Dense(4), gn.Residual(gn.Dense(4)), gn.Dense(3)])
+    model.compile("sgd")
+    for use in (model.fit, model.evaluate, model.diagnose, lambda x, y: model.predict(x * np.nan)):
+        with pytest.raises(gn.GraphnetError):
+            use(X, Y + 1)
+    model.fit(np.hstack([X, X]), Y, epochs=1, verbose=0)
+    step = model.step
+    for x, more in ((X * np.nan, {}), (X, {"callbacks": [3]}), (X, {"validation_data": (X, Y)})):
+        with pytest.raises(gn.GraphnetError):
+            model.fit(np.hstack([x, x]), np.eye(3)[Y], epochs=1, verbose=0, **more)
+        assert model.step is step
+    layer = gn.MultiHeadAttention(4)
+    with pytest.raises(gn.GraphnetError):
+        layer(gn.input("x", ("batch", 5, 6)))
+    assert layer(gn.input("x", ("batch", 5, 8))).shape[1:] == (5, 8)
 
 
 ARGUMENTS = [
