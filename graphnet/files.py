@@ -9,7 +9,9 @@ directory
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -22,18 +24,24 @@ __all__ = ["require_writable", "write_file"]
 def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
     """The content under its name by one `os.replace`: a reader sees the old file or the new one.
 
-    A kill or a full disk leaves the old file as it was. Raises GraphnetFileError where the file
-    cannot be written.
+    A kill or a full disk leaves the old file as it was. A link stays one, a file keeps its rights,
+    and a device such as /dev/stdout is written to. Raises GraphnetFileError where the file cannot
+    be written.
     """
-    target = Path(file_name("path", path))
+    target = Path(os.path.realpath(file_name("path", path)))
     temporary: str | None = None
     try:
+        mode = _mode(target)
+        if mode is not None and not stat.S_ISREG(mode):
+            target.write_bytes(content.encode() if isinstance(content, str) else content)
+            return
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's 0600 is for secrets
+        # mkstemp's 0600 is for secrets
+        os.chmod(temporary, 0o666 & ~_umask() if mode is None else stat.S_IMODE(mode))
         os.replace(temporary, target)
         temporary = None
     except OSError as error:
@@ -45,14 +53,27 @@ def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
 
 def require_writable(path: str | os.PathLike[str]) -> None:
     """Raises GraphnetFileError, before the work is done, where a file could not be left."""
-    target = Path(file_name("path", path))
+    target = Path(os.path.realpath(file_name("path", path)))
     try:
-        if target.is_dir():
-            raise IsADirectoryError(21, os.strerror(21))
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
+        mode = _mode(target)
+        if mode is None or stat.S_ISREG(mode):
+            with tempfile.TemporaryFile(dir=target.parent):
+                pass
     except OSError as error:
         raise _refused(target, error) from None
+
+
+def _mode(target: Path) -> int | None:
+    """The mode of a file that may be written, None where there is none yet."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return mode
 
 
 def _refused(target: Path, error: OSError) -> GraphnetFileError:

@@ -62,6 +62,32 @@ def test_where_nothing_can_be_written(tmp_path: Path, name: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_links_rights_and_devices(tmp_path: Path) -> None:
+    (tmp_path / "real.py").write_text("old")
+    (tmp_path / "real.py").chmod(0o600)
+    (tmp_path / "link.py").symlink_to("real.py")
+    (tmp_path / "dangling.py").symlink_to("made.py")
+    for name in ("link.py", "dangling.py"):
+        files.write_file(tmp_path / name, "new")
+        assert (tmp_path / name).is_symlink()
+    assert (tmp_path / "real.py").read_text() == "new"
+    assert (tmp_path / "made.py").read_text() == "new"
+    assert (tmp_path / "real.py").stat().st_mode & 0o777 == 0o600
+    if os.geteuid():  # root may write everything
+        (tmp_path / "real.py").chmod(0o400)
+        with pytest.raises(gn.GraphnetFileError, match="Permission denied"):
+            files.write_file(tmp_path / "link.py", "")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    files.write_file(pipe, b"new")
+    assert reader.communicate(timeout=30)[0].decode() == "new"
+    assert pipe.is_fifo()  # /dev/null stays one, too
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(gn.GraphnetFileError, match="cannot be written"):
+        files.write_file(tmp_path / "loop", "")
+
+
 def test_a_kill_while_saving_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     program = (

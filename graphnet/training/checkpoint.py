@@ -20,6 +20,7 @@ from sympy import Rational
 import graphnet
 from graphnet.arguments import path as file_name
 from graphnet.compiler.algebra.scales import Recast, Scales
+from graphnet.compiler.literals import kinds as kinds_of
 from graphnet.compiler.program import Program, check_options
 from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean
 from graphnet.formula.kinks import PRESETS, Kinks, kinks
@@ -111,11 +112,20 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
     heads, recipe = _read_heads(record["model"], reader), _read_recipe(record["recipe"])
     values = {kind: _group(arrays, kind) for kind in ("parameters", "states")}
     network = reader.network(record["step"]["network"])
+    target = Target(str(record["target"][0]), bool(record["target"][1]))
+    for saved in filter(None, (record["step"], record["judge"])):
+        count = len(heads.inputs) + 1 + target.weighted
+        if len(saved["inputs"]) != count or len(saved["outputs"]) != 2:
+            raise ValueError(f"its programs do not take {count} arrays to a loss and a prediction")
+    if network.node(record["step"]["outputs"][0]).shape != ():
+        raise ValueError("the loss of its step is no single number")
     # Before a program draws first values: no shape may ask for more memory than the file.
     wrong = [
         problem
         for kind, node_kind in (("parameter", Parameter), ("state", State))
-        for problem in _mismatches(kind, dict(network.of(node_kind)), values[f"{kind}s"])
+        for problem in _mismatches(
+            kind, dict(network.of(node_kind)), values[f"{kind}s"], kinds_of(recipe.dtype)
+        )
     ]
     if wrong:
         raise ValueError(f"its arrays are not those of its network: {'; '.join(wrong)}")
@@ -129,7 +139,6 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
     model = Model.__new__(Model)
     model._start(heads)
     model._recipe = recipe
-    target = Target(str(record["target"][0]), bool(record["target"][1]))
     model._compiled = Compiled(heads, recipe, target, step)
     if record["judge"] is not None:
         saved = record["judge"]
@@ -144,7 +153,10 @@ def _restore(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Mod
 
 
 def _mismatches(
-    kind: str, nodes: Mapping[str, Node], arrays: Mapping[str, np.ndarray]
+    kind: str,
+    nodes: Mapping[str, Node],
+    arrays: Mapping[str, np.ndarray],
+    dtypes: Mapping[str, np.dtype[Any]],
 ) -> Iterator[str]:
     """Every way in which arrays are not those of nodes."""
     for name, node in nodes.items():
@@ -153,6 +165,10 @@ def _mismatches(
         elif arrays[name].shape != node.shape:
             shape, wanted = show_shape(arrays[name].shape), show_shape(node.shape)
             yield f"the {kind} {name} has shape {shape}, not {wanted}"
+        elif arrays[name].dtype != dtypes[node.dtype] and not (
+            kind == "state" and arrays[name].dtype == np.float64  # kept in a scale of its own
+        ):
+            yield f"the {kind} {name} is {arrays[name].dtype}, not {dtypes[node.dtype]}"
     for name in arrays:
         if name not in nodes:
             yield f"the {kind} {name} is in no formula{did_you_mean(name, nodes)}"

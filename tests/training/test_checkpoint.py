@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import random
@@ -254,6 +255,9 @@ WRONG = {
     "a bad shape": at("step/network/nodes/0/shape", ["batch", -3]),
     "a bad input": at("step/inputs", ["x"]),
     "a bad output": at("step/outputs", ["none", "x"]),
+    "no output": at("step/outputs", []),
+    "a loss that is no number": at("step/outputs/0", "x"),
+    "too many inputs": at("step/inputs", ["x", "y", "x"]),
     "a bad history": at("history", [3]),
     "two nodes of one name": at("step/network/nodes/1/id", "x"),
     "an unknown initializer": lambda record, arrays: next(
@@ -261,6 +265,9 @@ WRONG = {
     ).update(init=["evil", [], None]),
     "no parameter": lambda record, arrays: arrays.pop("parameters/W1") is None,
     "a parameter too many": lambda record, arrays: arrays.update({"parameters/Q": np.ones(3)}),
+    "a parameter of another dtype": lambda record, arrays: arrays.update(
+        {"parameters/W1": arrays["parameters/W1"].astype(np.float64)}
+    ),
     "a parameter of another shape": lambda record, arrays: arrays.update(
         {"parameters/W1": np.ones(3)}
     ),
@@ -295,9 +302,13 @@ def test_any_changed_value_is_refused_or_loads(tmp_path, content):
         place[last] = drawn.choice(values)
         write_container(tmp_path / "out", arrays, changed)
         try:
-            gn.load(tmp_path / "out")
+            loaded = gn.load(tmp_path / "out")
         except gn.GraphnetFileError:
             refusals += 1
+            continue
+        with contextlib.suppress(gn.GraphnetError):  # what loads works, or says why not
+            loaded.fit(np.ones((2, 3)), np.zeros(2, int), epochs=1, verbose=0)
+            loaded.predict(np.ones((2, 3)))
     assert refusals > 100
 
 
