@@ -110,6 +110,8 @@ def run(given: argparse.Namespace) -> None:
                 name, [row for row in given.rows if row in FIRST_STEP], rounds=given.first_step,
                 patience=given.patience, priority=given.priority, lock=given.lock,
             )  # fmt: skip
+        if "graphnet fast" in given.rows:
+            results["workloads"][name]["parts"] = machine.parts(name, given.lock, given.priority)
         print(report.text(name, results["workloads"][name]), flush=True)
         if given.out:  # after each: a long run that is stopped leaves what it found
             save(given.out, results, given.merge)

@@ -1,15 +1,18 @@
 """Where the time of an emitted step goes, line by line.
 
-    python -m tests.benchmarks.lines W4 [--style plain] [--top 20] [--calls 30]
+    python -m tests.benchmarks.lines W4 [--style plain] [--top 20] [--calls 30] [--parts]
 
 Lines are timed with a trace function, which adds about 0.3 us to each: good for finding what is
-slow, not for small differences. What is spent around the emitted code is printed first.
+slow, not for small differences. What is spent around the emitted code is printed first. With
+--parts nothing is printed but the seconds of matrix products, of the update and of the rest.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import linecache
+import re
 import sys
 import time
 from collections import defaultdict
@@ -50,6 +53,7 @@ def main() -> None:
     parser.add_argument("--style", default="fast")
     parser.add_argument("--top", type=int, default=20)
     parser.add_argument("--calls", type=int, default=30)
+    parser.add_argument("--parts", action="store_true")
     given = parser.parse_args()
     workload = WORKLOADS[given.workload]
     case = workload.case()
@@ -65,22 +69,41 @@ def main() -> None:
         "prepare": (step.prepare, batches),
         "run": (step.run, prepared),
     }
+    each = {}
     for what, (call, arguments) in calls.items():
         start = time.perf_counter()
         for several in arguments:
             call(*several)
-        print(f"{(time.perf_counter() - start) / given.calls * 1e6:10.1f} us  {what}")
+        each[what] = (time.perf_counter() - start) / given.calls
     watch = Stopwatch()
     sys.settrace(watch)
     for several in prepared:
         step.run(*several)
     sys.settrace(None)
-    total = sum(watch.seconds.values()) / given.calls
-    print(f"{total * 1e6:10.1f} us  in {len(watch.seconds)} emitted lines {note}\n")
-    ranked = sorted(watch.seconds.items(), key=lambda item: -item[1])
-    for (file, number), seconds in ranked[: given.top]:
+    found = {line: seconds / given.calls for line, seconds in watch.seconds.items()}
+    if given.parts:
+        print(json.dumps(parts(found, each["run"])))
+        return
+    for what, seconds in each.items():
+        print(f"{seconds * 1e6:10.1f} us  {what}")
+    print(f"{sum(found.values()) * 1e6:10.1f} us  in {len(found)} emitted lines {note}\n")
+    for (file, number), seconds in sorted(found.items(), key=lambda item: -item[1])[: given.top]:
         code = linecache.getline(file, number).strip()
-        print(f"{seconds / given.calls * 1e6:10.1f} us  {number}: {code[:100]}")
+        print(f"{seconds * 1e6:10.1f} us  {number}: {code[:100]}")
+
+
+def parts(found: dict[Line, float], whole: float) -> dict[str, float]:
+    """Seconds of the products of matrices, of the update and of the rest, which make the whole."""
+    sums = dict.fromkeys(("products", "update", "rest"), 0.0)
+    for (file, number), seconds in found.items():
+        code = linecache.getline(file, number)
+        above = linecache.getlines(file)[:number]
+        stage = next((s for s in reversed(above) if s.lstrip().startswith("# -- ")), "")
+        product = re.search(r"\b(matmul|(?!ones)\w*dot)\(", code)
+        part = "update" if "-- update" in stage else "products" if product else "rest"
+        sums[part] += seconds
+    scale = whole / sum(sums.values())  # of what the trace function adds, each its share
+    return {part: seconds * scale for part, seconds in sums.items()}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 import statistics
@@ -16,7 +17,7 @@ from typing import Any
 
 from tests.benchmarks.rounds import ROOT, apart, environment, exclusive
 
-__all__ = ["describe", "peaks"]
+__all__ = ["describe", "peaks", "parts"]
 
 PACKAGES = ("numpy", "sympy", "torch", "jax", "jaxlib", "pytensor", "numba", "autograd")
 
@@ -70,6 +71,18 @@ def peaks(lock: str | None = None, priority: int = 0) -> dict[str, float]:
         )  # fmt: skip
     flops, cache, memory = map(float, result.stdout.split())
     return {"flops": flops, "cache": cache, "memory": memory}
+
+
+def parts(workload: str, lock: str | None = None, priority: int = 0) -> dict[str, float]:
+    """Seconds of the matrix products of our step, of its update and of the rest."""
+    with exclusive(lock):
+        result = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks.lines", workload, "--parts", "--calls", "40"],
+            check=True, capture_output=True, text=True, cwd=ROOT, env=environment(),
+            preexec_fn=apart(priority),
+        )  # fmt: skip
+    found: dict[str, float] = json.loads(result.stdout)
+    return found
 
 
 def _peaks() -> tuple[float, float, float]:

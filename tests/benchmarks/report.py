@@ -88,6 +88,7 @@ def text(name: str, result: Result) -> str:
         for against, ratio, goal, met in goals(name, result)
     ]
     lines += [f"  gap: {gap}" for gap in gaps(result)]
+    lines += [f"  cause: {cause}" for cause in causes(name, result)]
     for row, start in result.get("start", {}).items():
         told = start.get("skip") or f"{start['seconds']:.2f} s, {start['bytes'] / 1e6:.0f} MB"
         lines.append(f"  first step: {row:14} {told}{_start_goal(name, row, start)}")
@@ -113,6 +114,27 @@ def gaps(result: Result) -> Iterator[str]:
         other = seconds(result, row)
         if ours and other and other < ours:
             yield f"{row} is {ours / other:.2f} times as fast"
+
+
+def causes(name: str, result: Result) -> Iterator[str]:
+    """Where the time of our step goes, and which goals its products and its update alone exceed."""
+    parts = result.get("parts")
+    ours = seconds(result, OURS)
+    if not parts or not ours:
+        return
+    shares = {part: s / sum(parts.values()) for part, s in parts.items()}
+    yield (
+        f"Of our step {shares['products']:.0%} are matrix products (OpenBLAS through NumPy), "
+        f"{shares['update']:.0%} the update and {shares['rest']:.0%} the rest."
+    )
+    least = ours * (shares["products"] + shares["update"])
+    for against, goal in WORKLOADS[name].goals.items():
+        other = best(result, AGAINST[against])
+        if other and least > goal * other:
+            yield (
+                f"Products and update alone take {short(least)} us: more than "
+                f"{short(goal * other)}, the goal against {LABELS.get(against, against)}."
+            )
 
 
 def machine_line(machine: Result) -> str:
@@ -162,13 +184,14 @@ def page(results: Result) -> str:
         "![Time of a step relative to graphnet](benchmarks.svg)",
         "*graphnet fast* is the emitted step called as a user calls it, its checks included; "
         "*prepared* had its batches checked and cast once, as `fit` does; *plain* is the style to "
-        "read. *by hand* is the best plain NumPy we could write (tests/benchmarks/steps/by_hand.py"
-        "), *naive* what a tutorial writes.",
+        "read. *by hand* is plain NumPy with every trick known before the compiler found more "
+        "(tests/benchmarks/steps/by_hand.py), *naive* what a tutorial writes.",
     ]
     for name, result in sorted(results["workloads"].items()):
         parts += [f"## {name}: {result['title']}", _rows(result), _goals(name, result)]
         parts.append(_first_step(name, result))
         parts += ["Ahead of us: " + "; ".join(found) + "."] if (found := list(gaps(result))) else []
+        parts.append(" ".join(causes(name, result)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
