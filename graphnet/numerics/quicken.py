@@ -9,7 +9,7 @@ quotient is taken of it; nor is a form that holds one, for it might overflow.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,11 +20,12 @@ from graphnet.formula.formula import hole, normalize
 from graphnet.formula.functions import log1p, where
 from graphnet.formula.searched import ARGUMENT, Searched
 from graphnet.network.contributions import is_pointwise
-from graphnet.network.graph import Computed, Network, Node
+from graphnet.network.graph import Computed, Network, Node, Scan
 from graphnet.network.inline import with_body
+from graphnet.network.runs import bodies
 from graphnet.numerics.stabilize import Rewrite
 
-__all__ = ["delicate", "is_fragile", "quicken", "readers_of"]
+__all__ = ["Readers", "delicate", "is_fragile", "quicken", "readers_of"]
 
 RULE, LAW = "quick form", "right to the ulp of the largest value: 1/(1 + e^-x) = (1 + tanh(x/2))/2"
 
@@ -42,49 +43,87 @@ def quicken(network: Network) -> Network:
     >>> print(quicken(Network.collect([bind(sigmoid, [z], name="a")])).show("a"))
     a[i] = 0.5 + 0.5*tanh(0.5*z[i])
     """
-    readers = readers_of(network)
-    bodies = {
+    return _quick(network, readers_of(network))
+
+
+def _quick(network: Network, readers: Readers) -> Network:
+    """The network and the bodies of its loops, with what is read of them known."""
+    return bodies(_written_quick(network, readers), lambda body: _quick(body, readers))
+
+
+def _written_quick(network: Network, readers: Readers) -> Network:
+    new_bodies = {
         node: new for _, node in network.of(Computed)
         if node.dtype == "float" and (new := _written(node.formula.body)) != node.formula.body
         and not any(p.has(sympy.tanh) for p in delicate(new)) and not is_fragile(node, readers)
     }  # fmt: skip
-    if not bodies:
+    if not new_bodies:
         return network
     old = dict(network.items())
 
     def change(name: str, node: Node) -> Node | None:
-        if old[name] not in bodies or not isinstance(node, Computed):
+        if old[name] not in new_bodies or not isinstance(node, Computed):
             return None
-        f = normalize(replace(node.formula, body=bodies[old[name]]))
+        f = normalize(replace(node.formula, body=new_bodies[old[name]]))
         return with_body(node, f, node.operands)
 
     result = network.rebuild(change)
     for key, value in network.graph.items():
         if not key.startswith("_"):
             result.graph.setdefault(key, value)
-    done = tuple(Rewrite(RULE, LAW, (network.name_of(node),)) for node in bodies)
+    done = tuple(Rewrite(RULE, LAW, (network.name_of(node),)) for node in new_bodies)
     result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
     return result
 
 
-def readers_of(network: Network) -> dict[Node, list[Computed]]:
+@dataclass
+class Readers:
+    """Who reads each tensor, in bodies of loops too; and what else has its values: what a loop is
+    given is an input of its body, what a step gives is found by the next one, and outside."""
+
+    computed: dict[Node, list[Computed]] = field(default_factory=dict)
+    same: dict[Node, list[Node]] = field(default_factory=dict)
+
+    def see(self, network: Network) -> None:
+        for _, node in network.of(Computed):
+            for operand in node.operands:
+                self.computed.setdefault(operand, []).append(node)
+        for _, scan in network.of(Scan):
+            loop, inner = scan.loop, scan.loop.body.node
+            kind, k = scan.result
+            for name, operand in zip(
+                (*loop.states, *loop.sequences, *loop.constants), scan.operands, strict=True
+            ):
+                self.same.setdefault(operand, []).append(inner(name))
+            source = {"emit": loop.emits, "last": loop.carried, "before": loop.states}[kind][k]
+            self.same.setdefault(inner(source), []).append(scan)
+            for new, state in zip(loop.carried, loop.states, strict=True):
+                self.same.setdefault(inner(new), []).append(inner(state))
+        for loop in dict.fromkeys(scan.loop for _, scan in network.of(Scan)):
+            self.see(loop.body)
+
+
+def readers_of(network: Network) -> Readers:
     """Who reads each tensor."""
-    readers: dict[Node, list[Computed]] = {}
-    for _, node in network.of(Computed):
-        for operand in node.operands:
-            readers.setdefault(operand, []).append(node)
-    return readers
+    found = Readers()
+    found.see(network)
+    return found
 
 
-def is_fragile(node: Node, readers: dict[Node, list[Computed]]) -> bool:
+def is_fragile(node: Node, readers: Readers) -> bool:
     """Whether a logarithm, root or quotient is taken of a tensor, itself or through others."""
     seen, stack = {node}, [node]
     while stack:
         current = stack.pop()
-        for reader in readers.get(current, ()):
+        for other in readers.same.get(current, ()):
+            if other not in seen:
+                seen.add(other)
+                stack.append(other)
+        for reader in readers.computed.get(current, ()):
             f = reader.formula
             holes = {hole(k) for k, r in enumerate(f.reads) if reader.operands[r.slot] is current}
-            if any(part.free_symbols & holes for part in delicate(f.body)):
+            body = _written(f.body)  # a logistic function of it is no quotient by it
+            if any(part.free_symbols & holes for part in delicate(body)):
                 return True
             if (is_pointwise(reader) or f.body in holes) and reader not in seen:
                 seen.add(reader)

@@ -282,7 +282,7 @@ class GRU(_Gated):
     With a = x@W + b and q = h@U, each cut into three,
 
         r = gate(a_1 + q_1), z = gate(a_2 + q_2), m = activation(a_3 + r*(q_3 + c))
-        h' = (1 - z)*m + z*h
+        h' = (1 - z)*m + z*h = m + z*(h - m)
 
     The arguments are those of RNN. W, U and b hold r, z, m side by side; of torch's biases
     b = bias_ih + (the r and z parts of bias_hh), and c (units,) is the rest of bias_hh.
@@ -305,25 +305,28 @@ class GRU(_Gated):
         )  # fmt: skip
 
     def step(self, z: Tensor, **states: Tensor) -> States:
-        h = states["h"]
-        q = formula("q[n,o] = Sum(h[n,j]*U[j,o], j)", h=h, U=self.U)
-        return self.usual_step(z, h, q) if self.usual else self.any_step(z, h, q)
+        return self.usual_step(z, states["h"]) if self.usual else self.any_step(z, states["h"])
 
-    def usual_step(self, z: Tensor, h: Tensor, q: Tensor) -> States:
-        """r and z are the halves of (1 + tanh((a + q)/2))/2."""
+    def usual_step(self, z: Tensor, h: Tensor) -> States:
+        """r and z are the halves of 1 - m + m*tanh(m*(a + q)), where m = 1/2; it is 1 behind."""
         u = self.units
-        t = formula("t[n,k] = tanh((a[n,k] + q[n,k])/2), k < 2*u", a=z, q=q, u=u)
-        s = formula("s[n,k] = (1 + t[n,k])/2", t=t)
+        m = formula("m[k] = where(k < 2*u, 1/2, 1), k < 3*u", u=u)
+        V = formula("V[j,k] = U[j,k]*m[k]", U=self.U, m=m)
+        a = formula("a[n,k] = m[k]*z[n,k]", m=m, z=z)
+        q = formula("q[n,k] = Sum(h[n,j]*V[j,k], j)", h=h, V=V)
+        t = self.activation(formula("b[n,k] = a[n,k] + q[n,k], k < 2*u", a=a, q=q, u=u))
+        s = formula("s[n,k] = 1 - m[k] + m[k]*t[n,k], k < 2*u", m=m, t=t, u=u)
         c = zeros(self.units) if self.c is None else self.c
         text = "b[n,k] = a[n,k+2*u] + s[n,k]*(q[n,k+2*u] + c[k]), k < u"
-        b = formula(text, a=z, s=s, q=q, c=c, u=u)
-        text = "h[n,k] = (1 - s[n,k+u])*m[n,k] + s[n,k+u]*h0[n,k], k < u"
+        b = formula(text, a=a, s=s, q=q, c=c, u=u)
+        text = "h[n,k] = m[n,k] + s[n,k+u]*(h0[n,k] - m[n,k]), k < u"
         return {"h": formula(text, s=s, m=self.activation(b), h0=h, u=u)}
 
-    def any_step(self, z: Tensor, h: Tensor, q: Tensor) -> States:
+    def any_step(self, z: Tensor, h: Tensor) -> States:
+        q = formula("q[n,o] = Sum(h[n,j]*U[j,o], j)", h=h, U=self.U)
         parts = [(self.part(z, k), self.part(q, k)) for k in range(3)]
         r, u = (self.gate(a + b) for a, b in parts[:2])
         a, b = parts[2]
         m = self.activation(a + r * (b if self.c is None else b + self.c))
-        new = formula("h[n,k] = (1 - z[n,k])*m[n,k] + z[n,k]*h0[n,k]", z=u, m=m, h0=h)
+        new = formula("h[n,k] = m[n,k] + z[n,k]*(h0[n,k] - m[n,k])", z=u, m=m, h0=h)
         return {"h": new}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
 T, B, F, H = 5, 3, 2, 4
-SWITCHES = ("", "in_place", "columns", "joined", "flat", "early")
+SWITCHES = ("", "in_place", "columns", "side_by_side", "joined", "flat", "early")
 
 
 def folded(body: Callable[..., Any], count: int = 1) -> Callable[..., Program]:
@@ -176,3 +177,13 @@ def test_a_plan_that_writes_over_what_is_read_later_is_refused() -> None:
     plan.memory.places[between] = plan.memory.places[result]
     with pytest.raises(GraphnetError):
         plan.check()
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_gates_are_written_side_by_side(name: str) -> None:
+    """No step fills an array with zeros, adds parts to it, or chooses between two values."""
+    source = LOOPS[name](style="fast").source
+    step = source[source.index("# -- forward") :]
+    assert "place(" not in step
+    assert "np.where(" not in step
+    assert len(re.findall(r"^ +tanh\(", step, re.MULTILINE)) == 2

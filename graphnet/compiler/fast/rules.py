@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from graphnet.compiler.fast.roles import live
 from graphnet.compiler.fast.windows import counted
-from graphnet.compiler.values import Axes, Value, Values
+from graphnet.compiler.values import Axes, Local, Value, Values
+from graphnet.compiler.writes import end_to_end
 
 __all__ = ["RULES", "rewritten"]
 
@@ -53,7 +54,36 @@ def factor(values: Values, v: Value) -> Value | None:
     return values.make(v.op, args, v.extents, v.dtype, v.extra)
 
 
+def side_by_side(values: Values, v: Value) -> Value | None:
+    """Arrays that lie end to end in zeros, added up, are joined: no zeros, and nothing is added."""
+    if v.op not in ("add", "subtract") or v.dtype != "float" or not v.rank:
+        return None
+    whole = tuple(range(v.rank))
+    terms: list[tuple[Value, int]] = []
+    stack = [(v, 1)]
+    while stack:
+        a, sign = stack.pop()
+        if a.op in ("add", "subtract") and all(axes == whole for _, axes in a.args):
+            (one, _), (other, _) = a.args
+            stack += [(other, -sign if a.op == "subtract" else sign), (one, sign)]
+        elif a.op == "place" and a.extents == v.extents:
+            terms.append((a, sign))
+        else:
+            return None
+    parts = []
+    for a, sign in terms:
+        if sign < 0:
+            ((inner, axes),) = a.args
+            own = tuple(range(inner.rank))
+            inner = values.make("negative", [(inner, own)], inner.extents, inner.dtype)
+            a = values.make("place", [(inner, axes)], a.extents, a.dtype, a.extra)
+        parts.append(Local(a, whole))
+    joined = end_to_end(values, parts)
+    return None if joined is None or joined.labels != whole else joined.value
+
+
 RULES: dict[str, Rule] = {
     "factor": factor,
     "count": counted,
+    "side_by_side": side_by_side,
 }
