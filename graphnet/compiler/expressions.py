@@ -6,7 +6,7 @@ its name, the rest written out in place. Precedence decides the parentheses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +15,23 @@ import sympy
 from graphnet.compiler.code import AND, ATOM, CHOICE, COMPARE, OR, POWER, PRODUCT, SUM, UNARY, Code
 from graphnet.compiler.cumulative import running_text
 from graphnet.compiler.helpers import CALLED, HELPERS
+from graphnet.compiler.moves import (
+    broadcast,
+    concatenated,
+    folded,
+    padded,
+    placed,
+    reshaped,
+    scattered,
+    sliced,
+    taken,
+    transposed,
+    windowed,
+)  # fmt: skip
 from graphnet.compiler.products import contracted
 from graphnet.compiler.values import Axes, Value
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, show_extent
-from graphnet.formula.extent import add as plus
-from graphnet.formula.extent import mul as times
 
 __all__ = ["Printer"]
 
@@ -246,142 +257,6 @@ class Printer:
         which = str(over[0]) if len(over) == 1 else str(tuple(over))
         return Code(f"{self.code(arg).at(ATOM)}.sum(axis={which}, dtype={self.kind(value)})")
 
-    def _slice(self, value: Value) -> Code:
-        ((arg, _),) = value.args
-        pattern: Any = value.extra
-        return Code(f"{self.code(arg).at(ATOM)}[{self._pattern(pattern, arg.extents)}]")
-
-    def _pattern(self, pattern: Sequence[Any], sizes: Sequence[Extent]) -> str:
-        entries = [
-            ":" if p is None
-            else self._range_text(p[0], p[1], p[2], size) if isinstance(p, tuple)
-            else self.extent(p)
-            for p, size in zip(pattern, sizes, strict=True)
-        ]  # fmt: skip
-        while len(entries) > 1 and entries[-1] == ":":
-            entries.pop()
-        return ", ".join(entries)
-
-    def _range_text(self, start: Extent, step: int, count: Extent, size: Extent) -> str:
-        """start:stop:step of `count` elements."""
-        if count == 0:
-            return "0:0"
-        stop = plus(start, times(step, count))
-        tail = "" if step == 1 else f":{step}"
-        first = self.extent(start)
-        if step < 0:
-            first = "" if plus(start, 1) == size else first
-            last = self.extent(stop) if not isinstance(stop, int) or stop >= 0 else ""
-            return f"{first}:{last}{tail}"
-        first = "" if start == 0 else first
-        if isinstance(stop, int) and isinstance(size, int):
-            stop = min(stop, size)
-        last = "" if stop == size else self.extent(stop)
-        return f"{first}:{last}{tail}"
-
-    def _take(self, value: Value) -> Code:
-        (source, _), *indices = value.args
-        extra: Any = value.extra
-        first, inner, empty = extra
-        if empty:
-            return Code(f"np.zeros({self.shape(value.extents)}, {self.kind(value)})")
-        entries = [":"] * first + [self.aligned(v, axes, inner).text for v, axes in indices]
-        return Code(f"{self.code(source).at(ATOM)}[{', '.join(entries)}]")
-
-    def _pad(self, value: Value) -> Code:
-        (arg, _), *filling = value.args
-        frame: Any = value.extra
-        text = str(frame) if len(set(frame)) > 1 or len(frame) == 1 else str(frame[0])
-        if len(set(frame)) == 1:
-            before, after = frame[0]
-            text = str(before) if before == after else str(frame[0])
-        if filling:
-            text += f", constant_values={self.code(filling[0][0]).text}"
-        return Code(f"np.pad({self.code(arg).text}, {text})")
-
-    def _window(self, value: Value) -> Code:
-        ((arg, _),) = value.args
-        windows: Any = value.extra
-        axes, lengths = [k for k, _ in windows], [self.extent(e) for _, e in windows]
-        size, axis = (
-            (lengths[0], str(axes[0])) if len(axes) == 1
-            else (f"({', '.join(lengths)})", f"({', '.join(map(str, axes))})")
-        )  # fmt: skip
-        name = self.helper("sliding_window_view")
-        return Code(f"{name}({self.code(arg).text}, {size}, axis={axis})")
-
-    def _reshape(self, value: Value) -> Code:
-        ((arg, _),) = value.args
-        return Code(f"{self.code(arg).at(ATOM)}.reshape{self.shape(value.extents)}")
-
-    def _transpose(self, value: Value) -> Code:
-        ((arg, axes),) = value.args
-        order = sorted(range(len(axes)), key=axes.__getitem__)
-        return self.transposed(self.code(arg), order)
-
-    def _broadcast(self, value: Value) -> Code:
-        ((arg, axes),) = value.args
-        if arg.host:
-            text = self.code(arg).text
-            if value.rank == 0:
-                return Code(f"{self.kind(value)}({text})")
-            return Code(f"np.full({self.shape(value.extents)}, {text}, {self.kind(value)})")
-        missing = [k for k in range(value.rank) if k not in axes]
-        order = sorted(range(len(axes)), key=axes.__getitem__)
-        code = self.transposed(self.code(arg), order)
-        if missing and all(value.extents[k] == 1 for k in missing):
-            pattern = ", ".join(":" if k in axes else "None" for k in range(value.rank))
-            if arg.rank == 0:
-                return Code(f"np.reshape({code.text}, {self.shape(value.extents)})")
-            return Code(f"{code.at(ATOM)}[{pattern}]")
-        aligned = self.aligned(arg, axes, value.rank)
-        return Code(f"np.broadcast_to({aligned.text}, {self.shape(value.extents)})")
-
-    def _place(self, value: Value) -> Code:
-        ((arg, _),) = value.args
-        pattern: Any = value.extra
-        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
-        where = f"np.s_[{self._pattern(pattern, value.extents)}]"
-        return Code(f"{self.helper('place')}({zeros}, {where}, {self.code(arg).text})")
-
-    def _concatenate(self, value: Value) -> Code:
-        parts = ", ".join(self.code(arg).text for arg, _ in value.args)
-        return Code(f"np.concatenate([{parts}], axis={value.extra})")
-
-    def _scatter(self, value: Value) -> Code:
-        (source, _), *indices = value.args
-        extra: Any = value.extra
-        rank, inside = extra
-        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
-        if inside and writes_rows(value):
-            rows, name = self.code(indices[0][0]).text, self.helper("scatter_rows")
-            return Code(f"{name}({zeros}, {rows}, {self.code(source).text})")
-        name = self.helper("scatter_add" if inside else "scatter_inside")
-        shifted = [
-            self.aligned(v, tuple(a - value.rank for a in axes), rank).text for v, axes in indices
-        ]
-        index = f"({shifted[0]},)" if len(shifted) == 1 else f"({', '.join(shifted)})"
-        return Code(f"{name}({zeros}, {index}, {self.code(source).text})")
-
-    def _fold(self, value: Value) -> Code:
-        ((arg, _),) = value.args
-        zeros = f"np.zeros({self.shape(value.extents)}, {self.kind(value)})"
-        self.helper("overlaps")
-        name = self.helper("overlap_add")
-        return Code(f"{name}({zeros}, {self.code(arg).text}, {self.fold_options(value)})")
-
-    def fold_options(self, value: Value) -> str:
-        """How the windows of a fold lie, as arguments of its helper."""
-        extra: Any = value.extra
-        starts, steps, within = extra
-        options = [f"axis={_tuple(k for k, _ in within)}"]
-        for name, numbers, usual in (
-            ("dilation", [d for _, d in within], 1), ("stride", steps, 1), ("start", starts, 0)
-        ):  # fmt: skip
-            if any(n != usual for n in numbers):
-                options.append(f"{name}={_tuple(map(self.extent, numbers))}")
-        return ", ".join(options)
-
     def _order(self, value: Value) -> Code:
         ((arg, _),) = value.args
         stable = ', kind="stable"' if value.op == "argsort" else ""
@@ -389,26 +264,6 @@ class Printer:
 
     def _result(self, value: Value) -> Code:
         raise GraphnetError(f"{value!r} must have a variable: a loop assigns it")
-
-
-def writes_rows(value: Value) -> bool:
-    """Whether a scatter adds whole rows: dW[T[n],d] += G[n,d], every d once and at its place."""
-    (source, _), (rows, axes), *rest = value.args
-    lead, place = source.rank - len(rest), value.rank
-    return (
-        not rows.host
-        and axes == tuple(range(place, place + lead))
-        and all(
-            v.op == "range" and v.extents == value.extents[k + 1 : k + 2]
-            and at == (place + lead + k,)
-            for k, (v, at) in enumerate(rest)
-        )
-    )  # fmt: skip
-
-
-def _tuple(items: Iterable[object]) -> str:
-    texts = [str(item) for item in items]
-    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 def _is_zero(value: Value) -> bool:
@@ -420,11 +275,9 @@ WRITERS: Mapping[str, Callable[[Printer, Value], Code]] = {
     "range": Printer._range, "negative": Printer._negative, "logical_not": Printer._not,
     "square": Printer._square, "cast": Printer._cast, "sum": Printer._reduce,
     "max": Printer._reduce, "min": Printer._reduce, "logsumexp": Printer._reduce,
-    "slice": Printer._slice, "take": Printer._take, "pad": Printer._pad,
-    "reshape": Printer._reshape, "transpose": Printer._transpose,
-    "broadcast": Printer._broadcast, "place": Printer._place, "scatter": Printer._scatter,
-    "concatenate": Printer._concatenate,
+    "slice": sliced, "take": taken, "pad": padded, "reshape": reshaped, "transpose": transposed,
+    "broadcast": broadcast, "place": placed, "scatter": scattered, "concatenate": concatenated,
     "argmax": Printer._order, "argsort": Printer._order, "contract": contracted,
-    "result": Printer._result, "count": Printer._count, "window": Printer._window,
-    "running": running_text, "fold": Printer._fold, "one_hot": Printer._one_hot,
+    "result": Printer._result, "count": Printer._count, "window": windowed,
+    "running": running_text, "fold": folded, "one_hot": Printer._one_hot,
 }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphnet.compiler.fast.arrays import Array, Arrays
 from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.moves import fold_options
 from graphnet.compiler.values import Value, Values
 from graphnet.compiler.windows import is_window
 from graphnet.compiler.wrapping import wrap
@@ -202,7 +203,7 @@ class Fold:
         back = arrays.order(value)
         turned = arrays.transposed(out, sorted(range(len(back)), key=back.__getitem__))
         array = arrays.logical(source)
-        options = arrays.printer.fold_options(value)
+        options = fold_options(arrays.printer, value)
         name = arrays.printer.helper("overlaps")
         text, first = f"{name}({turned.text}, {array.text}, {options})", []
         if array.lasting:
