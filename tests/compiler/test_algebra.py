@@ -412,6 +412,7 @@ GAINS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "norm": lambda c, h: gn.mean(gn.layer_norm(c * h) * h),
     "residual": lambda c, h: gn.mean((h + c * gn.tanh(h) + c**2) ** 2),
     "choice": lambda c, h: gn.mean(gn.where(h > 0, c * h + 1, c * h) ** 2),
+    "factor": lambda c, h: gn.mean((h * c + h) * h + h),
     "moments": lambda c, h: gn.var(c * h) + gn.mean(c * h),
     "number": lambda c, h: gn.mean(c * gn.logsumexp(gn.sin(gn.zeros(())) / (2 + h), axis=1)),
 }
@@ -429,3 +430,18 @@ def test_a_gain_may_be_0(name: str, start: float) -> None:
         found.append([*(step(data) for _ in range(3)), float(step.parameters["c"])])
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-12)
+
+
+def test_a_multiple_of_a_factor_defines_no_factor() -> None:
+    """y*c + y is y times 1 + c; terms k*y, k*c*y and k*(1 + c)*y are three, not one."""
+    y, z, W = x(4, 3, name="y"), x(4, 3), x(3, 3, name="W")
+    loss = 0.1 * gn.mean((y * W[2, 2] + y) * y + z)
+    rng = np.random.default_rng(0)
+    for corner in (0.0, -1.0, 0.7):  # 1 + c is 0 in the second
+        at = [rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), np.full((3, 3), corner)]
+        plain, fast = (
+            gn.function([y, z, W], [loss, *gn.grad(loss, [y, z, W])], style=s, dtype="float64")(*at)
+            for s in ("plain", "fast")
+        )
+        for a, b in zip(plain, fast, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-15)

@@ -178,6 +178,10 @@ class Sums:
         if len(made.factors) != 1 or made.factors[0][0] in self.definitions:
             return
         value, labels, _ = made.factors[0]
+        if any(value is v for t in terms for v, *_ in t.factors):
+            return  # c*y + y is y times a number, and defines no y
+        if divisor(made.scale, terms, self.positive) != made.scale:
+            return
         place = {label: d for d, label in enumerate(labels)}
         if any(label not in place for t in terms for label in t.labels):
             return
@@ -209,6 +213,8 @@ class Sums:
         place = dict(zip(own, axes, strict=True))
         here = moved(definition, tuple(place[d] for d in range(made.rank)))
         by_core = {t.factors: t for t in terms}
+        if len(by_core) < len(terms):
+            return None  # a*y + b*y: which of them is meant is not known
         ratio: Term | None = None
         for t in here:
             other = by_core.get(t.factors)
