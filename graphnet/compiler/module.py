@@ -8,7 +8,7 @@ one call on sample data. The same network gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -45,22 +45,25 @@ class Module:
     states: bool
     draws: bool
     sizes: tuple[str, ...] = ()  # what `plan` takes, in fast style
-    checks: tuple[str, ...] = ()  # statements that refuse labels out of range
+    checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by function: statements
+    # that refuse labels out of range
 
     def alone(self) -> str:
-        """The text for a file, where no program stands before the function: it checks labels.
+        """The text for a file, where no program stands before its functions: they check labels.
 
         A program checks them before its own call, so the text that it runs has no such lines.
         """
-        if not self.checks:
-            return self.source
-        above, define, rest = self.source.rpartition(f"\ndef {self.name}(")
-        head, opened, told = rest.partition('"""')
-        told, closed, below = told.partition('"""')
-        lines = "".join(f"\n    {line}" for line in self.checks)
-        first, second = above.split("import numpy as np\n", 1)
-        above = f"{first}import numpy as np\n\n\n{_IN_RANGE}\n{second}"
-        return f"{above}{define}{head}{opened}{told}{closed}{lines}{below}"
+        text = self.source
+        for name, statements in self.checks.items():
+            above, define, rest = text.rpartition(f"\ndef {name}(")
+            head, opened, told = rest.partition('"""')
+            told, closed, below = told.partition('"""')
+            lines = "".join(f"\n    {line}" for line in statements)
+            text = f"{above}{define}{head}{opened}{told}{closed}{lines}{below}"
+        if text == self.source:
+            return text
+        first, second = text.split("import numpy as np\n", 1)
+        return f"{first}import numpy as np\n\n\n{_IN_RANGE}\n{second}"
 
 
 _IN_RANGE = '''\
@@ -127,16 +130,16 @@ def emit(
     source = "\n\n\n".join(parts) + "\n"
     return Module(
         source, main.name, bool(main.parameters), bool(main.states), bool(main.draws),
-        tuple(main.listing.sizes), tuple(_checks(network, inputs, main)),
+        tuple(main.listing.sizes), {f.name: tuple(_checks(f)) for f in functions},
     )  # fmt: skip
 
 
-def _checks(network: Network, inputs: Sequence[str], main: Function) -> Iterator[str]:
+def _checks(made: Function) -> Iterator[str]:
     """A statement for each input whose elements choose what is read."""
-    for bound in bounds(network):
-        if bound.name in inputs:
-            size = show_extent(bound.size, main.origin)
-            variable = main.variable[bound.name]
+    for bound in bounds(made.network):
+        if bound.name in made.inputs:
+            size = show_extent(bound.size, made.origin)
+            variable = made.variable[bound.name]
             yield f'in_range("{variable}", {variable}, {size})'
 
 

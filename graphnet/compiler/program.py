@@ -371,7 +371,11 @@ def out_of_memory(error: Exception, what: str = "this call") -> Exception:
 def in_words(error: Exception) -> Exception:
     """A GraphnetError where a call found no memory, or its buffers in use; others as they are."""
     if isinstance(error, RuntimeError) and "cannot enter context" in str(error):
-        return GraphnetError("a program in fast style runs in one thread at a time: make another")
+        return GraphnetError(
+            "a program in fast style runs in one thread at a time, for it has one set of buffers: "
+            "give each thread a program of its own (parameters= shares the parameters), use "
+            'style="plain", or hold a lock around the call'
+        )
     return out_of_memory(error)
 
 

@@ -270,7 +270,9 @@ def _reduced(
     sizes = [f"size({n})" for n in rows]
     if weight is not None:
         operands["w"] = w = _as_number(as_tensor(weight))
-        own = _weight_indices(w, p, rows, label)
+        own = _weight_indices(
+            w, p, rows, f"{_at('Y', rows)} = {_at('w', rows[: w.ndim])}*({body})", label
+        )
         term = f"{_at('w', own)}*({body})"
         named = [n for n in own if n != "0"]
         if reduction == "mean":
@@ -286,14 +288,19 @@ def _reduced(
     return apply("; ".join(formulas), operands, label=label)
 
 
-def _weight_indices(w: Tensor, p: Tensor, rows: list[str], label: str) -> list[str]:
+def _weight_indices(w: Tensor, p: Tensor, rows: list[str], formula: str, label: str) -> list[str]:
     """The subscripts of the weight: the first indices of the rows, 0 along an axis of size 1."""
     shape = p.shape[: len(rows)]
     pairs = list(zip(w.shape, shape))
-    if w.ndim > len(rows) or any(a not in (1, b) for a, b in pairs):
+    wrong = [n for n, (a, b) in zip(rows, pairs) if a not in (1, b)]
+    if w.ndim > len(rows) or wrong:
+        what = "" if not wrong else (
+            f"index {wrong[0]} is {show_extent(w.shape[rows.index(wrong[0])])} in the weight w but "
+            f"{show_extent(shape[rows.index(wrong[0])])} in the loss; "
+        )  # fmt: skip
         raise GraphnetError(
-            f"the weight has shape {show_shape(w.shape)}, expected the first axes of the "
-            f"unreduced loss {show_shape(shape)}",
+            f"{what}the weight has shape {show_shape(w.shape)}, expected the first axes of the "
+            f"unreduced loss {show_shape(shape)} ({formula})",
             where=label,
         )
     return ["0" if a == 1 and b != 1 else n for n, (a, b) in zip(rows, pairs)]

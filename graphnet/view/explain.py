@@ -32,7 +32,7 @@ from graphnet.formula.derive import slope
 from graphnet.formula.formula import Equation, Formula, Read, hole
 from graphnet.formula.latex import _Latex
 from graphnet.formula.show import Shower, show
-from graphnet.network.graph import Computed, Network, Scan
+from graphnet.network.graph import Computed, Network, Scan, topological
 from graphnet.ops.gradients import grad
 from graphnet.ops.tensor import Tensor
 
@@ -77,13 +77,16 @@ class Step:
 class Explanation:
     """The derivation of a gradient; prints as text, shows as LaTeX in a notebook."""
 
-    def __init__(self, forward: Sequence[Equation], steps: Sequence[Step]) -> None:
-        self.forward, self.steps = tuple(forward), tuple(steps)
+    def __init__(
+        self, forward: Sequence[Equation], steps: Sequence[Step], notes: Sequence[str] = ()
+    ) -> None:
+        self.forward, self.steps, self.notes = tuple(forward), tuple(steps), tuple(notes)
 
     def text(self, style: str = "text") -> str:
         """In lines; style "text" or "unicode"."""
         one_of("style", style, ("text", "unicode"))
         rows = ["forward", *(f"  {show(e, style)}" for e in self.forward), "backward"]
+        rows += [f"  {note}" for note in self.notes]
         for step in self.steps:
             for local in step.locals:
                 whole, part, value = local.text(style)
@@ -99,6 +102,7 @@ class Explanation:
     def latex(self) -> str:
         """An `aligned` environment, without dollar signs."""
         rows = [show(e, "latex").replace(" = ", " &= ", 1) for e in self.forward]
+        rows += [rf"&\text{{{note.replace('_', chr(92) + '_')}}}" for note in self.notes]
         for step in self.steps:
             for local in step.locals:
                 whole, part, value = local.text("latex")
@@ -115,6 +119,8 @@ class Explanation:
     def _rows(self) -> Iterator[str]:
         for e in self.forward:
             yield f"<tr><td>forward</td><td></td><td>{escape(show(e, 'unicode'))}</td></tr>"
+        for note in self.notes:
+            yield f"<tr><td>backward</td><td></td><td>{escape(note)}</td></tr>"
         for step in self.steps:
             told = [f"∂{a}/∂{b} = {c}" for a, b, c in (x.text("unicode") for x in step.locals)]
             made = show(step.equation, "unicode") if step.equation else "a loop backwards"
@@ -157,7 +163,12 @@ def explain(
         network.equation(name) for name, _ in network.of(Computed) if name not in late
     ]  # fmt: skip
     steps = [_step(network, name, late) for name, _ in network.of(Computed, Scan) if name in late]
-    return Explanation(forward, [s for s in steps if s])
+    used, head = set(topological([output.node])), network.outputs["output"]
+    notes = [
+        f"{head} does not depend on {t.name or t.node.label}: its gradient is 0"
+        for t in ([wrt] if isinstance(wrt, Tensor) else wrt) if t.node not in used
+    ]  # fmt: skip
+    return Explanation(forward, [s for s in steps if s], notes)
 
 
 def _step(network: Network, name: str, late: set[str]) -> Step | None:

@@ -23,7 +23,18 @@ from graphnet.compiler.interpret import infer_sizes, interpret
 from graphnet.errors import GraphnetError
 from graphnet.formula.arrange import ordered
 from graphnet.formula.extent import evaluate
-from graphnet.network.graph import STAGES, Computed, Input, Network, Parameter, State
+from graphnet.network.describe import describe
+from graphnet.network.graph import (
+    STAGES,
+    Computed,
+    Input,
+    Network,
+    Node,
+    Order,
+    Parameter,
+    Scan,
+    State,
+)
 from graphnet.network.neurons import Element, places
 from graphnet.ops.array import arrays_given
 from graphnet.view.spell import write
@@ -100,13 +111,22 @@ class Work:
         unfolding = self._unfolded.unfolding
         bodies = unfolding.bodies | self._unfolded.named()
         for stage in STAGES:
-            for name, node in self.network.of(Computed):
-                if self.network.stage(name) != stage or node.dtype == "bool":
+            for name, node in self.network.of(Computed, Scan, Order):
+                if self.network.stage(name) != stage:
                     continue
                 for place in list(places(unfolding.shape(name)))[: self.most]:
                     element = Element(name, place)
                     if element in bodies:
                         yield self._line(stage, element, bodies[element])
+                    elif not isinstance(node, Computed):
+                        yield self._result(stage, element, node)
+
+    def _result(self, stage: str, element: Element, node: Node) -> Line:
+        """A line of what no formula makes: a loop, argmax, argsort."""
+        made = describe(self.network, element.tensor).partition(" = ")[2]
+        value = float(self.arrays[element.tensor][element.place])
+        shown = self._unfolded.text(element, self.style)
+        return Line(stage, element.tensor, shown, made, made, value)
 
     def _line(self, stage: str, element: Element, body: Any) -> Line:
         elements = self._unfolded.unfolding.elements

@@ -22,9 +22,10 @@ from graphnet.compiler.build import function, training_step
 from graphnet.compiler.program import Program
 from graphnet.network.graph import Distribution, Input
 from graphnet.ops import reductions
+from graphnet.ops.arrays import take
 from graphnet.ops.define import constant, formula, parameter, state
 from graphnet.ops.define import input as gn_input
-from graphnet.ops.losses import cross_entropy
+from graphnet.ops.losses import cross_entropy, mse
 from graphnet.ops.optimizers import SGD, Adam
 from graphnet.ops.tensor import Tensor
 
@@ -229,3 +230,22 @@ def test_a_saved_module_refuses_labels_out_of_range(style: str, tmp_path) -> Non
     assert one == program(rows, np.array([0, 1, 3]))
     for name in before:
         np.testing.assert_array_equal(parameters[name], program.parameters[name])
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_forward_beside_a_step_refuses_labels_too(style: str, tmp_path) -> None:
+    k, y = gn_input("k", ("batch",), dtype="int"), gn_input("y", ("batch", 2))
+    rows = take(parameter("E", (5, 2)), k, axis=0)
+    program = training_step([k, y], mse(rows, y), SGD(lr=0.1), outputs=rows, style=style)
+    program.save(tmp_path / "alone.py")
+    held: dict[str, object] = {"__name__": "alone"}
+    exec((tmp_path / "alone.py").read_text(), held)
+    parameters = held["initial_parameters"]()
+    for labels in ([0, -1], [5, 0]):
+        for call in (
+            lambda n: held["forward"](parameters, n),
+            lambda n: held["step"](parameters, n, np.zeros((2, 2), np.float32)),
+        ):
+            with pytest.raises(ValueError, match=r"k\[.\] is (-1|5), expected 0 .. 4"):
+                call(np.array(labels))
+    assert held["forward"](parameters, np.array([0, 4])).shape == (2, 2)

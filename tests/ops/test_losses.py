@@ -230,3 +230,10 @@ def test_rows_of_weight_0_are_ignored():
         np.testing.assert_allclose(value, found[0], rtol=1e-13)
         np.testing.assert_allclose(slope, found[4], rtol=1e-12, atol=1e-16)
         assert (slope[:, :4] == 0).all()
+
+
+def test_a_weight_that_does_not_fit_is_told_with_index_and_formula() -> None:
+    x, t = gn.input("x", ("batch", 3)), gn.input("t", ("batch", 3))
+    wanted = r"mse: index k is 4 in the weight w but 3 in the loss; .* \(Y\[n,k\] = w\[n,k\]\*"
+    with pytest.raises(gn.GraphnetError, match=wanted):
+        gn.mse(x, t, weight=gn.input("w", ("batch", 4)))

@@ -67,3 +67,25 @@ def test_the_command(capsys) -> None:
     assert "W1 is read by" in capsys.readouterr().out
     assert main(["explain", "xor", "--wrt", "W9"]) == 2
     assert "trains no 'W9'" in capsys.readouterr().err
+
+
+def test_what_the_output_does_not_depend_on_is_said() -> None:
+    x, W, U = gn.input("x", ("batch", 3)), gn.parameter("W", (3, 2)), gn.parameter("U_1", (3, 2))
+    made = gn.explain(gn.mean((x @ W) ** 2), [W, U])
+    told = "mean_1 does not depend on U_1: its gradient is 0"
+    assert told in str(made)
+    assert told in made.html()
+    assert r"depend on U\_1" in made.latex()
+
+
+def test_loops_conditions_and_places_are_lines_of_the_work() -> None:
+    a, b, s = gn.input("a", (2,)), gn.input("b", (3,)), gn.input("s", (3, 1))
+    outs, _ = gn.scan(lambda h, c: (h + c, h), gn.zeros(1), s)
+    loss = gn.sum(gn.where(a > 0, 2.0, 3.0)) + gn.take(b, gn.argmax(b), axis=0) + gn.sum(outs)
+    told = str(gn.work(loss, {"a": [1.0, -1.0], "b": [1.0, 5.0, 2.0], "s": [[1.0]] * 3}))
+    for line in (
+        "greater_1[1] = where(a[1] > 0, 1, 0) = where(-1 > 0, 1, 0) = 0",
+        "argmax_1 = argmax(b, axis=0) = 1",
+        "outs_1[2,0] = scan(zeros_1, s): every h, over 3 steps = 2",
+    ):
+        assert line in told, told
