@@ -182,7 +182,7 @@ def quickened(network: Network, kinks: Kinks = GRAPHNET, accurate: bool = False)
     """The network with forms that are quicker to run: maxima before relu, and tanh for logistic
     functions unless every function is to be `accurate`."""
     new = commute(network, kinks=kinks)
-    new = new if accurate else with_slopes(quicken(new))
+    new = new if accurate else with_slopes(quicken(new), kinks)
     if new is network:
         return network
     return in_order(new, {node: new.stage(name) for name, node in new.items()})

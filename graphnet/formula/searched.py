@@ -1,4 +1,4 @@
-"""Scalar functions whose code was searched: a record says how value and slope are computed.
+"""Scalar functions that have a form of their own: a record says how value and slope are computed.
 
 `Searched` functions stand in stabilized formulas where the textbook form would overflow or cancel:
 `softplus(x)` means log(1 + exp(x)) and is computed as its form, its slope as the slope's.
@@ -26,6 +26,7 @@ from graphnet.formula.scalar import Scalar
 __all__ = ["ARGUMENT", "Record", "Searched", "meant", "searched"]
 
 ARGUMENT = hole(0)  # what a record's expressions are written in
+SECOND = hole(1)  # the other argument of a function of two
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Record:
     """A function of one argument: what it means, how it is computed, its slope, where it fails.
 
     `meaning`, `form` and `slope` are expressions in ARGUMENT. A slope of None is that of the
-    meaning, never of the form: a form in |x| has the wrong slope at 0.
+    meaning, never of the form: a form in |x| has the wrong slope at 0. Where the meaning has SECOND
+    in it too the function is one of two arguments, and its slopes are those of the meaning.
     The record of a slope has `reuse`, a cheaper form in terms of hole(1), the value of the function
     whose slope it is, right to 2 ulp of its own largest value. `unclean` says at which arguments no
     form was right, of the value and of the slope; `fails` says where the naive ones are wrong.
@@ -52,29 +54,39 @@ class Record:
 class Searched(Scalar):
     """The application of a record's function; one subclass a record, made by `searched`."""
 
-    nargs = 1
+    nargs = (1, 2)
     record: ClassVar[Record]
 
     def fdiff(self, argindex: int = 1) -> Expr:
         record = self.record
-        s = record.slope if record.slope is not None else record.meaning.diff(ARGUMENT)
-        return s.xreplace({ARGUMENT: self.args[0]})
+        s = record.slope if record.slope is not None else record.meaning.diff(hole(argindex - 1))
+        return self._of_arguments(s)
+
+    def _of_arguments(self, expr: Expr) -> Expr:
+        """An expression of the record, with the arguments in it."""
+        return expr.xreplace(dict(zip((ARGUMENT, SECOND), self.args, strict=False)))
+
+    @property
+    def meaning(self) -> Expr:
+        """What it stands for."""
+        return self._of_arguments(self.record.meaning)
 
     @property
     def form(self) -> Expr:
         """How the value is computed, written out once."""
-        return self.record.form.xreplace({ARGUMENT: self.args[0]})
+        return self._of_arguments(self.record.form)
 
 
 @cache
 def searched(record: Record) -> type[Searched]:
     """The class of a record; equal records have one class."""
-    return type(record.name, (Searched,), {"record": record})
+    nargs = 2 if record.meaning.has(SECOND) else 1
+    return type(record.name, (Searched,), {"record": record, "nargs": nargs})
 
 
 def meant(expr: Expr) -> Expr:
     """The expression with every searched function, and the forms' own, as mathematics has it."""
-    return _replaced(expr, lambda s: s.record.meaning.xreplace({ARGUMENT: s.args[0]}))
+    return _replaced(expr, lambda s: s.meaning)
 
 
 def _replaced(expr: Any, change: Callable[[Any], Expr]) -> Any:

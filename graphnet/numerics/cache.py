@@ -52,7 +52,8 @@ def version() -> str:
     return digest.hexdigest()[:16]
 
 
-_SEARCH = ("exprat", "forms", "match", "points", "polynomial", "rules", "search", "steps", "tails",
+_SEARCH = ("exprat", "fails", "forms", "intervals", "judge", "match", "points", "polynomial",
+           "records", "reuse", "rules", "search", "slopes", "steps", "symmetry", "tails",
            "truth")  # fmt: skip
 
 

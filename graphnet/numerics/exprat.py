@@ -18,7 +18,7 @@ from typing import Any
 import sympy
 from sympy import Add, Expr, Integer, Mul, Rational, S, Symbol
 
-from graphnet.formula.functions import Abs, expm1, log1p, where
+from graphnet.formula.functions import Abs, Min, expm1, log1p, where
 from graphnet.formula.searched import ARGUMENT, meant
 from graphnet.numerics.rules import plain
 
@@ -26,6 +26,8 @@ __all__ = ["in_exponentials", "in_q"]
 
 # Symbols of our own, made once: a fresh one costs sympy's assumption machinery.
 E, Q = Symbol("_E", positive=True), Symbol("_q", positive=True)
+_BELOW = Symbol("_below", positive=True)  # where(b > 0, 1, q)
+_ABOVE = Symbol("_above", positive=True)  # where(b > 0, q, 1)
 LARGEST_POWER = 24
 
 
@@ -74,7 +76,8 @@ def _in_q(expr: Expr) -> Expr:
     size, direction = base.as_coeff_Mul()
     if base.is_nonnegative:
         return _half(expr, 1, base).xreplace({Q: sympy.exp(-base)})
-    q = {Q: sympy.exp(-size * Abs(direction))}
+    q = {Q: sympy.exp(-size * Abs(direction)), _BELOW: sympy.exp(size * Min(direction, S.Zero)),
+         _ABOVE: sympy.exp(-size * where(direction > 0, direction, S.Zero))}  # fmt: skip
     up, down = _domain(expr, 1, base), _domain(expr, -1, base)
     if up is None or down is None:
         if up is None and down is None:
@@ -98,6 +101,7 @@ def _in_base(expr: Expr) -> tuple[Expr, Expr]:
     )
     if not found:
         raise _Not
+    found = [e for e in found if e.args[0].has(sympy.exp)] or found  # the outermost is the one
     parts = [_exponent(e.args[0]) for e in found]
     first = parts[0][1]
     ratios = []
@@ -240,6 +244,8 @@ def _joined(base: Expr, up: Expr, down: Expr) -> Expr:
     """where(base > 0, up, down) with what both halves share outside of it."""
     if up == down:
         return up
+    if (up, down) in ((S.One, Q), (Q, S.One)):  # one more exp is cheaper than a where
+        return _BELOW if up == 1 else _ABOVE
     if up == -down:
         return where(base > 0, S.One, S.NegativeOne) * up if up.is_Symbol else _signed(base, up)
     condition = base > 0

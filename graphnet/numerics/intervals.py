@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy
@@ -12,9 +12,9 @@ from sympy import Expr, Rational, S
 from graphnet.formula.functions import Abs, where
 from graphnet.formula.searched import ARGUMENT
 from graphnet.numerics.forms import cost
-from graphnet.numerics.judge import Judge, Mask, Points
+from graphnet.numerics.judge import Marks, Mask, Points
 
-__all__ = ["by_intervals", "preference"]
+__all__ = ["by_intervals", "gaps", "preference"]
 
 INTERVALS = 4
 
@@ -24,18 +24,33 @@ def preference(form: Expr) -> tuple[object, ...]:
     return (cost(form), sympy.default_sort_key(form))
 
 
-def by_intervals(judge: Judge, tried: dict[Expr, Mask]) -> tuple[Expr, Mask]:
-    """At most four intervals, each with a form that is right on it as far as it goes."""
+def by_intervals(points: Points, tried: Mapping[Expr, Marks], least: int) -> Expr:
+    """At most four intervals, each with a form that is as right on it as any that was tried.
+
+    Marks above `least` count as `least`: 1 asks for float64 alone, 2 for float32 too.
+    """
     forms = sorted(tried, key=preference)
-    masks = [tried[c] for c in forms]
-    reachable = np.logical_or.reduce(masks)
-    masks = [m | ~reachable for m in masks]  # what nobody gets right is nobody's fault
+    marks = [np.minimum(tried[c], least) for c in forms]
+    best = np.maximum.reduce(marks)
+    masks = [m >= best for m in marks]  # what nobody gets right is nobody's fault
     pieces = _greedy(masks)
     if len(pieces) > INTERVALS:
         pieces = _fewest_wrong(masks, pieces)
     chosen = [(forms[k], start) for k, start in pieces]
-    form = _where(judge.points, chosen, masks, [k for k, _ in pieces])
-    return form, judge.right(form)
+    return _where(points, chosen, masks, [k for k, _ in pieces])
+
+
+def gaps(points: Points, tried: Mapping[Expr, Marks], asked: Marks) -> list[tuple[float, float]]:
+    """Where nothing that was tried is right, between points at which something is."""
+    best = np.maximum.reduce(list(tried.values()))
+    missed = np.flatnonzero(best < asked)
+    runs = np.split(missed, np.flatnonzero(np.diff(missed) > 1) + 1) if len(missed) else []
+    last = len(points) - 1
+    return [
+        (float(points[run[0] - 1]), float(points[run[-1] + 1]))
+        for run in runs
+        if run[0] > 0 and run[-1] < last
+    ]
 
 
 def _greedy(masks: Sequence[Mask]) -> list[tuple[int, int]]:

@@ -10,7 +10,8 @@ The truth is certified: balls of python-flint.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy
@@ -22,16 +23,17 @@ from graphnet.formula.derive import slope as derivative
 from graphnet.formula.functions import Abs, Extremum
 from graphnet.formula.searched import ARGUMENT
 from graphnet.numerics.forms import evaluate
-from graphnet.numerics.points import around
+from graphnet.numerics.points import FAR32, LARGE, around
 from graphnet.numerics.truth import tape, truth
 
-__all__ = ["ACCEPTED", "ACCEPTED32", "BAR", "BAR32", "Judge", "Mask", "Points", "judges"]
+__all__ = ["ACCEPTED", "ACCEPTED32", "BAR", "BAR32", "Judge", "Marks", "Mask", "Points", "judges"]
 
 BAR, ACCEPTED = 1e-12, 3e-13
 BAR32, ACCEPTED32 = 1e-5, 4e-6
 
 Points = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Marks = NDArray[np.int8]
 
 
 @dataclass
@@ -52,25 +54,41 @@ class Judge:
         return self.agrees(got, bar, dtype)
 
     def agrees(self, got: Points, bar: float, dtype: type = np.float64) -> Mask:
-        """Whether computed values are within the bar."""
-        tiny = float(np.finfo(dtype).tiny)
+        """Whether computed values are within the bar (below the normal numbers, that of all)."""
+        tiny, least = float(np.finfo(dtype).tiny), BAR if dtype is np.float64 else BAR32
         with np.errstate(all="ignore"):
             scale = np.abs(self.values) + np.nan_to_num(np.abs(self.points * self.slopes), nan=0.0)
-            fine = np.abs(got - self.values) <= bar * np.maximum(scale, tiny)
-        return fine | ~self.asked(dtype)
+            fine = np.abs(got - self.values) <= np.maximum(bar * scale, least * tiny)
+        return fine & np.isfinite(got) | ~self.asked(dtype)  # the scale may be inf, never the value
 
     def rounded(self, dtype: type) -> Judge:
-        """The judge at those points that a dtype holds exactly."""
+        """The judge at the points at which a dtype is asked."""
         if dtype is np.float64:
             return self
+        return self._small
+
+    @cached_property
+    def _small(self) -> Judge:
+        at = self.single
+        return Judge(self.points[at], self.values[at], self.slopes[at], self.again)
+
+    def marks(self, form: Expr) -> Marks:
+        """How far a form is right: 0 not in float64, 1 there, 2 also in float32, where that is."""
+        single = self.single
+        found = self.right(form).astype(np.int8) * 2
+        if found.any():
+            small = self.rounded(np.float32).right(form, ACCEPTED32, np.float32)
+            found[np.flatnonzero(single)[~small]] //= 2
+        return found
+
+    @cached_property
+    def single(self) -> Mask:
+        """The points at which float32 is asked: its own numbers, without those out of bounds."""
+        far = np.inf if self.points[-1] > LARGE[-1] else FAR32
         with np.errstate(all="ignore"):
-            exact = self.points.astype(dtype).astype(np.float64) == self.points
-        return replace(
-            self,
-            points=self.points[exact],
-            values=self.values[exact],
-            slopes=self.slopes[exact],
-        )
+            exact = self.points.astype(np.float32).astype(np.float64) == self.points
+        found: Mask = exact & (np.abs(self.points) <= far)
+        return found
 
     def asked(self, dtype: type = np.float64) -> Mask:
         """The points at which the function has a finite value in a dtype."""

@@ -2,6 +2,7 @@
 
     1/(1 + e^-x) = (1 + tanh(x/2))/2     one call for three; the slope reads the same tanh
     gelu(x) = x*(1 + erf(x/sqrt(2)))/2   as it is meant, where the searched form is dearer
+    log(a) - log(b)                      as it is written
 
 At x = -20 such a sigmoid is 0 in float32. So neither is used where a logarithm, a root or a
 quotient is taken of it; nor is a form that holds one, for it might overflow.
@@ -28,6 +29,7 @@ from graphnet.numerics.stabilize import Rewrite
 __all__ = ["Readers", "delicate", "is_fragile", "quicken", "readers_of"]
 
 RULE, LAW = "quick form", "right to the ulp of the largest value: 1/(1 + e^-x) = (1 + tanh(x/2))/2"
+GAP = "right to the ulp of the larger of the two: a difference as it is written"
 
 
 def quicken(network: Network) -> Network:
@@ -71,9 +73,17 @@ def _written_quick(network: Network, readers: Readers) -> Network:
     for key, value in network.graph.items():
         if not key.startswith("_"):
             result.graph.setdefault(key, value)
-    done = tuple(Rewrite(RULE, LAW, (network.name_of(node),)) for node in new_bodies)
+    done = tuple(
+        Rewrite(RULE, GAP if _has_gap(node.formula.body) else LAW, (network.name_of(node),))
+        for node in new_bodies
+    )
     result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
     return result
+
+
+def _has_gap(body: Expr) -> bool:
+    """Whether a body holds a difference of one function of two arguments."""
+    return any(len(s.args) == 2 for s in body.atoms(Searched))
 
 
 @dataclass
@@ -147,6 +157,8 @@ def _written(body: Any) -> Any:
     if not isinstance(body, Expr) or not body.has(sympy.exp, Searched):
         return body
     if isinstance(body, Searched):
+        if len(body.args) == 2:
+            return body.meaning.func(*(_written(a) for a in body.meaning.args))
         new = _written(body.record.meaning).xreplace({ARGUMENT: _written(body.args[0])})
         return new if _is_gentle(body.record.meaning) else body
     args = [_written(a) for a in body.args]

@@ -3,7 +3,7 @@
     a = log(1 + e^x)     a' = 1 - exp(-a)          one call in the place of two and a quotient
     a = 1/(1 + e^-x)     a' = a*(1 - a)
 
-Which form is right to 2 ulp of the slope's largest value is searched (`search.reuse`) and stands in
+Which form is right to 2 ulp of the slope's largest value is searched (`slopes.reuse`) and stands in
 the record of the slope. Small values of such a slope are not right in themselves, so none is used
 where a logarithm, a root or a quotient is taken of what is made of it.
 """
@@ -20,16 +20,21 @@ from sympy import Expr
 
 from graphnet.formula.derive import slope as derivative
 from graphnet.formula.formula import Read, hole, normalize
+from graphnet.formula.functions import expm1, where
+from graphnet.formula.kinks import Kinks
 from graphnet.formula.searched import ARGUMENT, Record, Searched, searched
+from graphnet.network.backward import AS_IN_GRAPHNET
 from graphnet.network.contributions import is_pointwise
 from graphnet.network.graph import Computed, Network, Node
 from graphnet.network.inline import with_body
 from graphnet.numerics import cache as disk
+from graphnet.numerics import slopes
 from graphnet.numerics.exprat import in_q
 from graphnet.numerics.forms import cost
 from graphnet.numerics.parts import is_simple, one_argument
 from graphnet.numerics.quicken import delicate, is_fragile, readers_of
 from graphnet.numerics.records import VALUE, Row, catalogue, known, read, spelled
+from graphnet.numerics.slopes import in_two, of_a_branch
 from graphnet.numerics.stabilize import Rewrite
 
 __all__ = ["judged_reuse", "reuse", "with_slopes"]
@@ -38,15 +43,17 @@ RULE = "slope of the value"
 Key = tuple[type[Searched], Expr, tuple[Node, ...]]  # a slope, of what, of which tensors
 
 
-def with_slopes(network: Network) -> Network:
+def with_slopes(network: Network, kinks: Kinks = AS_IN_GRAPHNET) -> Network:
     """The network with functions whose slope may be made of their value marked as such.
 
-    A mark changes nothing but the slope that is derived from it, which `reuse` knows again.
+    A mark changes nothing but the slope that is derived from it, which `reuse` knows again. With
+    other `kinks` than graphnet's own no function is marked whose slope jumps.
     """
+    jumps = kinks == AS_IN_GRAPHNET
     marks = {
         node: new for _, node in network.of(Computed)
         if node.dtype == "float" and is_pointwise(node)
-        and (new := _marked(node.formula.body, node.label or "f")) is not node.formula.body
+        and (new := _marked(node.formula.body, node.label or "f", jumps)) is not node.formula.body
     }  # fmt: skip
     if not marks:
         return network
@@ -132,16 +139,21 @@ def _with_value(node: Computed, slope: Searched, value: Node) -> Computed | None
 
 
 @cache
-def _marked(body: Expr, name: str) -> Expr:
+def _marked(body: Expr, name: str, jumps: bool) -> Expr:
     """A function of one argument that has such a slope, with it; else the body itself."""
-    if not body.has(sympy.exp) or body.has(Searched):
+    if isinstance(body, Searched) and len(body.args) == 1 and not body.args[0].has(Searched):
+        if isinstance(body.record.slope, Searched):
+            return body  # its slope knows already
+        taken: tuple[Expr, Expr] | None = (body.record.meaning, body.args[0])
+    elif not body.has(sympy.exp, expm1) or body.has(Searched):
         return body
-    taken = one_argument(body)
-    if taken is None or is_simple(taken[0]):
+    else:
+        taken = one_argument(body)
+    if taken is None or (is_simple(taken[0]) and of_a_branch(taken[0]) is None):
         return body
     h, u = taken
     found = _reusable(h)
-    if not found["reuse"]:
+    if not found["reuse"] or (read(found["reuse"]).has(where) and not jumps):
         return body
     record, derived = known(h), derivative(h, ARGUMENT)
     name = name if record is None else record.name
@@ -164,14 +176,12 @@ def _reusable(h: Expr) -> Row:
 def judged_reuse(h: Expr) -> Row:
     """The slope in terms of the value, and a cheaper form of the value; as a row, "" for none."""
     from graphnet.numerics.judge import BAR32, judges
-    from graphnet.numerics.search import reuse as judged
 
     value, slope = judges(h)
-    form = in_q(h)
-    cheaper = (
-        form is not None
-        and cost(form) < cost(h)
-        and value.right(form).all()
+    cheaper = [
+        form for form in (in_q(h), in_two(h))
+        if form is not None and cost(form) < cost(h) and value.right(form).all()
         and value.rounded(np.float32).right(form, BAR32, np.float32).all()
-    )
-    return {"reuse": judged(value, slope), "form": spelled(form) if cheaper else ""}
+    ]  # fmt: skip
+    form = spelled(min(cheaper, key=cost)) if cheaper else ""
+    return {"reuse": slopes.reuse(h, value, slope), "form": form}

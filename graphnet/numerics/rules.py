@@ -82,13 +82,21 @@ ROWS: tuple[tuple[Expr, Expr], ...] = (
     (exp(u), square(exp(u/2))),                               # e^u overflows later
     (a*exp(u), times(exp(u/2), a*exp(u/2))),
     (u*log(u), where(sympy.Eq(u, 0), 0, u*log(u))),           # its limit at 0
+    (a*log(u), where(sympy.Eq(u, 0), 0, a*log(u))),
     (a/u**2, over(over(a, u), u)),                            # u^2 overflows later
     (u**2/a, u*over(u, a)),
+    (a*u**2, times(u, times(u, a))),
+    (sqrt(a + u**2), Abs(u)*sqrt(1 + over(over(a, u), u))),
+    (sqrt(1/u), 1/sqrt(u)),
+    (sqrt(a/b), sqrt(a)/sqrt(b)),
+    (sympy.asinh(u), log(u) + log(1 + hypot(1, 1/u))),        # for u > 0, of any size
+    (log(u**2), 2*log(Abs(u))),
     (a/sqrt(u), over(a, sqrt(u))),
     (tanh(u), sinh(u)/cosh(u)),
     (1 - tanh(u)**2, 1/square(cosh(u))),
     (cosh(u) - 1, 2*square(sinh(u/2))),
     (1 - cosh(u), -2*square(sinh(u/2))),
+    (sqrt(square(u)), Abs(u)),
     (1 - u**2, (1 - u)*(1 + u)),
     (u**2 - 1, (u - 1)*(u + 1)),
 )  # fmt: skip
@@ -132,8 +140,9 @@ def factoring(expr: Expr) -> Iterator[Expr]:
 
 
 def simplest_square(expr: Expr) -> Iterator[Expr]:
-    """sqrt(x^2 + p x + q) = hypot(x + p/2, sqrt(q - p^2/4))."""
-    if isinstance(expr, sympy.Pow) and expr.args[1] in (HALF, -HALF):
+    """sqrt(x^2 + p x + q) = hypot(x + p/2, sqrt(q - p^2/4)), and the log of what is below it."""
+    is_log = isinstance(expr, sympy.log)
+    if is_log or (isinstance(expr, sympy.Pow) and expr.args[1] in (HALF, -HALF)):
         base = expr.args[0]
         if not base.is_polynomial(ARGUMENT) or sympy.degree(base, ARGUMENT) != 2:
             return
@@ -141,7 +150,37 @@ def simplest_square(expr: Expr) -> Iterator[Expr]:
         rest = c0 - c1**2 / (4 * c2)
         if c2 > 0 and rest > 0:
             side = hypot(sqrt(c2) * (ARGUMENT + c1 / (2 * c2)), sqrt(rest))
-            yield side if expr.args[1] == HALF else 1 / side
+            yield 2 * log(side) if is_log else side if expr.args[1] == HALF else 1 / side
+
+
+def inside(expr: Expr) -> Iterator[Expr]:
+    """A factor taken into the branches of a where."""
+    if isinstance(expr, sympy.Mul):
+        for k, factor in enumerate(expr.args):
+            if isinstance(factor, where):
+                rest = sympy.Mul(*expr.args[:k], *expr.args[k + 1 :])
+                condition, one, other = factor.args
+                yield where(condition, rest * one, rest * other)
+
+
+def collected(expr: Expr) -> Iterator[Expr]:
+    """A*e^u + B, with all that e^u is multiplied by in A; also as e^(u/2) (A e^(u/2)) + B."""
+    if not isinstance(expr, sympy.Add | sympy.Mul):
+        return
+    terms = sympy.Add.make_args(sympy.expand_mul(plain(expr)))
+    if len(terms) < 2:
+        return
+    for e in sorted({f for t in terms for f in sympy.Mul.make_args(t) if _grows(f)}, key=str):
+        share = sympy.Add(*(t / e for t in terms if e in sympy.Mul.make_args(t)))
+        rest = sympy.Add(*(t for t in terms if e not in sympy.Mul.make_args(t)))
+        half = exp(e.args[0] / 2)
+        for above in (share, sympy.factor_terms(sympy.together(share))):
+            yield above * e + rest
+            yield times(half, above * half) + rest
+
+
+def _grows(factor: Expr) -> bool:
+    return isinstance(factor, sympy.exp) and bool(factor.has(ARGUMENT))
 
 
 def reciprocal(expr: Expr) -> Iterator[Expr]:
@@ -189,7 +228,8 @@ def merged_log(expr: Expr) -> Iterator[Expr]:
 
 Device = Callable[[Expr], Iterator[Expr]]
 DEVICES: tuple[Device, ...] = (
-    joined, expansion, factoring, simplest_square, reciprocal, powers, split_log, merged_log,
+    joined, expansion, factoring, collected, inside, simplest_square, reciprocal, powers,
+    split_log, merged_log,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from graphnet.network.graph import Computed, Node
 from graphnet.network.inline import inline, with_body
 from graphnet.network.liveness import STOP
 from graphnet.numerics.match import root
+from graphnet.numerics.pairs import may_pair, paired
 from graphnet.numerics.parts import held, is_plain, marked, parts, replaced, restored, written_out
 from graphnet.numerics.records import known
 from graphnet.numerics.steps import right_in_steps
@@ -52,9 +53,9 @@ class Scalars:
             return
         if not is_pointwise(as_written) or f.body.is_number:
             return
-        if len(f.reads) > 1 and is_plain(f.body):
-            return  # x@W + b: as good an argument as what it is made of
         wide = inline(as_written, self.written)
+        if len(f.reads) > 1 and is_plain(f.body) and not _is_log(wide.formula.body):
+            return  # x@W + b: as good an argument as what it is made of
         if len(wide.formula.reads) > READS or _size(wide.formula.body) > LARGEST:
             wide = as_written
         if len(wide.formula.reads) <= READS and _size(wide.formula.body) <= LARGEST:
@@ -71,10 +72,26 @@ class Scalars:
         seen = self._seen_through(node)
         body = self._exchanged(_with_laws(seen.formula.body, found), found)
         body = self._exchanged(_with_laws(restored(body), found), found)
-        if not found:
-            return node, []
-        new = normalize(replace(seen.formula, body=restored(body)))
-        return with_body(node, new, seen.operands), found
+        if found:
+            new = normalize(replace(seen.formula, body=restored(body)))
+            node = with_body(node, new, seen.operands)
+        return self._paired(node, found), found
+
+    def _paired(self, node: Computed, found: list[Found]) -> Computed:
+        """The node with differences of two nearly equal things, read or written, by their laws."""
+        f = node.formula
+        if f.reduce is not None or not f.body.has(sympy.Add):
+            return node
+        terms = {
+            k for k, r in enumerate(f.reads)
+            if (of := self.written.get(node.operands[r.slot])) and may_pair(of.formula.body)
+        }  # fmt: skip
+        wide = inline(node, self.written, terms.__contains__) if terms else node
+        body, laws = paired(wide.formula.body)
+        if not laws:
+            return node
+        found += [Found(None, law) for law in laws]
+        return with_body(node, normalize(replace(wide.formula, body=body)), wide.operands)
 
     def _seen_through(self, node: Computed) -> Computed:
         """The node with `held(read, formula)` in place of reads of pointwise tensors."""
@@ -174,6 +191,9 @@ def _times_log(e: Expr) -> Expr:
 
 
 def _is_log(e: Expr) -> bool:
+    """A logarithm of what may be 0, or a sum of such: log(p) - log(q)."""
+    if isinstance(e, sympy.Add):
+        return all(_is_log(t.as_coeff_Mul()[1]) for t in e.args)
     return isinstance(e, sympy.log) and _may_vanish(e.args[0])
 
 

@@ -8,6 +8,7 @@ the value is a limit, taken 2**-1000 away on the sides where the function is rea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -256,8 +257,8 @@ def ball(f: Values, at: float) -> Ball | None:
                 return value
             if value.abs_upper() < arb(2) ** -1200:  # it underflows, whatever it is
                 return arb(0)
-        elif precision > START:
-            return None  # twice no real value: outside the domain, or a pole
+        elif precision > START + max(0, math.frexp(at)[1]):
+            return None  # twice no real value, all digits of x seen: out of the domain, or a pole
         precision *= FACTOR
     return None
 

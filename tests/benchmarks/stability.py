@@ -3,6 +3,7 @@
     python -m tests.benchmarks.stability                   all peers that are installed
     python -m tests.benchmarks.stability --only graphnet   some of them
     python -m tests.benchmarks.stability --write           renews docs/stability.md
+    python -m tests.benchmarks.stability --seed 7          other functions drawn at random
 
 Every tool is given the same formula, written as in a textbook, and asked for the value and the
 slope in float64. One judge for all: |error| <= 1e-12*(|f| + |x f'|) at every point against
@@ -13,6 +14,8 @@ printed to NumPy as it is. A kink is asked for beside it: there tools differ by 
 from __future__ import annotations
 
 import argparse
+import datetime
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -31,7 +34,7 @@ from graphnet.formula.searched import ARGUMENT
 from graphnet.numerics.forms import evaluate
 from graphnet.numerics.judge import BAR, Judge, judges, kinks
 from graphnet.numerics.records import known, read
-from tests.numerics.functions import DRAWN, TEXTBOOK
+from tests.numerics.functions import DRAWN, MANY, SEED, TEXTBOOK, drawn
 
 Tool = Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -160,7 +163,7 @@ def asked(text: str, dtype: type) -> tuple[Judge, Judge]:
     def of(judge: Judge) -> Judge:
         keep = ~np.isin(judge.points, at) if at else np.full(len(judge.points), True)
         if dtype is np.float32:
-            keep &= judge.points.astype(np.float32).astype(np.float64) == judge.points
+            keep &= judge.single
         return Judge(judge.points[keep], judge.values[keep], judge.slopes[keep])
 
     value, slope = judges(meaning)
@@ -191,10 +194,19 @@ def verdict(tool: Tool, text: str, judged: tuple[Judge, Judge], dtype: type) -> 
     return wrong
 
 
-def table(names: list[str], dtype: type) -> tuple[list[str], dict[str, list[str]]]:
+def reported(text: str, dtype: type) -> bool:
+    """Whether the report names points at which the function is not right in a dtype."""
+    record = known(read(text))
+    return record is not None and any(np.dtype(dtype).name in told for told in record.unclean)
+
+
+EARLIER, RANDOM = "written down later, tuned for since", "drawn at random"
+
+
+def table(names: list[str], dtype: type, seed: int) -> tuple[list[str], list[str]]:
     """The rows of the table, and of graphnet's unclean functions what was reported of them."""
-    rows, misses = [], {"textbook": [], "drawn": []}
-    families = {**TEXTBOOK, "drawn afterwards": DRAWN}
+    rows, misses = [], []
+    families = {**TEXTBOOK, EARLIER: DRAWN, RANDOM: drawn(seed, MANY)}
     sums = {name: [0, 0, 0, 0] for name in names}  # strict, and where tiny results may be 0
     for family, texts in families.items():
         counts = {name: [0, 0] for name in names}
@@ -204,17 +216,13 @@ def table(names: list[str], dtype: type) -> tuple[list[str], dict[str, list[str]
                 wrong = verdict(TOOLS[name], text, judged, dtype)
                 counts[name][0] += wrong[0] == 0
                 counts[name][1] += wrong[1] == 0
-                if texts is not DRAWN:
+                if family in TEXTBOOK:
                     sums[name] = [s + (w == 0) for s, w in zip(sums[name], wrong, strict=True)]
                 if name == "graphnet" and any(wrong[:2]):
-                    record = known(read(text))
-                    told = record is not None and any(
-                        np.dtype(dtype).name in m for m in record.unclean
-                    )
-                    kind = "drawn" if texts is DRAWN else "textbook"
-                    misses[kind].append(
-                        f"`{text}`: {wrong[0]} points of the value, {wrong[1]} of the slope; "
-                        f"{'reported' if told else 'NOT reported'} when compiled"
+                    misses.append(
+                        f"`{text}`: {wrong[0]} points of the value, {wrong[1]} of the slope, of "
+                        f"{len(judged[0].points)}; {'' if reported(text, dtype) else 'NOT '}"
+                        "reported when compiled"
                     )
         cells = " | ".join(f"{a} / {b}" for a, b in counts.values())
         rows.append(f"| {family} | {len(texts)} | {cells} |")
@@ -231,6 +239,13 @@ def table(names: list[str], dtype: type) -> tuple[list[str], dict[str, list[str]
     return [head, "|" + " --- |" * (len(names) + 2), *rows], misses
 
 
+def versions(names: list[str]) -> list[str]:
+    """The tools with their versions."""
+    libraries = ["numpy", "sympy", "python-flint", *(n for n in names if n not in OWN)]
+    return [f"{name} {importlib.metadata.version(name)}" for name in libraries]
+
+
+OWN = ("graphnet", "naive")
 PAGE = Path(__file__).parents[2] / "docs" / "stability.md"
 START, END = "<!-- made by tests/benchmarks/stability.py -->", "<!-- end -->"
 
@@ -239,22 +254,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", nargs="*", choices=TOOLS, help="some tools")
     parser.add_argument("--write", action="store_true", help="renew docs/stability.md")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the functions drawn at random")
     options = parser.parse_args()
     os.environ.setdefault("GRAPHNET_CACHE", "off")
-    names = options.only or [
-        n for n in TOOLS if n in ("graphnet", "naive") or importlib.util.find_spec(n)
-    ]
+    names = options.only or [n for n in TOOLS if n in OWN or importlib.util.find_spec(n)]
     texts = []
     for dtype, chosen in ((np.float64, names), (np.float32, [n for n in names if n != "autograd"])):
-        rows, misses = table(chosen, dtype)
+        rows, misses = table(chosen, dtype, options.seed)
         texts += [f"Clean in value / slope, {np.dtype(dtype).name}:", "", *rows, ""]
-        for kind, found in misses.items():
-            texts += [
-                f"graphnet is not clean on ({kind}):",
-                "",
-                *(f"- {m}" for m in found),
-                "",
-            ] * bool(found)
+        if misses:
+            texts += ["graphnet is not clean on:", "", *(f"- {m}" for m in misses), ""]
+    when = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    texts += [
+        f"Made {when} with {', '.join(versions(names))}; the functions drawn at random are "
+        f"`drawn({options.seed}, {MANY})` of tests/numerics/functions.py.",
+        "",
+    ]
     text = "\n".join(texts)
     print(text)
     if options.write:

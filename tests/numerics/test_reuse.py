@@ -22,7 +22,11 @@ CASES = {
         False,
     ),
     "sigmoid": (gn.sigmoid, False),  # tanh took its place
-    "elu": (gn.elu, False),
+    "elu": (gn.elu, True),
+    "elu with alpha": (lambda z: gn.elu(z, alpha=0.3), True),
+    "elu by hand": (lambda z: gn.formula("where(z > 0, z, exp(z) - 1)", z=z), True),
+    "selu": (gn.selu, True),
+    "celu": (lambda z: gn.celu(z, alpha=2.5), True),
     "silu": (gn.silu, False),
     "a quotient": (lambda z: gn.formula("z/(1 + log(1 + exp(z)))", z=z), False),
 }
@@ -66,3 +70,25 @@ def test_the_slope_makes_fewer_calls():
     assert body.count("exp(") == 1
     assert "where" not in body
     assert "divide(" not in body
+
+
+def test_elu_needs_no_branch():
+    """One exp of min(x, 0), and slopes of the value: no exp and no where on the way back."""
+    for op in (gn.elu, gn.selu, lambda z: gn.celu(z, alpha=2.0)):
+        plan = step(op, style="fast").source.split("def build")[1]
+        assert "where" not in plan
+        assert plan.count("expm1(") == 1
+        assert " exp(" not in plan
+
+
+def test_slopes_that_jump_are_left_to_the_chosen_kinks():
+    """selu has slope 1.758 left of 0 and 1.0507 right of it; elu has slope 1 on both sides."""
+    for op, made in ((gn.selu, False), (gn.elu, True)):
+        rules = [r.rule for r in step(op, kinks={"selu": "right"}).rewrites]
+        assert (RULE in rules) == made
+    x = gn.input("x", ("n", 2))
+    for kinks, slope in (("graphnet", 1.7580993), ({"selu": "right"}, 1.0507010)):
+        W = gn.parameter("W", (2, 2), init="zeros")
+        program = gn.training_step([x], gn.sum(gn.selu(x @ W)), gn.SGD(lr=1), kinks=kinks)
+        program(np.ones((1, 2), np.float32))
+        np.testing.assert_allclose(program.parameters["W"], -slope, rtol=1e-6)

@@ -6,12 +6,14 @@ A wrong row would be harmless, for forms are judged; but it would say something 
 from __future__ import annotations
 
 import flint
+import numpy as np
 import pytest
 import sympy
 from flint import arb
 
 from graphnet.formula.searched import ARGUMENT
 from graphnet.numerics.exprat import in_q
+from graphnet.numerics.forms import evaluate
 from graphnet.numerics.match import PATTERN, matches
 from graphnet.numerics.polynomial import at_infinity, at_zero
 from graphnet.numerics.records import read
@@ -89,8 +91,11 @@ def test_the_polynomial_at_zero(text: str, power: int, first: float) -> None:
 
 
 def test_no_polynomial_where_a_function_is_not_smooth() -> None:
-    for text in ("sqrt(x)", "Abs(x)", "log(x)", "1/x", "exp(-1/x**2)"):
+    for text in ("sqrt(x)", "log(x)", "1/x", "exp(-1/x**2)"):
         assert at_zero(tape(read(text), ARGUMENT)) is None
+    x = np.array([0.25, -0.25])
+    form = at_zero(tape(read("Abs(x)"), ARGUMENT))  # smooth on one side, and right there
+    np.testing.assert_array_equal(evaluate(form, x), [0.25, -0.25])
 
 
 def test_the_series_far_out() -> None:

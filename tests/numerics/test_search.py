@@ -18,12 +18,12 @@ from graphnet.formula.searched import ARGUMENT, searched
 from graphnet.numerics import cache
 from graphnet.numerics.fails import failures
 from graphnet.numerics.forms import evaluate
-from graphnet.numerics.judge import BAR, judges
+from graphnet.numerics.judge import BAR, BAR32, judges
 from graphnet.numerics.points import POINTS, POINTS32
 from graphnet.numerics.records import known, read, spelled
 from graphnet.numerics.search import search
 from graphnet.numerics.truth import ball, tape
-from tests.numerics.functions import DRAWN, TEXTBOOK
+from tests.numerics.functions import DRAWN, MANY, SEED, TEXTBOOK, drawn
 
 ALL = [text for texts in TEXTBOOK.values() for text in texts]
 
@@ -43,12 +43,33 @@ def compiled(text: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return f(x)
 
 
-def checked(text: str, dtype: type = np.float64) -> None:
-    value, slope = judges(read(text))
-    got = compiled(text, value.points.astype(dtype))
-    for what, judge, found in zip(("value", "slope"), (value, slope), got, strict=True):
-        right = judge.agrees(np.asarray(found, float), BAR, dtype)
-        assert right.all(), (what, judge.points[~right][:5], judge.values[~right][:5])
+DTYPES = ((np.float64, BAR), (np.float32, BAR32))
+
+
+def wrong(text: str) -> set[str]:
+    """Where value and slope are wrong as compiled, in both dtypes, as the report says it."""
+    found = set()
+    for dtype, bar in DTYPES:
+        judged = [judge.rounded(dtype) for judge in judges(read(text))]
+        got = compiled(text, judged[0].points.astype(dtype))
+        for what, judge, y in zip(("value", "slope"), judged, got, strict=True):
+            right = judge.agrees(np.asarray(y, float), bar, dtype)
+            found |= {
+                f"the {what} in {np.dtype(dtype).name} at x = {x:.6g}" for x in judge.points[~right]
+            }
+    return found
+
+
+def checked(text: str) -> None:
+    assert not wrong(text)
+
+
+def reported(text: str) -> set[str]:
+    """What the compiled function tells of points that it does not get right."""
+    x = gn.input("x", ("n",))
+    y = gn.formula(text, x=x)
+    f = gn.function(x, [y, gn.grad(gn.sum(y), x)], dtype="float64")
+    return {line for r in f.rewrites for line in r.unclean}
 
 
 # One or two of every family in CI; all of them by hand.
@@ -68,13 +89,33 @@ def test_clean_as_compiled_all(text: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", DRAWN)
-def test_drawn_afterwards_is_clean_or_reported(text: str) -> None:
-    value, slope = search(read(text))
-    judged = judges(read(text))
-    for answer, judge in zip((value, slope), judged, strict=True):
-        right = judge.right(answer.form)
-        assert set(judge.points[~right]) == set(answer.unclean)
-        assert answer.clean == right.all()
+def test_written_down_later_is_clean_too(text: str) -> None:
+    checked(text)
+
+
+# Functions that have unclean points: underflow inside a log, near-equal roots, the last binade.
+UNCLEAN = ("log(log(1 + x**2))", "sqrt(x**2 + x + 1) - sqrt(x**2 + sqrt(x))",
+           "cosh(1 - x)*exp((1 - x)/(1 + x))")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNCLEAN[:1])
+def test_every_unclean_point_is_reported_when_compiled(text: str) -> None:
+    found = wrong(text)
+    assert found
+    assert found <= reported(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", UNCLEAN[1:])
+def test_every_unclean_point_is_reported_when_compiled_more(text: str) -> None:
+    assert wrong(text) <= reported(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", range(MANY))
+def test_every_unclean_point_of_functions_drawn_is_reported(k: int) -> None:
+    text = drawn(SEED, MANY)[k]
+    assert wrong(text) <= reported(text)
 
 
 def test_balls_agree_with_mpmath() -> None:
@@ -102,15 +143,6 @@ def test_points() -> None:
 def test_a_form_that_is_right_as_written_is_left_alone() -> None:
     for text in ("exp(x)", "where(x > 0, x, 0.1*x)", "x**3 - x", "log(x)"):
         assert known(read(text)) is None
-
-
-def test_what_no_form_gets_right_is_reported() -> None:
-    record = known(read("x**2/(exp(x) - 1)"))
-    value, _ = judges(read("x**2/(exp(x) - 1)"))
-    wrong = value.points[~value.right(record.form)]
-    assert len(wrong) >= 1
-    assert all(700 < x < 760 for x in wrong)
-    assert {f"the value in float64 at x = {x:.6g}" for x in wrong} <= set(record.unclean)
 
 
 def test_where_the_naive_form_fails_is_true() -> None:
