@@ -19,7 +19,7 @@ from graphnet.formula.extent import Extent, evaluate, names, product
 __all__ = ["Dot", "contiguous", "contraction", "product_of"]
 
 SMALL = 1_000_000  # multiplications that OpenBLAS does without packing
-ROWS = 16  # the least rows of a block that pay for a call
+ROWS = 8  # the least rows of a block that pay for a call
 PARTS = 64  # the least terms of a part that pay for adding the parts up
 USUAL = 64  # what a named size is taken for
 
