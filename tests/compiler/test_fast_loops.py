@@ -17,7 +17,17 @@ from graphnet.errors import GraphnetError
 from graphnet.ops.tensor import Tensor
 
 T, B, F, H = 5, 3, 2, 4
-SWITCHES = ("", "in_place", "columns", "side_by_side", "joined", "flat", "early")
+SWITCHES = (
+    "",
+    "in_place",
+    "columns",
+    "side_by_side",
+    "step_by_step",
+    "scaled",
+    "joined",
+    "flat",
+    "early",
+)
 
 
 def folded(body: Callable[..., Any], count: int = 1) -> Callable[..., Program]:
@@ -154,7 +164,7 @@ def test_what_a_loop_gives_out_is_written_over_what_it_read() -> None:
     """The slopes of an adjoint loop give way to what it makes of them, step by step."""
     assert taken("elman") == [True]
     assert taken("elman", "in_place") == [False]
-    assert taken("LSTM").count(True) == 1
+    assert taken("LSTM").count(True) == 2
     assert not all(taken("read behind"))
 
 
@@ -187,3 +197,24 @@ def test_gates_are_written_side_by_side(name: str) -> None:
     assert "place(" not in step
     assert "np.where(" not in step
     assert len(re.findall(r"^ +tanh\(", step, re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_a_sequence_is_turned_before_it_is_multiplied(name: str) -> None:
+    """Of all that runs over batch and time, the argument alone is read in another order."""
+    cls = {"RNN": gn.RNN, "LSTM": gn.LSTM, "GRU": gn.GRU}[name]
+    x, t = gn.input("x", ("batch", T, F)), gn.input("t", ("batch", 3))
+    loss = gn.mse(gn.Dense(3)(cls(H)(x)), t)
+    for off in ("", "step_by_step"):
+        made = gn.training_step([x, t], loss, gn.SGD(lr=0.1), style="plain")
+        plan = make_plan(
+            made.network, lower(made.network), made.inputs, made.outputs, off=frozenset({off})
+        )
+        plan.check()
+        turned = [
+            a.op for v in plan.lines for a, axes in v.args
+            if a.rank == 3 and v.rank == 3 and axes != (0, 1, 2) and v.op != "contract"
+        ]  # fmt: skip
+        moved = [a for v in plan.lines for a, _ in v.args if a.op == "transpose" and a.rank == 3]
+        assert bool(moved) == (off != "")
+        assert turned == (["leaf"] if off == "" else [])

@@ -15,7 +15,9 @@ from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
 from graphnet.compiler.fast.forms import Form, form_of
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.rules import rewritten
+from graphnet.compiler.fast.scaled import scaled_least
 from graphnet.compiler.fast.schedule import scheduled
+from graphnet.compiler.fast.sequences import step_by_step
 from graphnet.compiler.fast.turned import narrow
 from graphnet.compiler.fast.windows import see_through_copies
 from graphnet.compiler.lower import Lowered, full
@@ -76,6 +78,8 @@ def make_plan(
     if "batched" not in off:
         held = merged_as_read(values, held)
     roles = Roles(network)
+    if "step_by_step" not in off:
+        held = step_by_step(values, held, [n for n in held if n in whole], roles)
     updates = {target: held[new] for target, new in network.updates.items()}
     stages = {v: network.stage(name) for v, name in lowered.notes.items() if name in network}
     flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
@@ -95,6 +99,13 @@ def make_plan(
         stages |= {new[v]: stage for v, stage in stages.items() if v in new}
         updates = {target: held[end] for target, end in network.updates.items()}
         flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
+    if "scaled" not in off:
+        roots = [*(held[name] for name in outputs), *flat.updates.values()]
+        new = scaled_least(values, roots, roles)
+        held = {name: new.get(v, v) for name, v in held.items()}
+        stages |= {new[v]: stage for v, stage in stages.items() if v in new}
+        flat.updates = {target: new[v] for target, v in flat.updates.items()}
+        flat.covers = {new[v]: names for v, names in flat.covers.items()}
     owners: dict[Value, list[str]] = {}
     for name, value in held.items():
         if not value.host and value.op != "leaf":
@@ -136,7 +147,7 @@ def make_plan(
 
 def _flat(
     network: Network, values: Values, held: Mapping[str, Value], updates: Mapping[str, Value],
-    roles: Roles, stages: Mapping[Value, str], adjacent: Adjacent | None, off: frozenset[str],
+    roles: Roles, stages: dict[Value, str], adjacent: Adjacent | None, off: frozenset[str],
 ) -> Flat:  # fmt: skip
     def leaf(name: str) -> Value:
         return held[name]
@@ -159,8 +170,9 @@ def _flat(
 
     def merge(parts: list[Value]) -> list[Value]:
         known = live(held.values())
-        found = biases.merged(values, parts, known)
-        return columns.beside_ones_merged(values, found, known)
+        found = columns.beside_ones_merged(values, biases.merged(values, parts, known), known)
+        stages.update((v, "backward") for v in found if v not in parts)
+        return found
 
     return flatten(network, values, updates, leaf, set(before), apart, adjacent, merge)
 
