@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from graphnet.compiler.fast import biases, columns
+from graphnet.compiler.fast import biases
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.batched import merged_as_read
 from graphnet.compiler.fast.blocks import gathered
-from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
+from graphnet.compiler.fast.flat import Adjacent, Flat
 from graphnet.compiler.fast.forms import Form, form_of
+from graphnet.compiler.fast.rewriting import Rewriting
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.rules import rewritten
-from graphnet.compiler.fast.scaled import scaled_least
 from graphnet.compiler.fast.schedule import scheduled
 from graphnet.compiler.fast.sequences import step_by_step
 from graphnet.compiler.fast.turned import narrow
@@ -80,32 +80,10 @@ def make_plan(
     roles = Roles(network)
     if "step_by_step" not in off:
         held = step_by_step(values, held, [n for n in held if n in whole], roles)
-    updates = {target: held[new] for target, new in network.updates.items()}
     stages = {v: network.stage(name) for v, name in lowered.notes.items() if name in network}
-    flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
-    roots = [*(held[name] for name in outputs), *flat.updates.values()]
-    layers = [] if "ones" in off else biases.small_layers(flat, roots, roles)
-    if layers:
-        new = biases.with_rows(values, held, layers)
-        held = {name: new[v] for name, v in held.items()}
-        stages |= {new[v]: stage for v, stage in stages.items() if v in new}
-        updates = {target: held[end] for target, end in network.updates.items()}
-        flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
-    roots = [*(held[name] for name in outputs), *flat.updates.values()]
-    narrow_ones = [] if "columns" in off else columns.narrow_layers(flat, roots, roles)
-    if narrow_ones:
-        new = columns.beside_ones(values, held, narrow_ones)
-        held = {name: new[v] for name, v in held.items()}
-        stages |= {new[v]: stage for v, stage in stages.items() if v in new}
-        updates = {target: held[end] for target, end in network.updates.items()}
-        flat = _flat(network, values, held, updates, roles, stages, adjacent, off)
-    if "scaled" not in off:
-        roots = [*(held[name] for name in outputs), *flat.updates.values()]
-        new = scaled_least(values, roots, roles)
-        held = {name: new.get(v, v) for name, v in held.items()}
-        stages |= {new[v]: stage for v, stage in stages.items() if v in new}
-        flat.updates = {target: new[v] for target, v in flat.updates.items()}
-        flat.covers = {new[v]: names for v, names in flat.covers.items()}
+    work = Rewriting(network, values, roles, stages, held, outputs, adjacent, off)
+    work.run()
+    held, flat = work.held, work.flat
     owners: dict[Value, list[str]] = {}
     for name, value in held.items():
         if not value.host and value.op != "leaf":
@@ -143,38 +121,6 @@ def make_plan(
         plan.blocks = True
     _allocate(plan, lines, stores, off)
     return plan
-
-
-def _flat(
-    network: Network, values: Values, held: Mapping[str, Value], updates: Mapping[str, Value],
-    roles: Roles, stages: dict[Value, str], adjacent: Adjacent | None, off: frozenset[str],
-) -> Flat:  # fmt: skip
-    def leaf(name: str) -> Value:
-        return held[name]
-
-    if "flat" in off:
-        return Flat([], {leaf(target): new for target, new in updates.items()})
-    before = live(v for name, v in held.items() if network.stage(name) != "update")
-    before += [v for v, stage in stages.items() if stage != "update"]
-    pinned: set[Value] = set()
-
-    def apart(value: Value) -> Value:
-        """The value, or a copy of it where its memory cannot be a slice of a vector."""
-        while value.op == "reshape" and roles(value) == "view" and "joined" not in off:
-            value = value.args[0][0]  # the same elements, one behind the other
-        if roles(value) == "line" and value not in pinned and value.op not in ("result", "scan"):
-            pinned.add(value)
-            return value
-        args = [(value, identity(value))]
-        return values.make("copy", args, value.extents, value.dtype, ("apart", len(pinned)))
-
-    def merge(parts: list[Value]) -> list[Value]:
-        known = live(held.values())
-        found = columns.beside_ones_merged(values, biases.merged(values, parts, known), known)
-        stages.update((v, "backward") for v in found if v not in parts)
-        return found
-
-    return flatten(network, values, updates, leaf, set(before), apart, adjacent, merge)
 
 
 def _packs(flat: Flat) -> list[Value]:

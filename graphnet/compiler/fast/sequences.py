@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from graphnet.compiler.fast.arrays import identity
-from graphnet.compiler.fast.columns import rebuilt
 from graphnet.compiler.fast.forms import UFUNCS
+from graphnet.compiler.fast.rebuilt import rebuilt
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.turned import Readers, readers_of
 from graphnet.compiler.values import Axes, Value, Values
