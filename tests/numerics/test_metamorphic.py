@@ -1,4 +1,4 @@
-"""Laws of stabilizing over random networks: 200 in CI, 5,000 by hand (`-m slow`).
+"""Laws over random networks: 280 in CI, 13,750 by hand (`-m slow`).
 
 A network is drawn from a seed: layers of tensors, each a formula of earlier ones, down to one loss.
 A wide one has products, windows, norms, attention, loops, gathers, ties and declared facts as well.
@@ -8,6 +8,7 @@ Bit-for-bit laws hold for one machine and thread count.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ POINTWISE = (
 )  # fmt: skip
 FEW = 10  # of them in CI: each new composition is a search
 ROWS = 4
-FIRST_WIDE = 10_000  # seeds from here on draw wide networks
+FIRST_WIDE = 9_000  # seeds from here on draw wide networks
 
 
 def scanned(a: gn.Tensor, b: gn.Tensor) -> gn.Tensor:
@@ -107,12 +108,12 @@ def wide_loss(h: gn.Tensor, t: gn.Tensor, kind: int) -> gn.Tensor:
     return gn.mean((h - t) ** 2)
 
 
-def wide(seed: int, names: str = "xyz", batch: bool = False):
+def wide(seed: int, names: str = "xyz", batch: bool = False, trained: bool = False):
     """As `network`, with more kinds of ops; the inputs are x and y, a matrix and a one-hot t."""
     rng = np.random.default_rng([seed, 1])
     shape = ("batch", 3) if batch else (ROWS, 3)
     x, y = (gn.input(n, shape) for n in names[:2])
-    W = gn.input(names[2], (3, 3))
+    W = (gn.parameter if trained else gn.input)(names[2], (3, 3))
     t = gn.input({"x": "t"}.get(names[0], "labels"), shape, facts=("one_hot",))
     tensors = [x, y]
     for _ in range(rng.integers(2, 5)):
@@ -230,14 +231,45 @@ def fast(seed: int) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-LAWS = {"laws": (laws, 80), "renamed": (renamed, 40), "duplicated": (duplicated, 40),
-        "reloaded": (reloaded, 40), "fast": (fast, 40)}  # fmt: skip
+OPTIMIZERS = (
+    gn.SGD(lr=0.1), gn.SGD(lr=0.1, momentum=0.9, nesterov=True), gn.Adam(lr=0.01),
+    gn.AdamW(lr=0.01, weight_decay=0.1, clip_norm=1.0), gn.RMSprop(lr=0.01),
+    gn.SGD(lr=gn.schedules.warmup(0.1, 2)),
+)  # fmt: skip
+
+
+def trained(seed: int) -> None:
+    """Three steps of training in fast style = those in plain style."""
+    optimizer = OPTIMIZERS[seed % len(OPTIMIZERS)]
+    found = []
+    for style in ("plain", "fast"):
+        loss, inputs, at = wide(seed, trained=True)
+        W = inputs.pop(2)
+        start = at.pop(2)
+        step = gn.training_step(
+            inputs, loss, optimizer, style=style, dtype="float64", parameters={W.name: start}
+        )
+        losses = [step(*at) for _ in range(3)]
+        found.append([*losses, *np.ravel(step.parameters[W.name])])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-7, atol=1e-9)
+
+
+LAWS = {"laws": (laws, 40), "renamed": (renamed, 20), "duplicated": (duplicated, 20),
+        "reloaded": (reloaded, 20), "fast": (fast, 20), "trained": (trained, 40)}  # fmt: skip
+
+
+def seeds(name: str, first: int, count: int) -> Iterator[int]:
+    """Those of narrow networks, and of as many wide ones; only wide ones can be trained."""
+    for seed in range(first, first + count):
+        if name != "trained":
+            yield seed
+        yield FIRST_WIDE + seed
 
 
 @pytest.mark.parametrize("name", LAWS)
 def test_laws(name: str) -> None:
     check, count = LAWS[name]
-    for seed in range(count):
+    for seed in seeds(name, 0, count):
         check(seed)
 
 
@@ -245,7 +277,17 @@ def test_laws(name: str) -> None:
 @pytest.mark.parametrize("name", LAWS)
 @pytest.mark.parametrize("part", range(10))
 def test_laws_of_many(name: str, part: int) -> None:
-    for seed in range(1000 + 125 * part, 1000 + 125 * (part + 1)):
+    for seed in seeds(name, 1000 + 125 * part, 125):
+        LAWS[name][0](seed)
+
+
+# Networks in which a law did not hold once.
+FOUND = {"laws": (1177,), "fast": (10_052, 10_383, 10_586, 10_589, 10_863)}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_laws_where_they_failed(name: str) -> None:
+    for seed in FOUND[name]:
         LAWS[name][0](seed)
 
 
