@@ -28,13 +28,14 @@ def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
     and a device such as /dev/stdout is written to. Raises GraphnetFileError where the file cannot
     be written.
     """
-    target = Path(os.path.realpath(file_name("path", path)))
+    target = Path(file_name("path", path))
     temporary: str | None = None
     try:
         mode = _mode(target)
         if mode is not None and not stat.S_ISREG(mode):
             target.write_bytes(content.encode() if isinstance(content, str) else content)
             return
+        target = Path(os.path.realpath(target))
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -53,11 +54,11 @@ def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
 
 def require_writable(path: str | os.PathLike[str]) -> None:
     """Raises GraphnetFileError, before the work is done, where a file could not be left."""
-    target = Path(os.path.realpath(file_name("path", path)))
+    target = Path(file_name("path", path))
     try:
         mode = _mode(target)
         if mode is None or stat.S_ISREG(mode):
-            with tempfile.TemporaryFile(dir=target.parent):
+            with tempfile.TemporaryFile(dir=Path(os.path.realpath(target)).parent):
                 pass
     except OSError as error:
         raise _refused(target, error) from None

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,23 @@ def test_interrupt_leaves_valid_files(folder: Path) -> None:
     ET.parse(out / "backward.svg")
     assert len(gn.load(out / "xor.npz").history["loss"]) >= 1
     assert not list(out.glob(".*"))
+
+
+def test_a_file_that_is_no_python_file_is_loaded_and_never_run(tmp_path, monkeypatch, capsys):
+    """Python runs a zip archive that has a `__main__.py`, and a checkpoint is one by form."""
+    monkeypatch.chdir(tmp_path)
+    model = gn.Sequential([gn.Input(3), gn.Dense(2)])
+    model.compile("sgd")
+    model.save("mine.npz")
+    for command in ("source", "check", "explain", "draw"):
+        assert main([command, "mine.npz"]) == 0
+    with zipfile.ZipFile("evil.npz", "w") as archive:
+        archive.writestr("__main__.py", "open('owned', 'w')")
+    Path("evil.txt").write_text("open('owned', 'w')")
+    capsys.readouterr()
+    for command in ("source", "check", "explain", "draw"):
+        for name in ("evil.npz", "evil.txt"):
+            assert main([command, name]) == 2
+            assert "not a checkpoint" in capsys.readouterr().err
+    assert not Path("owned").exists()
+    assert main(["source", "mine.npz", "--out", "/dev/null"]) == 0

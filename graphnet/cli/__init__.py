@@ -19,7 +19,7 @@ from graphnet.errors import GraphnetError, did_you_mean, told
 
 __all__ = ["main"]
 
-_MODEL = "a built-in example, or a Python file that defines `model` (the file is run)"
+_MODEL = "a built-in example, a .py file that defines `model` (it is run), or a saved model"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

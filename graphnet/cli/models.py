@@ -88,8 +88,9 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def model_of(given: str) -> tuple[str, Any]:
-    """(name, model) of a built-in example, or of a Python file, which is run.
+    """(name, model) of a built-in example, of a file `.py`, which is run, or of a checkpoint.
 
+    A file of any other name is loaded, never run: Python would run an archive that hides a program.
     Raises GraphnetError for an unknown example and for what goes wrong in the file.
     """
     if not given.endswith(".py") and not Path(given).is_file():
@@ -99,6 +100,10 @@ def model_of(given: str) -> tuple[str, Any]:
     path = Path(given)
     if not path.is_file():
         raise GraphnetFileError(f"there is no file {told(given)}")
+    if path.suffix != ".py":
+        from graphnet.training.checkpoint import load
+
+        return path.stem, load(path)
     found = _run(path)
     if "model" not in found:
         raise GraphnetError("the file defines no `model`", where=given)
