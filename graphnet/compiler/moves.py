@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from graphnet.compiler.expressions import Printer
 
 __all__ = [
-    "broadcast", "concatenated", "fold_options", "folded", "padded", "placed", "reshaped",
+    "broadcast", "concatenated", "fold_options", "folded", "padded", "pattern_text", "placed",
+    "reshaped",
     "scattered", "sliced", "taken", "transposed", "windowed",
 ]  # fmt: skip
 

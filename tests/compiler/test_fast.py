@@ -22,7 +22,7 @@ from graphnet.ops.tensor import Tensor
 
 SWITCHES = (
     "", "flat", "slabs", "ones", "batched", "joined", "early", "extreme", "turned", "small",
-    *RULES, *ALGEBRA
+    "mixes", "calls", *RULES, *ALGEBRA,
 )  # fmt: skip
 
 

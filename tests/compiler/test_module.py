@@ -54,6 +54,17 @@ def classifier(style: str = "plain") -> Program:
     return training_step([x, t], loss, SGD(lr=0.01, momentum=0.9), stabilize=False, style=style)
 
 
+def xor(style: str = "plain") -> Program:
+    """Two small layers, whose arrays lie side by side in fast style."""
+    x, t = gn_input("x", ("batch", 2)), gn_input("t", ("batch", 1))
+    W1, b1 = parameter("W1", (2, 3)), parameter("b1", (3,), init="zeros")
+    W2, b2 = parameter("W2", (3, 1)), parameter("b2", (1,), init="zeros")
+    h = formula("tanh(z)", z=formula(DENSE, a=x, W=W1, b=b1, name="Z1"), name="A1")
+    p = formula("1/(1 + exp(-z))", z=formula(DENSE, a=h, W=W2, b=b2, name="Z2"), name="p")
+    loss = formula("l = Sum((p[n,o] - t[n,o])**2/size(n), n, o)", p=p, t=t, name="loss")
+    return training_step([x, t], loss, SGD(lr=0.5), style=style)
+
+
 def dropout(style: str = "plain") -> Program:
     """A layer whose inputs are dropped at random."""
     x, y = gn_input("x", ("batch", 4)), gn_input("y", ("batch", 2))
@@ -95,10 +106,10 @@ def pure() -> Program:
 
 
 EXAMPLES: dict[str, Callable[[], Program]] = {
-    f.__name__: f for f in (neuron, classifier, dropout, product, names, pure)
+    f.__name__: f for f in (neuron, classifier, xor, dropout, product, names, pure)
 }
 PLAIN = list(EXAMPLES)
-for example in (neuron, classifier, dropout):
+for example in (neuron, classifier, xor, dropout):
     EXAMPLES[f"{example.__name__}_fast"] = partial(example, "fast")
 
 

@@ -152,7 +152,7 @@ def build(parameters, states):
         divide = np.divide
         multiply = np.multiply
         square = np.square
-        A1 = A1_and_1[:-1]
+        A1 = A1_and_1[0:32]
         d_A1_contract = G[2080:2410].reshape(33, 10)
         v_W1_new_sum = G[2048:2080]
         v_W1_new_contract = G[0:2048].reshape(64, 32)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.buffers import Buffers
 from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.moves import pattern_text
 from graphnet.compiler.values import Axes, Value
 from graphnet.formula.extent import Extent
 from graphnet.network.names import Namer
@@ -68,11 +70,23 @@ class Arrays:
             return self.scalar(value)
         if role == "view":
             ((source, _),) = value.args
+            if value.op == "slice" and self.is_rows(value):
+                array = self.physical(source)
+                pattern: Any = value.extra
+                rows = pattern_text(self.printer, pattern[1:], source.extents[1:])
+                return self.view(array, f"{array.text}[{rows}]", "part")
             array = self.logical(source)
             self.printer.variables[source] = array.text
             text = self.printer.expression(value).text
             return self.view(array, text, self._suffix(value))
         return Array(self.expression(value), False)  # a number, written in place
+
+    def is_rows(self, value: Value) -> bool:
+        """Whether a value is some columns of what stands transposed, so that it is rows there."""
+        if value.op != "slice" or self.orders.get(value.args[0][0]) != (1, 0):
+            return False
+        pattern: Any = value.extra
+        return pattern[0] is None and (value.rank == 1 or self.orders.get(value) == (1, 0))
 
     def logical(self, value: Value) -> Array:
         """The array of a value, axes in the order of the value."""
@@ -184,6 +198,9 @@ class Arrays:
         if value.op == "leaf":
             return self.printer.leaf(str(value.extra))
         if value not in self.fixed:
+            if value.op == "numbers":
+                self.fixed[value] = self._numbers(value)
+                return self.fixed[value]
             self._known(value)
             code = self.printer.expression(value)
             text = code.text
@@ -191,6 +208,15 @@ class Arrays:
                 text = f"np.ascontiguousarray({text})"
             self.fixed[value] = self.constant(text, value.op).text
         return self.fixed[value]
+
+    def _numbers(self, value: Value) -> str:
+        """A matrix of numbers of the host language."""
+        texts = [self.printer.code(a).text for a, _ in value.args]
+        columns = value.extents[1]
+        assert isinstance(columns, int)
+        rows = [texts[k : k + columns] for k in range(0, len(texts), columns)]
+        inside = "".join(f"    [{', '.join(row)}],\n" for row in rows)
+        return self.constant(f"np.array([\n{inside}], np.{self.printer.dtype})", "weights").text
 
     def _known(self, value: Value) -> None:
         """Tells the printer the names of what a value is made of."""

@@ -13,6 +13,7 @@ from graphnet.compiler.fast.buffers import Buffers
 from graphnet.compiler.fast.forms import scalar
 from graphnet.compiler.fast.plan import Plan, drawn, owned
 from graphnet.compiler.fast.roles import live
+from graphnet.compiler.fast.sides import Side, parts, width
 from graphnet.compiler.function import commented, note_lines
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.identifiers import RESERVED, python_names
@@ -175,21 +176,45 @@ class Emitter:
         self.stores.append(f"{name} = {base}[{start}:{end}].reshape{shape}")
         self.arrays.held[v] = Array(name)
 
-    def _over_ones(self, v: Value) -> None:
-        """A buffer whose last row stays 1, and the view of the rows before it."""
-        source = v.args[0][0]
-        leaf = source.args[0][0]
-        stem = self.identifier[str(leaf.extra)] if source.op == "copy" else self._name(source)
-        base = Array(self.namer.made(f"{stem}_and_1"))
-        rows, columns = (v.extents[axis] for axis in self.arrays.order(v))
-        self.buffers.add(base.text, (rows, columns), self.printer.kind(v), "1")
-        self.arrays.held[v] = base
-        name = self.namer.made(f"{stem}_T") if source.op == "copy" else stem
-        self.arrays.view_lines.append(f"{name} = {base.text}[:-1]")
-        place = self.plan.memory.places[source]
-        for w, own in self.plan.memory.places.items():
-            if own == place:
-                self.arrays.held[w] = Array(name)
+    def _side_by_side(self, side: Side) -> None:
+        """A buffer of rows, some of which stay 1, and the views of the arrays in it."""
+        first = next(p for p in side.chain if p is not None)
+        names = ["1" if p is None else self._stem(p) for p in side.chain]
+        starts: list[Extent] = [0]
+        for part in side.chain:
+            starts.append(add(starts[-1], width(part)))
+        whole = any(parts(join) == side.chain for join in side.joins)
+        base = self.namer.made(_together(names) if whole else "rows")
+        rows = (starts[-1], first.extents[0])
+        fill = "1" if None in side.chain else ""
+        self.buffers.add(base, rows, self.printer.kind(first), fill)
+
+        def view(name: str, start: int, count: int) -> str:
+            first, end = (self.printer.extent(starts[k]) for k in (start, start + count))
+            self.arrays.view_lines.append(f"{name} = {base}[{first}:{end}]")
+            return name
+
+        for join, k in side.joins.items():
+            count = len(parts(join))
+            name = base if count == len(names) else view(
+                self.namer.made(_together(names[k : k + count])), k, count
+            )  # fmt: skip
+            self.arrays.held[join] = Array(name)
+        for k, part in enumerate(side.chain):
+            if part is None:
+                continue
+            turned = part.op == "copy"
+            name = view(self.namer.made(f"{names[k]}_T") if turned else names[k], k, 1)
+            place = self.plan.memory.places[part]
+            for w, own in self.plan.memory.places.items():
+                if own == place:
+                    self.arrays.held[w] = Array(name)
+
+    def _stem(self, part: Value) -> str:
+        """The name of an array, or of the argument that it is a copy of."""
+        return (
+            self.identifier[str(part.args[0][0].extra)] if part.op == "copy" else self._name(part)
+        )
 
     def _name_buffers(self) -> None:
         """A buffer is called after the last node it holds, else after what it holds first."""
@@ -204,10 +229,9 @@ class Emitter:
             if v.op == "leaf" and (place.start, place.size) == (0, memory.sizes[place.storage])
         }
         self.context = self._contexts()
-        for v in list(memory.places):
-            if v.op == "over_ones":
-                del occupants[memory.places[v].storage]
-                self._over_ones(v)
+        for side in plan.sides:
+            del occupants[side.storage]
+            self._side_by_side(side)
         for storage in sorted(occupants):
             held = occupants[storage]
             if storage in stored:
@@ -345,6 +369,8 @@ class Emitter:
             comment += f"; so for {', '.join(nodes[1:])}"
         elif len(nodes) > 1:
             comment = "; ".join(self.plan.network.show(n) for n in nodes)
+        if not comment and v.op == "contract" and v.args[1][0].op == "numbers":
+            comment = f"weighted sums of {self.arrays.held[v.args[0][0]].text}"
         if v in self.plan.memory.places:
             out = self.arrays.held[v]
             form = self.plan.forms.get(v)
@@ -381,7 +407,7 @@ class Emitter:
             return None
         quotient = self.plan.values.make("divide", [(hosts[0], ()), (size, ())], host=True)
         factor = self.arrays.constant(self.printer.code(quotient).text, "k")
-        return f"{factor.text} * {self.arrays.held[totals[0]].text}"
+        return f"{factor.text} * float({self.arrays.held[totals[0]].text})"
 
     def _target(self, store: Value) -> str:
         return self.arrays.held[store.extra].text  # type: ignore[index]
@@ -479,6 +505,12 @@ def size_names(network: Network) -> list[str]:
         for extent in (*node.shape, *getattr(node, "extents", ())):
             found |= dict.fromkeys(names(extent))
     return list(found)
+
+
+def _together(names: Sequence[str]) -> str:
+    """What arrays that lie side by side are called."""
+    first, *rest = names
+    return "_and_".join(["ones" if first == "1" else first, *rest])
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:

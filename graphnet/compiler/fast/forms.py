@@ -279,7 +279,9 @@ def scalar(arrays: Arrays, value: Value) -> str | None:
         return None
     flat, orders = [], []
     for v, axes in value.args:
-        if v.dtype != "float" or not v.rank or not contiguous(arrays.roles, v):
+        if v.dtype != "float" or not v.rank:
+            return None
+        if not (contiguous(arrays.roles, v) or arrays.is_rows(v)):
             return None
         orders.append([axes[axis] for axis in arrays.order(v)])
         size = product(v.extents)

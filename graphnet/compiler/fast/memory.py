@@ -16,7 +16,7 @@ from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.fast.windows import Pad
 from graphnet.compiler.values import Value
 from graphnet.errors import GraphnetError
-from graphnet.formula.extent import Extent, add, product
+from graphnet.formula.extent import Extent, add, at_least, product, sub
 
 __all__ = ["Given", "Memory", "Place", "allocate", "check", "fits", "without_idle_stores"]
 
@@ -33,11 +33,8 @@ class Place:
         if self.storage != other.storage:
             return False
         ends = add(self.start, self.size), add(other.start, other.size)
-        numbers = [self.start, other.start, *ends]
-        if not all(isinstance(n, int) for n in numbers):
-            return True
-        a, b, c, d = numbers  # start, start, end, end
-        return a < d and b < c  # type: ignore[operator]
+        apart = at_least(sub(other.start, ends[0])) or at_least(sub(self.start, ends[1]))
+        return not apart
 
 
 @dataclass(frozen=True)
@@ -207,7 +204,7 @@ def _wished(
     if wish is None:
         return None
     for v, place in memory.places.items():
-        if not place.overlaps(wish) or v not in last or v.op == "over_ones":
+        if not place.overlaps(wish) or v not in last or roles(v) == "joined":
             continue
         if last[v] > k or (
             last[v] == k

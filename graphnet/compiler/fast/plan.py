@@ -18,6 +18,8 @@ from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.rules import rewritten
 from graphnet.compiler.fast.schedule import scheduled
 from graphnet.compiler.fast.sequences import step_by_step
+from graphnet.compiler.fast.sides import Side, sides
+from graphnet.compiler.fast.sides import orders as orders_of_sides
 from graphnet.compiler.fast.turned import narrow
 from graphnet.compiler.fast.windows import see_through_copies
 from graphnet.compiler.lower import Lowered, full
@@ -45,6 +47,7 @@ class Plan:
     orders: dict[Value, Order] = field(default_factory=dict)
     lines: tuple[Value, ...] = ()
     forms: dict[Value, Form] = field(default_factory=dict)
+    sides: list[Side] = field(default_factory=list)
     blocks: bool = False  # whether long updates go a block at a time
     memory: mem.Memory = field(default_factory=lambda: mem.Memory(()))
     bodies: dict[Value, PlannedBody] = field(default_factory=dict)  # of loops
@@ -98,10 +101,11 @@ def make_plan(
         owners[value] = list(names)
     shown, stores = _ends(values, network, held, flat, roles, outputs, copy)
     plan = Plan(network, values, owners, shown, flat, roles, stages)
-    ends = [*(v for _, v in shown), *(s.args[0][0] for s in stores)]
-    plan.orders = biases.orders(ends)
+    last = [*(v for _, v in shown), *(s.args[0][0] for s in stores)]
+    plan.orders = biases.orders(last)
+    plan.orders = orders_of_sides(last, roles, plan.orders) or plan.orders
     if "turned" not in off:
-        plan.orders = narrow(ends, roles, plan.orders)
+        plan.orders = narrow(last, roles, plan.orders)
     roots = [v for _, v in shown]
     last = [v for v in roots if v.op == "output" and not copy]
     ahead = [v for v in roots if v not in last]
@@ -111,16 +115,22 @@ def make_plan(
         see_through_copies(live(roots), roles)
     lines = lines_of(plan, roots, packs if "early" not in off else ())
     _forms(plan, lines, off)
-    if any(v not in plan.forms for v in lines if v in plan.orders):  # only forms write transposed
-        return make_plan(
-            network, lowered, inputs, outputs, copy=copy, adjacent=adjacent,
-            off=off | {"ones" if "turned" in off else "turned"},
-        )  # fmt: skip
-    if "blocks" not in off:
-        lines = gathered(lines, plan.forms, roles)
-        plan.blocks = True
-    _allocate(plan, lines, stores, off)
-    return plan
+    possible = all(v in plan.forms for v in lines if v in plan.orders)  # they write transposed
+    if possible:
+        plan.blocks = "blocks" not in off
+        lines = gathered(lines, plan.forms, roles) if plan.blocks else lines
+        possible = _allocate(plan, lines, stores, off)
+    return plan if possible else make_plan(
+        network, lowered, inputs, outputs, copy=copy, adjacent=adjacent, off=off | _next_off(off)
+    )  # fmt: skip
+
+
+def _next_off(off: frozenset[str]) -> frozenset[str]:
+    """The recognisers to do without where something that stands transposed has no form."""
+    for names in ({"mixes", "calls"}, {"turned"}, {"ones"}):
+        if not names <= off:
+            return frozenset(names)
+    raise AssertionError("nothing stands transposed without these")
 
 
 def _packs(flat: Flat) -> list[Value]:
@@ -187,8 +197,9 @@ def _forms(plan: Plan, lines: Sequence[Value], off: frozenset[str]) -> None:
 
 def _allocate(
     plan: Plan, lines: tuple[Value, ...], stores: Sequence[Value], off: frozenset[str]
-) -> None:  # fmt: skip
-    """Memory for parameters and states, for joined gradients, and then for every statement."""
+) -> bool:  # fmt: skip
+    """Memory for parameters and states, for joined gradients, and then for every statement; and
+    whether all that is to lie side by side does."""
     from graphnet.compiler.fast.bodies import planned_bodies
 
     memory = mem.Memory(lines)
@@ -215,16 +226,15 @@ def _allocate(
             memory.places[v] = mem.Place(place.storage, start, size)
             start = add(start, size)
     wishes = {s.args[0][0]: memory.places[s.extra] for s in reversed(stores)}  # type: ignore[index]
-    for over in (v for v in live(lines) if v.op == "over_ones"):
-        place = memory.storage(over.dtype, product(over.extents), pinned=True)
-        memory.places[over] = place
-        source = over.args[0][0]
-        wishes[source] = mem.Place(place.storage, 0, product(source.extents))
+    joins = [v for v in live(lines) if v.op in ("over_ones", "beside")]
+    plan.sides, together = sides(memory, joins)
+    wishes |= together
     _pass_on(wishes, plan, lines)
     planned_bodies(plan, memory, off)
     mem.allocate(lines, plan.roles, plan.forms, plan.orders, memory, wishes)
     plan.memory = memory
     plan.lines = memory.lines = mem.without_idle_stores(lines, memory)
+    return all(memory.places.get(v) == place for v, place in together.items())
 
 
 def _pass_on(wishes: dict[Value, mem.Place], plan: Plan, lines: Sequence[Value]) -> None:

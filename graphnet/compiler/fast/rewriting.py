@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from graphnet.compiler.fast import biases, columns
 from graphnet.compiler.fast.arrays import identity
+from graphnet.compiler.fast.beside import with_fewer_calls
 from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
 from graphnet.compiler.fast.layers import layers_of
 from graphnet.compiler.fast.roles import Roles, live
@@ -49,6 +50,11 @@ class Rewriting:
             narrow = columns.narrow_layers(layers_of(self.flat, self.roots()), self.roles)
             if narrow:
                 self._take(columns.beside_ones(self.values, self.held, narrow))
+        if not {"mixes", "calls"} <= self.off:
+            ends = [*self.outputs, *self.network.updates.values()]
+            fewer = with_fewer_calls(self.values, self.held, ends, self.roles, self.off)
+            if fewer is not None:
+                self._take(fewer)
         if "scaled" not in self.off:
             new = scaled_least(self.values, self.roots(), self.roles)
             self._note(new)

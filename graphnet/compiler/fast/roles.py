@@ -18,7 +18,7 @@ __all__ = ["Roles", "live"]
 
 VIEWS = ("slice", "transpose", "broadcast", "reshape", "window")
 RUNS = ("scan", "result")
-JOINED = ("pack", "over_ones", "stacked")
+JOINED = ("pack", "over_ones", "beside", "stacked")
 
 
 def live(roots: Iterable[Value]) -> list[Value]:

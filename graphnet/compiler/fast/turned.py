@@ -9,14 +9,14 @@ but turning a factor costs a large one more than the reductions gain: (512, 256)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.forms import UFUNCS
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.values import Value
 
-__all__ = ["TURNED", "group", "may_turn", "narrow", "readers_of"]
+__all__ = ["TURNED", "Readers", "group", "may_turn", "narrow", "readers_of"]
 
 TURNED: Order = (1, 0)
 NARROW = 32  # features: at 64 a small batch would be slower
@@ -51,29 +51,37 @@ def narrow(
             together = group(source, readers)
             products = [v for v in together if v.op == "contract"]
             beside = all(any(a in found for a, _ in v.args) for v in products)
-            if beside and may_turn(together, readers, roles):
+            if beside and may_turn(together, readers, roles, found):
                 found |= dict.fromkeys(together, TURNED)
     return found
 
 
-def may_turn(together: Iterable[Value], readers: Readers, roles: Roles) -> bool:
-    """Whether arrays that go element by element with one another may stand transposed."""
+def may_turn(
+    together: Iterable[Value], readers: Readers, roles: Roles, known: Collection[Value] = ()
+) -> bool:
+    """Whether arrays that go element by element with one another may stand transposed; rows of
+    those that are `known` to do are among them."""
     together = set(together)
-    return all(
-        v.rank == 2
-        and roles(v) == "line"
-        and (v.op in TOGETHER or v.op in ("contract", "one_hot"))
-        and all(r in together or _reads_both_ways(r) for r in readers.get(v, ()))
-        and all(
-            a in together or a.rank < 2 or v.op == "contract" or a.host for a, _ in v.args
+
+    def may(v: Value) -> bool:
+        if v.op == "slice":
+            return v.args[0][0] in known and roles(v) == "view"
+        return v.op in ("over_ones", "beside") or (
+            v.rank == 2
+            and roles(v) == "line"
+            and (v.op in TOGETHER or v.op in ("contract", "one_hot"))
+            and all(r in together or _reads_both_ways(r) for r in readers.get(v, ()))
+            and all(a in together or a.rank < 2 or v.op == "contract" or a.host for a, _ in v.args)
         )
-        for v in together
-    )  # fmt: skip
+
+    return all(may(v) for v in together)
 
 
 def _reads_both_ways(reader: Value) -> bool:
     """Whether a statement reads either layout; an output does where it is a copy."""
-    return reader.op in ("contract", *REDUCTIONS) or (reader.op == "output" and bool(reader.extra))
+    columns = reader.op == "slice" and isinstance(reader.extra, tuple) and reader.extra[0] is None
+    copied = reader.op == "output" and bool(reader.extra)
+    return columns or copied or reader.op in ("contract", "over_ones", "beside", *REDUCTIONS)
 
 
 def group(source: Value, readers: Readers) -> dict[Value, None]:
