@@ -53,7 +53,7 @@ def version() -> str:
 
 
 _SEARCH = ("exprat", "fails", "forms", "intervals", "judge", "match", "points", "polynomial",
-           "records", "reuse", "rules", "search", "slopes", "steps", "symmetry", "tails",
+           "records", "reuse", "rules", "search", "slopes", "steps", "symmetry", "tails", "tape",
            "truth")  # fmt: skip
 
 

@@ -24,7 +24,8 @@ from graphnet.formula.functions import Abs, Extremum
 from graphnet.formula.searched import ARGUMENT
 from graphnet.numerics.forms import evaluate
 from graphnet.numerics.points import FAR32, LARGE, around
-from graphnet.numerics.truth import tape, truth
+from graphnet.numerics.tape import tape
+from graphnet.numerics.truth import truth
 
 __all__ = ["ACCEPTED", "ACCEPTED32", "BAR", "BAR32", "Judge", "Marks", "Mask", "Points", "judges"]
 

@@ -5,6 +5,7 @@ The argument u of a part is a read, or an affine or product expression of reads:
 searched on its own. What a read stands for may be written out as `held(read, formula)`: a part
 sees through it, so that log(s) of s = 1/(1 + exp(-z)) is a function of z.
 
+>>> from graphnet.formula.formula import hole
 >>> y, z = hole(0), hole(1)
 >>> [(h, u) for _, h, u in parts(-y*sympy.log(1 + sympy.exp(-2*z)) + (1 - y)*sympy.log(1 - z))]
 [(log(1 - _h0), _h1), (log(1 + exp(-_h0)), 2*_h1)]
@@ -16,13 +17,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import sympy
-from sympy import Add, Basic, Expr, Integer, Mul, Pow, S, Symbol
+from sympy import Add, Basic, Expr, Integer, Mul, Pow, S
 from sympy.core.relational import Relational
 
 from graphnet.formula import functions as fn
-from graphnet.formula.formula import hole, symbol_kind
 from graphnet.formula.scalar import Scalar
 from graphnet.formula.searched import ARGUMENT, Searched
+from graphnet.numerics.argument import core_of, scale_of, substituted
 
 __all__ = [
     "held",
@@ -88,10 +89,10 @@ def parts(body: Expr, guards: Guards = ()) -> Iterator[tuple[Expr, Expr, Expr]]:
 
 def _guarded(h: Expr, u: Expr, guards: Guards) -> Expr:
     for condition, chosen in guards:
-        core = _core(u)
-        if isinstance(condition, Relational) and core is not None and _core(condition) == core:
-            scale = _scale(u, core)
-            asked = _substituted(condition, core, ARGUMENT / scale)
+        core = core_of(u)
+        if isinstance(condition, Relational) and core is not None and core_of(condition) == core:
+            scale = scale_of(u, core)
+            asked = substituted(condition, core, ARGUMENT / scale)
             if asked is not None:
                 h = fn.where(asked, h, S.Zero) if chosen else fn.where(asked, S.Zero, h)
     return h
@@ -102,7 +103,7 @@ def _grouped(body: Expr, guards: Guards) -> Iterator[tuple[Expr, Expr, Expr]]:
     groups: dict[Expr, list[Expr]] = {}
     alone: list[Expr] = []
     for a in body.args:
-        core = None if a.is_number else _core(written_out(a))
+        core = None if a.is_number else core_of(written_out(a))
         (alone if core is None else groups.setdefault(core, [])).append(a)
     for members in groups.values():
         if all(is_plain(m) for m in members):
@@ -130,133 +131,22 @@ def is_plain(e: Any) -> bool:
 def one_argument(part: Expr) -> tuple[Expr, Expr] | None:
     """(h, u) with part = h(u); None where it depends on more than one argument."""
     out = written_out(part)
-    core = _core(out)
+    core = core_of(out)
     if core is None:
         return None
-    scale = _scale(out, core)
+    scale = scale_of(out, core)
     u = scale * core
-    h = _substituted(out, core, ARGUMENT / scale)
+    h = substituted(out, core, ARGUMENT / scale)
     return None if h is None else (h, u)
 
 
 def marked(part: Expr) -> Expr:
     """A part as a function of ARGUMENT, `held(0, formula)` where a tensor is read."""
-    core = _core(written_out(part))
+    core = core_of(written_out(part))
     assert core is not None
-    scale = _scale(written_out(part), core)
+    scale = scale_of(written_out(part), core)
     bare = part.replace(held, lambda read, inner: held(S.Zero, inner))
-    return _substituted(bare, core, ARGUMENT / scale)
-
-
-def _core(e: Expr) -> Expr | None:
-    """The one argument of an expression, up to a factor; None where there are several."""
-    symbols = e.free_symbols
-    if not symbols or any(symbol_kind(s)[0] != "h" for s in symbols):
-        return None
-    if len(symbols) == 1:
-        return next(iter(symbols))
-    found = _cores(e, None)
-    return found if isinstance(found, Expr) else None
-
-
-def _cores(e: Basic, so_far: Expr | None) -> Expr | bool | None:
-    """The core that all of e has; False where there are two."""
-    if e.is_number or not e.free_symbols:
-        return so_far
-    own = _direction(e)
-    if own is not None:
-        return own if so_far is None or so_far == own else False
-    for a in e.args:
-        found = _cores(a, so_far)
-        if found is False:
-            return False
-        so_far = found
-    return so_far
-
-
-def _direction(e: Basic) -> Expr | None:
-    """An affine or product expression of reads, without its number in front."""
-    if isinstance(e, Symbol):
-        return e
-    if isinstance(e, Mul):
-        _, rest = e.as_coeff_Mul()
-        factors = Mul.make_args(rest)
-        if all(_monomial(f) for f in factors):
-            return rest
-    if isinstance(e, Add):
-        _, rest = e.as_coeff_Add()
-        terms = Add.make_args(rest)
-        if len(terms) > 1 and all(_direction(t) is not None for t in terms):
-            first = min(terms, key=sympy.default_sort_key)
-            return sympy.expand(rest / first.as_coeff_Mul()[0])
-    return None
-
-
-def _monomial(f: Expr) -> bool:
-    return isinstance(f, Symbol) or (
-        isinstance(f, Pow) and isinstance(f.args[0], Symbol) and isinstance(f.args[1], Integer)
-    )
-
-
-def _factor(e: Basic, core: Expr) -> tuple[Expr, Expr] | None:
-    """(c, d) with e = c*core + d; None where e is not of that form."""
-    if e == core:
-        return S.One, S.Zero
-    if isinstance(e, Mul):
-        c, rest = e.as_coeff_Mul()
-        return (c, S.Zero) if rest == core else None
-    if isinstance(e, Add):
-        d, rest = e.as_coeff_Add()
-        if isinstance(core, Add):
-            ratio = rest.as_ordered_terms()[0].as_coeff_Mul()[0]
-            for t in Add.make_args(rest):
-                for s in Add.make_args(core):
-                    if t.as_coeff_Mul()[1] == s.as_coeff_Mul()[1]:
-                        ratio = t.as_coeff_Mul()[0] / s.as_coeff_Mul()[0]
-                        return (ratio, d) if sympy.expand(core * ratio) == rest else None
-            return None
-        c, rest = rest.as_coeff_Mul()
-        return (c, d) if rest == core else None
-    return None
-
-
-def _scale(e: Expr, core: Expr) -> Expr:
-    """|c| where every place has the same c*core, up to sign; else 1."""
-    found: set[Expr] = set()
-
-    def visit(part: Basic) -> None:
-        pair = _factor(part, core)
-        if pair is not None:
-            found.add(abs(pair[0]) if pair[1] == 0 else S.One)
-            return
-        for a in part.args:
-            visit(a)
-
-    visit(e)
-    return found.pop() if len(found) == 1 else S.One
-
-
-def _substituted(e: Any, core: Expr, new: Expr) -> Any:
-    """e with new in place of the core; None where reads are left."""
-    if not core.is_Symbol:
-        e = _without(e, core)
-        if e is None:
-            return None
-        return e.xreplace({_CORE: new})
-    return e.xreplace({core: new})
-
-
-_CORE = hole(14)
-
-
-def _without(e: Any, core: Expr) -> Any:
-    pair = _factor(e, core)
-    if pair is not None:
-        return pair[0] * _CORE + pair[1]
-    if not e.args:
-        return None if e.is_Symbol and symbol_kind(e)[0] == "h" else e
-    args = [_without(a, core) for a in e.args]
-    return None if any(a is None for a in args) else e.func(*args)
+    return substituted(bare, core, ARGUMENT / scale)
 
 
 # Functions that are right as they are, in value and slope, of anything c*x.

@@ -16,7 +16,7 @@ from sympy import Expr, Rational
 
 from graphnet.formula.searched import ARGUMENT
 from graphnet.formula.special import poly, times
-from graphnet.numerics.truth import Unsure, Values
+from graphnet.numerics.tape import Unsure, Values
 
 __all__ = ["at_infinity", "at_zero", "between"]
 

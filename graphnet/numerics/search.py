@@ -34,7 +34,7 @@ from graphnet.numerics.polynomial import at_infinity, at_zero, between
 from graphnet.numerics.rules import rewritings, simple_rewritings
 from graphnet.numerics.slopes import reuse
 from graphnet.numerics.symmetry import half, on_the_right, parity, unfolded
-from graphnet.numerics.truth import Values, tape
+from graphnet.numerics.tape import Values, tape
 
 __all__ = ["Answer", "examined", "find", "search"]
 

@@ -18,7 +18,8 @@ from graphnet.numerics.match import PATTERN, matches
 from graphnet.numerics.polynomial import at_infinity, at_zero
 from graphnet.numerics.records import read
 from graphnet.numerics.rules import DEVICES, ROWS, rewritings
-from graphnet.numerics.truth import ball, tape
+from graphnet.numerics.tape import tape
+from graphnet.numerics.truth import ball
 
 AT = [(2.5, 0.75, 0.5), (0.75, 2.5, -0.25), (3.0, 1.0, 2.0), (1.5, 0.5, 1.25), (0.3, 0.2, 0.1)]
 

@@ -22,7 +22,8 @@ from graphnet.numerics.judge import BAR, BAR32, judges
 from graphnet.numerics.points import POINTS, POINTS32
 from graphnet.numerics.records import known, read, spelled
 from graphnet.numerics.search import search
-from graphnet.numerics.truth import ball, tape
+from graphnet.numerics.tape import tape
+from graphnet.numerics.truth import ball
 from tests.numerics.functions import DRAWN, MANY, SEED, TEXTBOOK, drawn
 
 ALL = [text for texts in TEXTBOOK.values() for text in texts]
