@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy
+from sympy import Expr
 
 from graphnet.arguments import whole
 from graphnet.compiler.build import function
 from graphnet.errors import GraphnetError
 from graphnet.formula.formula import hole
-from graphnet.network.graph import Computed, Network, Parameter
+from graphnet.network.graph import Computed, Network, Parameter, Scan
 from graphnet.ops.gradients import grad
 from graphnet.ops.layer import layer_labels
 from graphnet.ops.reductions import sum as total
@@ -188,7 +190,7 @@ def _dead(layers: list[Layer], health: Health | None) -> list[Finding]:
 
 
 def measure(model: Model, X: Any, y: Any) -> list[Layer]:
-    """Every activation of the inference network with its slopes and its delta, in order."""
+    """Every activation of the network with its slopes and its delta, in order."""
     compiled = model.compiled
     arrays, target = compiled.given(X, y, None)
     key = ("probe", target)
@@ -230,7 +232,10 @@ def _rms(array: Any) -> float:
 def _probe(model: Model, target: Target) -> tuple[Any, list[tuple[str, str, str, str, str | None]]]:
     """A program (inputs, y) -> [[delta, slope] of every activation], and which they are."""
     compiled = model.compiled
-    prediction = compiled.heads.prediction
+    heads = compiled.heads
+    # A batch norm is what it is in training: at inference its scale is that of other data.
+    as_trained = bool(heads.renewed) and len(heads.training) == 1
+    prediction = heads.training[0] if as_trained else heads.prediction
     targets = target.inputs(prediction)
     loss = loss_tensor(compiled.recipe.loss, prediction, targets)
     network = Network.collect([prediction.node], layers=layer_labels([prediction.node]))
@@ -240,7 +245,8 @@ def _probe(model: Model, target: Target) -> tuple[Any, list[tuple[str, str, str,
         (name, node) for name, node in network.of(Computed) if _is_activation(network, name, node)
     ]  # fmt: skip
     if not pairs:
-        raise GraphnetError("this model has no activation: there is no slope to look at")
+        inside = " outside of its loops" if any(network.of(Scan)) else ""
+        raise GraphnetError(f"this model has no activation{inside}: there is no slope to look at")
     befores = [Tensor(node.operands[0]) for _, node in pairs]
     deltas = grad(loss, befores)
     for (name, node), before, delta in zip(pairs, befores, deltas, strict=True):
@@ -270,8 +276,16 @@ def _is_activation(network: Network, name: str, node: Computed) -> bool:
         return False
     if f.reads[0].subs != f.target or node.dtype != "float":
         return False
-    curved = hole(0) in f.body.diff(hole(0)).free_symbols
+    curved = hole(0) in f.body.diff(hole(0)).free_symbols and not _is_scale(f.body)
     return curved and any(isinstance(n, Parameter) for n in _ancestors(network, name))
+
+
+def _is_scale(body: Expr) -> bool:
+    """1/sqrt(v + c), 1/v and the like: what a norm multiplies by, no activation."""
+    _, factor = body.as_coeff_Mul()
+    base, exponent = factor.as_base_exp()
+    affine = base.is_polynomial(hole(0)) and sympy.degree(base, hole(0)) == 1
+    return bool(affine and exponent.is_number and exponent.is_negative)
 
 
 def _ancestors(network: Network, name: str) -> list[Any]:

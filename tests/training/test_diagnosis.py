@@ -116,3 +116,27 @@ def test_a_layer_called_twice_is_two_rows() -> None:
     health = gn.Health(rows, y)
     model.fit(rows, y, epochs=2, callbacks=[health], verbose=0)
     assert [len(row) for row in health.norms.values()] == [3, 3]
+
+
+def test_a_norm_is_no_activation_and_batch_norm_is_what_it_is_in_training() -> None:
+    for norm in (gn.LayerNorm(), gn.BatchNorm()):
+        model = gn.Sequential(
+            [gn.Input(64), gn.Dense(32), norm, gn.Activation("relu"), gn.Dense(10)]
+        )
+        model.compile("sgd", "cross_entropy")
+        (layer,) = model.diagnose(100 * X, Y).layers  # 1/sqrt(variance) is none
+        assert layer.label == "relu"
+        assert np.isfinite(layer.gain)
+        assert len(layer.dead) == 0
+    # In training the mean leaves: which units pass is not what a new norm passes at inference.
+    W = np.asarray(model.parameters["W1"], float)
+    Z = 100 * X @ W
+    Z = (Z - Z.mean(axis=0)) / np.sqrt(Z.var(axis=0) + 1e-3)
+    assert layer.slope == pytest.approx(np.sqrt((Z > 0).mean()), abs=0.01)
+
+
+def test_activations_of_a_loop_are_not_looked_at() -> None:
+    model = gn.Sequential([gn.Input((4, 5)), gn.LSTM(6), gn.Dense(3)])
+    model.compile("sgd", "cross_entropy")
+    with pytest.raises(GraphnetError, match="no activation outside of its loops"):
+        model.diagnose(np.zeros((2, 4, 5)), np.zeros(2, int))
