@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import graphnet as gn
 from graphnet.compiler.fast.plan import Plan, make_plan
@@ -99,6 +101,14 @@ def pair(**k: Any) -> Program:
     return gn.training_step([x, t], gn.mse(last + gn.sum(more, axis=0), t), gn.SGD(lr=0.1), **k)
 
 
+def products_of_rows(**k: Any) -> Program:
+    """Loops over numbers and over columns, whose steps lie apart in what is computed."""
+    x, t = gn.input("x", ("batch", T)), gn.input("t", ("batch", T))
+    y = gn.cumprod(1 + 0.1 * gn.tanh(x @ gn.parameter("W", (T, T))), axis=1)
+    z = gn.prod(1 + 0.1 * gn.sum(x, axis=0))
+    return gn.training_step([x, t], gn.mse(z * y, t), gn.SGD(lr=0.1), **k)
+
+
 LOOPS: dict[str, Callable[..., Program]] = {
     "elman": folded(elman),
     "given out": folded(given_out),
@@ -106,6 +116,7 @@ LOOPS: dict[str, Callable[..., Program]] = {
     "two": folded(two, 2),
     "crossed": folded(crossed, 2),
     "pair": pair,
+    "products": products_of_rows,
     "RNN": layer(gn.RNN),
     "LSTM": layer(gn.LSTM),
     "GRU": layer(gn.GRU),
@@ -113,7 +124,7 @@ LOOPS: dict[str, Callable[..., Program]] = {
 }
 
 
-def given(program: Program, batch: int, seed: int) -> list[Any]:
+def arguments(program: Program, batch: int, seed: int) -> list[Any]:
     rng = np.random.default_rng(seed)
     nodes = [program.network.node(name) for name in program.inputs]
     return [rng.normal(size=[e if isinstance(e, int) else batch for e in n.shape]) for n in nodes]
@@ -133,8 +144,8 @@ def test_fast_loops_are_plain_loops(name: str, off: str) -> None:
     for key, array in plain.parameters.items():
         fast.parameters[key] = array
     for k, batch in enumerate((6, 6, 2, 6, 1)):
-        arguments = given(plain, batch, k)
-        assert fast(*arguments) == pytest.approx(plain(*arguments), rel=1e-10)
+        batches = arguments(plain, batch, k)
+        assert fast(*batches) == pytest.approx(plain(*batches), rel=1e-10)
     for key, array in plain.parameters.items():
         np.testing.assert_allclose(fast.parameters[key], array, 1e-9, 1e-10, err_msg=key)
 
@@ -218,3 +229,54 @@ def test_a_sequence_is_turned_before_it_is_multiplied(name: str) -> None:
         moved = [a for v in plan.lines for a, _ in v.args if a.op == "transpose" and a.rank == 3]
         assert bool(moved) == (off != "")
         assert turned == (["leaf"] if off == "" else [])
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> tuple[int, int, bool, list[tuple[str, int, int]], list[int]]:
+    """A body: how many states and sequences, its direction, calls over what is there so far, and
+    which of all that are the new states and what is given out."""
+    states, sequences = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    calls = []
+    for k in range(draw(st.integers(1, 5))):
+        place = st.integers(0, states + sequences + k - 1)
+        calls.append(
+            (draw(st.sampled_from(["tanh", "add", "mul", "dot"])), draw(place), draw(place))
+        )
+    ends = st.integers(0, states + sequences + len(calls) - 1)
+    outs = draw(st.integers(1, 2))
+    return states, sequences, draw(st.booleans()), calls, [draw(ends) for _ in range(states + outs)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawn())
+def test_drawn_loops_are_plain_loops(case: Any) -> None:
+    """Values and gradients, whatever a body reads, keeps and gives out, in whatever order."""
+    states, sequences, reverse, calls, ends = case
+    x, U = gn.input("x", (3, "batch", H)), gn.parameter("U", (H, H), init="orthogonal")
+
+    def body(*args: Tensor) -> Any:
+        there = list(args)
+        for op, i, j in calls:
+            a, b = there[i], there[j]
+            made = {
+                "tanh": lambda a=a: gn.tanh(a), "add": lambda a=a, b=b: a + b,
+                "mul": lambda a=a, b=b: a * b, "dot": lambda a=a: 0.5 * (a @ U),
+            }[op]()  # fmt: skip
+            there.append(made)
+        new, outs = ends[:states], ends[states:]
+        return tuple(there[k] for k in new), tuple(there[k] for k in outs)
+
+    read = [x @ U, gn.tanh(x)][:sequences]
+    outs, last = gn.scan(body, (gn.zeros(("batch", H)),) * states, tuple(read), reverse=reverse)
+    parts = [gn.mean(r * r) for r in (*outs, *last)] + [gn.mean(read[0])]
+    loss = sum(parts[1:], parts[0])
+    optimizer = gn.SGD(lr=0.1)
+    plain, fast = (
+        gn.training_step(x, loss, optimizer, style=style, dtype="float64", outputs=list(outs))
+        for style in ("plain", "fast")
+    )
+    for k, batch in enumerate((2, 2, 1)):
+        array = np.random.default_rng(k).normal(size=(3, batch, H))
+        for a, b in zip(plain(array), fast(array), strict=True):
+            np.testing.assert_allclose(b, a, 1e-9, 1e-11)
+    np.testing.assert_allclose(fast.parameters["U"], plain.parameters["U"], 1e-8, 1e-10)

@@ -49,7 +49,7 @@ class _Turning:
     def turned(self, v: Value, axes: Axes, new: Mapping[Value, Value]) -> Value | None:
         """A product with an argument, or what is made of it and of numbers or columns, with axis k
         as axis `axes[k]`; None where something else reads it, or it is made of something else."""
-        if len(self.readers.get(v, ())) != 1 or axes[-1] != v.rank - 1:
+        if len(self.readers.get(v, ())) != 1 or not _keeps_columns(v, axes):
             return None
         extents = [v.extents[axes.index(k)] for k in range(v.rank)]
         args: list[tuple[Value, Axes]] = []
@@ -95,11 +95,16 @@ class _Turning:
         if moved.op != "transpose" or moved.rank != x.rank or not self.is_argument(x, moved):
             return None
         ((dz, back),) = moved.args
-        forth = tuple(back.index(k) for k in range(x.rank))
-        rows = [x.extents[:-1] == moved.extents[:-1], back[-1] == x.rank - 1]
+        rows = x.extents[:-1] == moved.extents[:-1] and _keeps_columns(dz, back)
         whole = [r.extents[-1] == a.extents[-1] for r, a in ((one, x), (other, moved))]
-        if not all([*rows, *whole]):
+        if not rows or not all(whole):
             return None
+        forth = tuple(back.index(k) for k in range(x.rank))
         loops = tuple(range(2, x.rank + 1))
         args = [(self.copied(x, forth), (*loops, 0)), (new[dz], (*loops, 1))]
         return self.values.make("contract", args, v.extents, v.dtype)
+
+
+def _keeps_columns(v: Value, axes: Axes) -> bool:
+    """Whether axes are moved, the last one aside."""
+    return v.rank > 1 and sorted(axes) == list(range(v.rank)) and axes[-1] == v.rank - 1
