@@ -445,3 +445,28 @@ def test_a_multiple_of_a_factor_defines_no_factor() -> None:
         )
         for a, b in zip(plain, fast, strict=True):
             np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-15)
+
+
+# Losses in which one element of a parameter multiplies what the parameter makes.
+CORNERS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "product": lambda c, h, y: gn.sum(c * h),
+    "tanh": lambda c, h, y: gn.sum(c * gn.tanh(h) * y),
+    "quotient": lambda c, h, y: gn.sum(c / (2 + gn.cos(h)) * y),
+    "softmax": lambda c, h, y: gn.sum(gn.log_softmax(c * gn.tanh(h)) * y),
+    "square": lambda c, h, y: gn.mean((c * h - y) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", CORNERS)
+@pytest.mark.parametrize("corner", [0.0, 0.7])
+def test_one_element_of_an_array_is_a_number(name: str, corner: float) -> None:
+    a, y, W = x(4, 3), x(4, 3, name="y"), x(3, 3, name="W")
+    rng = np.random.default_rng(0)
+    at = [rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), rng.normal(size=(3, 3))]
+    at[2][2, 2] = corner
+    loss = CORNERS[name](W[2, 2], a @ W.T, y)
+    plain, fast = (
+        gn.function([a, y, W], [loss, gn.grad(loss, W)], style=s, dtype="float64")(*at)
+        for s in ("plain", "fast")
+    )
+    np.testing.assert_allclose(fast[1], plain[1], rtol=1e-10, atol=1e-13)

@@ -231,9 +231,10 @@ def fast(seed: int) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+EPS = 1e-3  # a gradient that is 0 but for rounding must not become a step
 OPTIMIZERS = (
-    gn.SGD(lr=0.1), gn.SGD(lr=0.1, momentum=0.9, nesterov=True), gn.Adam(lr=0.01),
-    gn.AdamW(lr=0.01, weight_decay=0.1, clip_norm=1.0), gn.RMSprop(lr=0.01),
+    gn.SGD(lr=0.1), gn.SGD(lr=0.1, momentum=0.9, nesterov=True), gn.Adam(lr=0.01, eps=EPS),
+    gn.AdamW(lr=0.01, eps=EPS, weight_decay=0.1, clip_norm=1.0), gn.RMSprop(lr=0.01, eps=EPS),
     gn.SGD(lr=gn.schedules.warmup(0.1, 2)),
 )  # fmt: skip
 
@@ -282,7 +283,8 @@ def test_laws_of_many(name: str, part: int) -> None:
 
 
 # Networks in which a law did not hold once.
-FOUND = {"laws": (1177,), "fast": (10_052, 10_383, 10_586, 10_589, 10_863)}
+FOUND = {"laws": (1177,), "fast": (10_052, 10_383, 10_586, 10_589, 10_863),
+         "trained": (10_214, 10_259)}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FOUND)

@@ -100,6 +100,7 @@ class Contractions:
             if merged is not None:
                 return (times(scale, merged),)
         term = self._with_pairs(term.core)
+        scale = times(scale, term.scale)
         outer = tuple(f for f in term.factors if not set(f[1]) & set(loops))
         inner = tuple(f for f in term.factors if set(f[1]) & set(loops))
         if set(loops) >= frozenset(a for _, axes, _ in inner for a in axes):

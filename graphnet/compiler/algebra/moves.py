@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphnet.compiler.algebra.sums import as_term
-from graphnet.compiler.algebra.terms import Sum, Term, add, moved, times
+from graphnet.compiler.algebra.terms import Sum, Term, add, moved, power, times
 from graphnet.compiler.values import Axes, Local, Value
 
 if TYPE_CHECKING:
@@ -53,19 +53,21 @@ class Moves:
             return None
         terms = []
         for t in self.owner.sums[source]:
-            factors = [(*self._sliced(Local(f, own), v, axes), e) for f, own, e in t.factors]
-            terms.append(times(Term(t.number, t.scalars), Term(factors=tuple(factors))))
+            found = Term(t.number, t.scalars)
+            for f, own, e in t.factors:  # one element of an array is a 0-d value
+                found = times(found, power(as_term(self._sliced(Local(f, own), v, axes)), e))
+            terms.append(found)
         return add(terms)
 
-    def _sliced(self, a: Local, v: Value, axes: Axes) -> tuple[Value, Axes]:
+    def _sliced(self, a: Local, v: Value, axes: Axes) -> Local:
         """The part of one factor that a slice of the whole reads."""
         pattern: Any = v.extra
         own = [pattern[d] for d in a.labels]
         kept = [d for d in a.labels if axes[d] >= 0]
         labels = tuple(axes[d] for d in kept)
         if all(p is None for p in own):
-            return a.value, labels
+            return Local(a.value, labels)
         place = tuple(kept.index(d) if d in kept else -1 for d in a.labels)
         extents = [v.extents[axes[d]] for d in kept]
         made = self.owner.values.make("slice", [(a.value, place)], extents, v.dtype, tuple(own))
-        return made, labels
+        return Local(made, labels)
