@@ -118,14 +118,17 @@ def build(parameters, states):
     W2 = parameters["W2"]
     b2 = parameters["b2"]
     W2_b2 = P[2080:2410].reshape(33, 10)
+    W1_b1 = P[0:2080].reshape(65, 32)
 
     def plan(batch):
         """A step for these sizes, with buffers of its own."""
         # -- buffers
-        new = arena(516*batch + 10216)
+        new = arena(776*batch + 10280)
         A1_and_1 = new((33, batch), np.float32)
         A1_and_1.fill(1)
         G = new(2410, np.float32)
+        A1_pad = new((batch, 65), np.float32)
+        A1_pad.fill(1)
         Z2 = new((10, batch), np.float32)
         loss_max = new(batch, np.float32)
         d_Z2 = new((10, batch), np.float32)
@@ -143,7 +146,6 @@ def build(parameters, states):
         k_2 = np.array(1, np.float32)
         k_3 = np.array(0.9, np.float32)
         # -- views and bound methods
-        add = np.add
         tanh = np.tanh
         maximum_reduce = np.maximum.reduce
         subtract = np.subtract
@@ -152,31 +154,32 @@ def build(parameters, states):
         divide = np.divide
         multiply = np.multiply
         square = np.square
+        add = np.add
         A1 = A1_and_1[0:32]
-        d_A1_contract = G[2080:2410].reshape(33, 10)
-        v_W1_new_sum = G[2048:2080]
-        v_W1_new_contract = G[0:2048].reshape(64, 32)
-        W1_T = W1.T
-        W1_T_dot = W1_T.dot
-        b1_col = b1[:, None]
+        v_W1_new_contract = G[0:2080].reshape(65, 32)
+        v_W1_new_contract_2 = G[2080:2410].reshape(33, 10)
+        A1_pad_inner = A1_pad[:, :64]
+        W1_b1_T = W1_b1.T
+        A1_pad_T = A1_pad.T
+        W1_b1_T_dot = W1_b1_T.dot
         W2_b2_T = W2_b2.T
         W2_b2_T_dot = W2_b2_T.dot
         loss_log_dot = loss_log.dot
         Z2_flat = Z2.reshape(10*batch,)
         loss_one_hot_flat = loss_one_hot.reshape(10*batch,)
         Z2_flat_dot = Z2_flat.dot
+        W2_dot = W2.dot
+        d_Z1_T = d_Z1.T
+        A1_pad_T_dot = A1_pad_T.dot
         d_Z2_T = d_Z2.T
         A1_and_1_dot = A1_and_1.dot
-        W2_dot = W2.dot
-        d_Z1_dot = d_Z1.dot
-        d_Z1_T = d_Z1.T
 
         @np.errstate(all="ignore")
         def step(x, t):
 
             # -- forward
-            W1_T_dot(x.T, A1)          # z_sum_1[n,o] = Sum(x[n,i]*W1[i,o], i)
-            add(A1, b1_col, A1)        # a part of A1
+            A1_pad_inner[...] = x      # a part of A1
+            W1_b1_T_dot(A1_pad_T, A1)  # a part of A1
             tanh(A1, A1)               # A1[i,j] = tanh(Z1[i,j])
             W2_b2_T_dot(A1_and_1, Z2)  # Z2[n,o] = z_sum_2[n,o] + b2[o]
 
@@ -207,8 +210,6 @@ def build(parameters, states):
             subtract(d_Z2, loss_one_hot, d_Z2)
             # d_Z2[n,k] = 0.01*expw(Z2[n,k], lse[n])/size(n) + where(t[n] == k, -0.01/size(n), 0)
             multiply(k_1, d_Z2, d_Z2)
-            # a part of d_A1
-            A1_and_1_dot(d_Z2_T, d_A1_contract)
             # d_A1[n,i] = Sum(W2[i,o]*d_Z2[n,o], o)
             W2_dot(d_Z2, d_Z1)
             # a part of d_Z1
@@ -217,8 +218,8 @@ def build(parameters, states):
             subtract(k_2, d_Z1_square, d_Z1_square)
             # d_Z1[i,j] = (1 - tanh(Z1[i,j])**2)*d_A1[i,j]
             multiply(d_Z1, d_Z1_square, d_Z1)
-            d_Z1_dot(ones_2, v_W1_new_sum)
-            x.T.dot(d_Z1_T, v_W1_new_contract)
+            A1_pad_T_dot(d_Z1_T, v_W1_new_contract)
+            A1_and_1_dot(d_Z2_T, v_W1_new_contract_2)
 
             # -- update
             # a part of v_b2_new

@@ -2,12 +2,13 @@
 
 An argument of the step is copied beside a column of ones where its rows are shorter than those it
 is multiplied into, so that the bias needs no pass over the product, and its gradient none over the
-product's.
+product's. Where the weight is small it is too, for calls saved (W2: 7 % of a step).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import prod
 
 import sympy
 
@@ -20,13 +21,15 @@ from graphnet.formula.extent import add
 __all__ = ["beside_ones", "beside_ones_merged", "narrow_layers"]
 
 NARROW = 2  # times as many columns the product has to have
+SMALL = 4096  # elements of a weight whose calls cost more than its arithmetic
 
 
 def narrow_layers(layers: Iterable[Layer], roles: Roles) -> list[Layer]:
-    """The layers of narrow arguments."""
+    """The layers of narrow arguments, and small ones."""
     return [
         layer for layer in layers
-        if _given(layer.source, roles) and layer.shape[0] * NARROW <= layer.shape[1]
+        if _given(layer.source, roles)
+        and (layer.shape[0] * NARROW <= layer.shape[1] or prod(layer.shape) <= SMALL)
     ]  # fmt: skip
 
 
