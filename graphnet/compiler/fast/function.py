@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphnet.compiler.fast.emit import Text, size_names, written
 from graphnet.compiler.fast.flat import Adjacent
 from graphnet.compiler.fast.plan import make_plan
+from graphnet.compiler.fast.text import Text, size_names, written
 from graphnet.compiler.function import Function
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.listing import Listing

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Array
 from graphnet.compiler.fast.bodies import PlannedBody
-from graphnet.compiler.fast.emit import WIDTH, Emitter, filled
+from graphnet.compiler.fast.emit import Emitter
+from graphnet.compiler.fast.naming import WIDTH, filled
 from graphnet.compiler.fast.steps import BodyEmitter
 from graphnet.compiler.loops import described
 from graphnet.compiler.statement import Statement

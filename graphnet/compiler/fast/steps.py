@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.arrays import Array, Arrays
 from graphnet.compiler.fast.bodies import PlannedBody
-from graphnet.compiler.fast.emit import WIDTH, Emitter
+from graphnet.compiler.fast.emit import Emitter
+from graphnet.compiler.fast.naming import WIDTH
 from graphnet.compiler.listing import Writer
 from graphnet.compiler.loops import told
 from graphnet.compiler.values import Value
@@ -73,7 +74,7 @@ class BodyEmitter(Emitter):
         )  # fmt: skip
         self.writer.owners = {v: list(names) for v, names in plan.owners.items()}
         self.context = self._contexts()
-        self.scratch = set()  # nothing of a step is worked on block by block
+        self.scratch: set[int] = set()  # nothing of a step is worked on block by block
 
     def name_temporaries(self) -> None:
         """Buffers for what lives within a step."""
@@ -81,7 +82,7 @@ class BodyEmitter(Emitter):
         memory = self.plan.memory
         own = {v: p for v, p in memory.places.items() if p.storage not in memory.pinned}
         self.plan.memory = replace(memory, places=own)
-        self._name_buffers()
+        self.name_buffers()
         self.plan.memory = memory
         leaves = {memory.places[v].storage: v for v in memory.places if v.op == "leaf"}
         for v, place in memory.places.items():  # a new state that is written over the old one
