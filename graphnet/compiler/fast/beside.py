@@ -45,8 +45,10 @@ def with_fewer_calls(
     roots = [held[name] for name in ends]
     found = live(roots)
     over = [v for v in found if v.op == "over_ones"]
+    if not over:
+        return None  # no layer is small
     best, least = None, _calls(found, roles)
-    for kinds in ({"mixes", "calls"}, {"calls"}, {"mixes"}) if over else ():
+    for kinds in ({"mixes", "calls"}, {"calls"}, {"mixes"}):
         if kinds & set(off):
             continue
         work = _Rewriting(values, readers_of(found), roles, list(over))
