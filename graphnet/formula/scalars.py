@@ -165,7 +165,7 @@ class Scalars(Elements):
         if function is None:
             known = {*fn.FUNCTIONS, *REDUCTIONS, "Piecewise", "size"}
             self.fail(tree, f"there is no function {name!r}{did_you_mean(name, known)}")
-        wanted = ARITY.get(function.__name__, (1,))
+        wanted = ARITY.get(function.__name__, (getattr(function, "arity", 1),))
         if not args or (wanted is not None and len(args) not in wanted):
             number = " or ".join(map(str, wanted or ("one or more",)))
             plural = "" if number == "1" else "s"

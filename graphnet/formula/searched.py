@@ -56,6 +56,7 @@ class Searched(Scalar):
 
     nargs = (1, 2)
     record: ClassVar[Record]
+    arity: ClassVar[int] = 1
 
     def fdiff(self, argindex: int = 1) -> Expr:
         record = self.record
@@ -80,8 +81,8 @@ class Searched(Scalar):
 @cache
 def searched(record: Record) -> type[Searched]:
     """The class of a record; equal records have one class."""
-    nargs = 2 if record.meaning.has(SECOND) else 1
-    return type(record.name, (Searched,), {"record": record, "nargs": nargs})
+    n = 2 if record.meaning.has(SECOND) else 1
+    return type(record.name, (Searched,), {"record": record, "nargs": n, "arity": n})
 
 
 def meant(expr: Expr) -> Expr:

@@ -14,7 +14,7 @@ those of what is written, 1/a and -1/b.
 
 >>> p, q = hole(3), hole(4)
 >>> paired(2*sympy.log(p) - 2*sympy.log(q) + p)
-(_h3 + 2*log_ratio(_h3, _h4), ['log(a) - log(b) = log1p((a - b)/b)'])
+(_h3 + 2*log_difference(_h3, _h4), ['log(a) - log(b) = log1p((a - b)/b)'])
 >>> paired(p**2 - q**2)
 ((_h3 - _h4)*(_h3 + _h4), ['a**2 - b**2 = (a - b)*(a + b)'])
 """
@@ -41,13 +41,13 @@ exp, log, sqrt = sympy.exp, sympy.log, sympy.sqrt
 
 # the function, the name of its difference, condition, form, law
 ROWS: tuple[tuple[Expr, str, Any, Expr, str], ...] = (
-    (log(a), "log_ratio", Abs(a - b) < b/2, log1p(over(a - b, b)),
+    (log(a), "log_difference", Abs(a - b) < b/2, log1p(over(a - b, b)),
      "log(a) - log(b) = log1p((a - b)/b)"),
-    (sqrt(a), "root_gap", Abs(a - b) < b/2, over(a - b, sqrt(a) + sqrt(b)),
+    (sqrt(a), "sqrt_difference", Abs(a - b) < b/2, over(a - b, sqrt(a) + sqrt(b)),
      "sqrt(a) - sqrt(b) = (a - b)/(sqrt(a) + sqrt(b))"),
-    (exp(a), "exp_gap", Abs(a - b) < 1, exp(b)*expm1(a - b),
+    (exp(a), "exp_difference", Abs(a - b) < 1, exp(b)*expm1(a - b),
      "exp(a) - exp(b) = exp(b)*expm1(a - b)"),
-    (1/a, "reciprocal_gap", Abs(a - b) < Abs(b)/2, over(over(b - a, a), b),
+    (1/a, "reciprocal_difference", Abs(a - b) < Abs(b)/2, over(over(b - a, a), b),
      "1/a - 1/b = (b - a)/a/b"),
 )  # fmt: skip
 SQUARES = "a**2 - b**2 = (a - b)*(a + b)"

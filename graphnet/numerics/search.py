@@ -4,9 +4,10 @@ Rules make candidates; certified truth decides. A form is clean where
 
     |error| <= 3e-13*(|f| + |x f'|)        for every point (numbers below 2.2e-308 count as that)
 
-at every point of `points.POINTS` where f and what it means are finite. The cheapest clean form
-wins; where there is none at most four intervals get one each; points that no form gets right are
-part of the answer. The slope is searched as a function of its own, among the slopes of all value
+at every point of `points.POINTS` where f and what it means are finite, and where the same form run
+in float32 is within 4e-6 at the numbers of float32. The cheapest clean form wins; where there is
+none at most four intervals get one each; points that no form gets right are part of the answer.
+The slope is searched as a function of its own, among the slopes of all value
 forms. (The idea is that of Panchekha et al., "Herbie", PLDI 2015, with balls in place of samples.)
 """
 

@@ -98,10 +98,6 @@ DRAWN: tuple[str, ...] = (
     "sqrt(x**2 + x) - x", "(exp(x) - 1 - x)/x**2", "1 - x/sqrt(1 + x**2)",
     "asinh(x) - log(x)", "where(x > 1, log(x), (x - 1))", "sin(x)**2/x**2", "1/log(1 + exp(x))",
     "log(1 + exp(x))**2", "exp(-log(1 + exp(-x)))", "tanh(log(1 + x**2))", "1/(1 + exp(x**3))",
-)  # fmt: skip
-
-# Written down after those were clean.
-LATER: tuple[str, ...] = (
     "x**3/(exp(x) - 1)", "1/(exp(x) + 1)", "exp(-exp(-x))", "1 - exp(-exp(x))", "log(-log(1 - x))",
     "log(1 - exp(-exp(x)))", "x/tanh(x) - 1", "1/x - 1/sinh(x)", "(1 - exp(-x))/(1 + exp(-x))",
     "x*exp(-x)", "x**2*exp(-x**2)", "1/(1 + x**2)**2", "log(1 + x**2/3)", "log(cosh(x))/x",

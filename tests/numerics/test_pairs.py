@@ -7,6 +7,12 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.formula.formula import hole
+from graphnet.formula.parse import parse
+from graphnet.formula.searched import Searched
+from graphnet.numerics.pairs import paired
+from graphnet.numerics.records import catalogue, read
+from graphnet.numerics.stored import functions, rows
 
 # formula | the same in mpmath | both arguments positive
 ROWS = (
@@ -108,3 +114,19 @@ def test_divergence_of_zero_probabilities() -> None:
     np.testing.assert_array_equal(f([0.0, 0.0, 1.0], [0.5, 0.0, 1.0]), [0, 0, 0])
     (got,) = f([0.25], [0.25 * (1 + 2**-40)])
     assert got == pytest.approx(float(-0.25 * mpmath.log1p(mpmath.mpf(2) ** -40)), rel=1e-15)
+
+
+def test_saved_and_read_back() -> None:
+    """A network is stored as texts: its functions of two arguments are read back as the same."""
+    p, q = hole(0), hole(1)
+    for text in ("log(x) - log(a)", "sqrt(x) - sqrt(a)", "exp(x) - exp(a)", "1/x - 1/a"):
+        (found,) = paired(read(text))[0].atoms(Searched)
+        table = functions(rows(found))
+        assert table[found.record.name] is type(found)
+        assert found.record.name not in {row.get("name") for row in catalogue().values()}
+        (equation,) = parse(
+            f"y[i] = {found.record.name}(p[i], q[i])", operands=("p", "q"), functions=table
+        )
+        assert equation.formula.body == found.func(p, q)
+    with pytest.raises(gn.GraphnetError, match="takes 2 arguments, not 1"):
+        parse(f"y[i] = {found.record.name}(p[i])", operands=("p", "q"), functions=table)
