@@ -27,6 +27,7 @@ from graphnet.formula.kinks import kinks as kinks_of
 from graphnet.network.backward import backward
 from graphnet.network.graph import Constant, Input, Network, Node, show_shape, topological
 from graphnet.numerics import stabilize as numerics
+from graphnet.ops import filling
 from graphnet.ops.building import constant_node, place, to_node
 from graphnet.ops.catalogue import FORMULAS
 from graphnet.ops.tensor import Tensor, TensorLike
@@ -119,8 +120,12 @@ def _adjoints(
     (output,) = network.outputs.values()
     if stabilize:
         network = _stabilized(network, output, dict(zip(names, wrt, strict=True)))
-    made = backward(network, output, list(dict.fromkeys(names)), upstream, kinks)
-    return [made.node(made.outputs[f"d_{name}"]) for name in names]
+    wanted = [name for name in dict.fromkeys(names) if name in network]
+    made = backward(network, output, wanted, upstream, kinks)
+    return [
+        made.node(made.outputs[f"d_{name}"]) if name in network else filling.zeros(node.shape).node
+        for name, node in zip(names, wrt, strict=True)  # a constant that y does not depend on
+    ]
 
 
 def _stabilized(network: Network, output: str, kept: dict[str, Node]) -> Network:

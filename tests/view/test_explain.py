@@ -76,6 +76,8 @@ def test_what_the_output_does_not_depend_on_is_said() -> None:
     assert told in str(made)
     assert told in made.html()
     assert r"depend on U\_1" in made.latex()
+    made = gn.explain(gn.mean((x @ W) ** 2), gn.constant([1.0, 2.0], name="c"))
+    assert "mean_1 does not depend on c: its gradient is 0" in str(made)
 
 
 def test_loops_conditions_and_places_are_lines_of_the_work() -> None:
