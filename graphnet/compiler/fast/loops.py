@@ -92,7 +92,7 @@ class _Loop:
         if i not in planned.history:
             buffer = self.buffer(self.namer.made(name), leaf, ())
             self.body.arrays.held[leaf] = Array(buffer)
-            yield f"{self.outer.arrays.call('np.copyto')}({buffer}, {text})"
+            yield f"{buffer}[...] = {text}"
             return
         whole = self.buffer(self.namer.made(f"{name}_all"), leaf, (add(loop.length, 1),))
         self.histories[i] = whole
@@ -102,7 +102,7 @@ class _Loop:
         if self.outer.plan.roles(start) == "fixed":
             self.outer.arrays.view_lines.append(f"{at}[...] = {text}")
         else:
-            yield f"{self.outer.arrays.call('np.copyto')}({at}, {text})"
+            yield f"{at}[...] = {text}"
 
     def end(self, first: bool) -> str:
         """Where a history begins, or ends."""
@@ -170,7 +170,7 @@ class _Loop:
     def turned(self) -> Iterator[str]:
         for text, (name, shape) in self.body.steps.turned.items():
             self.outer.buffers.add(name, shape, f"np.{self.outer.dtype}")
-            yield f"{self.outer.arrays.call('np.copyto')}({name}, {text}.T)"
+            yield f"{name}[...] = {text}.T"
 
     def needed_last(self) -> set[Value]:
         """The statements of the last step: what only a step behind it would read is left out."""

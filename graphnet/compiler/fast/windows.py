@@ -76,7 +76,7 @@ def window_form(value: Value, roles: Roles) -> Pad | Fold | Count | Pieces | Sla
 
 @dataclass(frozen=True)
 class Pad:
-    """copyto(the inner view, a). The frame is written once, so the buffer is not shared."""
+    """inner[...] = a. The frame around it is written once, so the buffer is not shared."""
 
     def overwrites(self, value: Value) -> Sequence[int]:
         return ()
