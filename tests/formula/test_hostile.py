@@ -132,10 +132,10 @@ REFUSED = {
 
 
 def told(text: str) -> str:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(GraphnetError) as caught:
         gn.formula(text, **{name: gn.input(name, (3,)) for name in ("x", "y", "z", "a", "b", "c")})
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     return str(caught.value)
 
 
@@ -172,7 +172,7 @@ def test_drawn_texts_are_refused_or_read_back() -> None:
     drawn, read = random.Random(7), 0
     for _ in range(BUDGET):
         text = "".join(drawn.choice(PIECES) for _ in range(drawn.randint(1, 14)))
-        began = time.perf_counter()
+        began = time.process_time()
         for function in (parse, parse_rule):
             try:
                 equations = function(text)
@@ -182,7 +182,7 @@ def test_drawn_texts_are_refused_or_read_back() -> None:
             if function is parse:
                 (again,) = parse(show(equations[-1]), operands=equations[-1].operands)
                 assert again.formula == equations[-1].formula, text
-        assert time.perf_counter() - began < 1, text
+        assert time.process_time() - began < 1, text
     assert read > BUDGET // 100
 
 

@@ -240,10 +240,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_refused_at_once(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(GraphnetError):
         parse(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 LONG = [
@@ -255,10 +255,10 @@ LONG = [
 
 @pytest.mark.parametrize("text", LONG, ids=range(len(LONG)))
 def test_long_text_within_the_bounds_works(text):
-    start = time.perf_counter()
+    start = time.process_time()
     for e in parse(text):
         assert parse(show(e), operands=e.operands) == (e,)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def code_lines() -> list[str]:
