@@ -251,14 +251,14 @@ class TooSlow(BaseException):
     pass
 
 
-def outcome(call: Callable[[], Any]) -> str | None:
+def outcome(call: Callable[[], Any], slowest: float = SLOWEST) -> str | None:
     """What is wrong with how a call ends; None where it works or raises a GraphnetError."""
 
     def stop(*_: Any) -> None:
         raise TooSlow
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, SLOWEST)
+    signal.setitimer(signal.ITIMER_PROF, slowest)
     started = time.process_time()
     try:
         result = call()
@@ -269,7 +269,7 @@ def outcome(call: Callable[[], Any]) -> str | None:
         if not told.strip() or len(told) > 3000 or (not told.isprintable() and "\n" not in told):
             return f"the message is no message: {told[:200]!r}"
     except TooSlow:
-        return f"takes more than {SLOWEST} s"
+        return f"takes more than {slowest} s"
     except BaseException as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         if last.name == "<lambda>" and last.filename == __file__ and "call()" not in str(last.line):
@@ -278,7 +278,7 @@ def outcome(call: Callable[[], Any]) -> str | None:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
-    return None if time.process_time() - started < SLOWEST else "slow"
+    return None if time.process_time() - started < slowest else "slow"
 
 
 def replaced(

@@ -85,6 +85,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planes, "_POINTS", 12)
 
 
+PICTURE = 6.0  # seconds of the processor: all functions in one picture take one
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ROWS)
 def test_every_argument_of_every_plot(name: str) -> None:
@@ -92,7 +95,8 @@ def test_every_argument_of_every_plot(name: str) -> None:
     plot = getattr(gn.plot, name)
     plot(*args, **named)
     found = {
-        label: outcome(lambda a=a, k=k: plot(*a, **k)) for label, a, k in replaced(args, named)
+        label: outcome(lambda a=a, k=k: plot(*a, **k), PICTURE)
+        for label, a, k in replaced(args, named)
         if label != "argument 0 = type"  # int is a function, whose error is handed on
     }  # fmt: skip
     assert {label: told for label, told in found.items() if told} == {}

@@ -126,8 +126,8 @@ class Scalars(Elements):
             if (abs(base) != 1 and bits * abs(exponent) > EXACT_BITS) or root > ROOT_BITS:
                 self.fail(tree, "the power of a number grows too large")
         elif exponent.is_number and base.is_number:
-            if base == S.NegativeInfinity and not exponent.is_Integer:
-                self.fail(tree, f"-oo has no real power {exponent}")
+            if base.is_extended_negative and not exponent.is_Integer:
+                self.fail(tree, f"{base} has no real power {exponent}")
             size = self.size(tree, base) * max(1, float(abs(exponent.evalf(5))))
             if size > SIZE_BITS:
                 self.fail(tree, "the power of a number grows too large")

@@ -4,8 +4,8 @@
 >>> x = ARGUMENT
 >>> on_the_right(Abs(x) - log1p(Abs(x)))
 _h0 - log1p(_h0)
->>> unfolded(x**3, 1), unfolded(x**3, -1)
-(Abs(_h0)**3, sign(_h0)*Abs(_h0)**3)
+>>> unfolded(x**3, 1), unfolded(x**3, -1) == sign(x)*Abs(x)**3
+(Abs(_h0)**3, True)
 """
 
 from __future__ import annotations
