@@ -48,6 +48,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--merge", action="store_true", help="keep other workloads of --out")
     parser.add_argument("--readme", action="store_true", help="renew the README's table from --out")
+    parser.add_argument("--first-rows", default=";".join(FIRST_STEP), help="rows of --first-step")
     parser.add_argument(
         "--first-step",
         type=int,
@@ -107,7 +108,8 @@ def run(given: argparse.Namespace) -> None:
         }
         if given.first_step:
             results["workloads"][name]["start"] = first_step.measure(
-                name, [row for row in given.rows if row in FIRST_STEP], rounds=given.first_step,
+                name, [row for row in given.rows if row in given.first_rows.split(";")],
+                rounds=given.first_step,
                 patience=given.patience, priority=given.priority, lock=given.lock,
             )  # fmt: skip
         if "graphnet fast" in given.rows:
