@@ -13,6 +13,7 @@ from functools import partial
 
 from sympy import Integer, preorder_traversal
 
+from graphnet.errors import GraphnetError
 from graphnet.formula.derive import is_selection, operand_count, tie_count, tie_place
 from graphnet.formula.formula import Formula, Read, hole
 from graphnet.formula.jumps import told_jumps
@@ -182,7 +183,11 @@ class Reverse:
         for k, read in enumerate(f.reads):
             operand = node.operands[read.slot]
             if operand in depends:
-                part = contribution(node, k, total, node, ties, choice)
+                try:
+                    part = contribution(node, k, total, node, ties, choice)
+                except GraphnetError as error:
+                    of = self.names[operand]
+                    raise GraphnetError(f"the slope of {name!r} in {of!r}: {error}") from error
                 if part is not None:
                     self._add(operand, name, self._with_facts(part, total, operand))
                     if told := told_jumps(f, k, choice):

@@ -188,6 +188,9 @@ def test_what_has_no_gradient(define: Callable[..., Node]) -> None:
         backward(network, "y", ["X"])
     with pytest.raises(GraphnetError, match=r"upstream of v must be float \(3,\)"):
         backward(network, "v", ["x"], upstream=Input(name="g", shape=(2,)))
+    powers = Network.collect({"z": define("p[i] = 0**x[i]; z = Sum(p[i], i)", x=x)})
+    with pytest.raises(GraphnetError, match=r"the slope of '.*' in 'x': .* divides by 0"):
+        backward(powers, "z", ["x"])
     derived = backward(network, "y", ["free", "y"])
     arrays = interpret(derived, {"x": np.ones(3), "t": np.zeros(3, int), "free": np.ones(2)})
     np.testing.assert_array_equal(arrays[derived.outputs["d_free"]], [0, 0])
