@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from graphnet.compiler.fast.arrays import identity
 from graphnet.compiler.fast.forms import UFUNCS
-from graphnet.compiler.fast.roles import live
+from graphnet.compiler.fast.roles import live, readers_of
 from graphnet.compiler.values import Axes, Value, Values
 from graphnet.formula.extent import product
 
@@ -23,10 +23,7 @@ Split = tuple[Axes, Axes]  # the axes of a product, those of rows and those of c
 def merged_as_read(values: Values, held: Mapping[str, Value]) -> dict[str, Value]:
     """What each node holds, with products of many matrices in the order that saves most copies."""
     lines = live(held.values())
-    readers: dict[Value, list[Value]] = {}
-    for v in lines:
-        for a, _ in v.args:
-            readers.setdefault(a, []).append(v)
+    readers = readers_of(lines)
     orders: dict[Value, Axes] = {}
     for v in lines:
         if v.op == "contract" and _is_batched(v):

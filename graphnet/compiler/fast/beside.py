@@ -23,9 +23,9 @@ from sympy import Integer
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.forms import UFUNCS
 from graphnet.compiler.fast.mixes import Mix, mixes, times
-from graphnet.compiler.fast.roles import Roles, live
+from graphnet.compiler.fast.rebuilt import again
+from graphnet.compiler.fast.roles import Readers, Roles, live, readers_of
 from graphnet.compiler.fast.sides import can_lie, chains, parts
-from graphnet.compiler.fast.turned import Readers, readers_of
 from graphnet.compiler.values import Value, Values
 
 __all__ = ["with_fewer_calls"]
@@ -203,19 +203,12 @@ class _Rewriting:
             needed = anew[v].needed() if v in anew else [a for a, _ in v.args]
             missing = [a for a in needed if a not in new]
             if not missing:
-                new[v] = anew[v].made(new) if v in anew else self.again(v, new)
+                new[v] = anew[v].made(new) if v in anew else again(self.values, v, new)
             elif v in begun:
                 return None
             begun.add(v)
             stack += missing
         return new
-
-    def again(self, v: Value, new: Mapping[Value, Value]) -> Value:
-        """A value over what its arguments became."""
-        args = tuple((new[a], axes) for a, axes in v.args)
-        if all(a is b for (a, _), (b, _) in zip(args, v.args, strict=True)):
-            return v
-        return self.values.make(v.op, args, v.extents, v.dtype, v.extra, v.host)
 
     def joined(self, join: Value, new: Mapping[Value, Value]) -> Value:
         return self._beside([

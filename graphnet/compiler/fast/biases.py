@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.forms import UFUNCS
 from graphnet.compiler.fast.layers import Layer, one_gradient, one_product
-from graphnet.compiler.fast.roles import Roles, live
-from graphnet.compiler.fast.turned import TURNED, Readers, group, may_turn, readers_of
+from graphnet.compiler.fast.roles import Readers, Roles, live, readers_of
+from graphnet.compiler.fast.turned import TURNED, group, may_turn
 from graphnet.compiler.values import Value, Values
 from graphnet.formula.extent import add
 

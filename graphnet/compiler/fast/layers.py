@@ -14,8 +14,7 @@ from itertools import pairwise
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.flat import Flat
 from graphnet.compiler.fast.rebuilt import rebuilt
-from graphnet.compiler.fast.roles import live
-from graphnet.compiler.fast.turned import Readers, readers_of
+from graphnet.compiler.fast.roles import Readers, live, readers_of
 from graphnet.compiler.values import Value, Values
 from graphnet.formula.extent import add, product
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from sympy import Integer
 
 from graphnet.compiler.fast.forms import UFUNCS
-from graphnet.compiler.fast.roles import Roles
-from graphnet.compiler.fast.turned import Readers
+from graphnet.compiler.fast.roles import Readers, Roles
 from graphnet.compiler.values import Value, Values
 
 __all__ = ["Mix", "mixes", "times"]

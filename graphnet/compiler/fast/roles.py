@@ -8,17 +8,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.values import Value
 from graphnet.network.graph import Constant, Input, Network
 
-__all__ = ["Roles", "live"]
+__all__ = ["Readers", "Roles", "live", "readers_of"]
 
 VIEWS = ("slice", "transpose", "broadcast", "reshape", "window")
 RUNS = ("scan", "result")
 JOINED = ("pack", "over_ones", "beside", "stacked")
+
+Readers = Mapping[Value, Sequence[Value]]  # value -> what reads it
 
 
 def live(roots: Iterable[Value]) -> list[Value]:
@@ -31,6 +33,15 @@ def live(roots: Iterable[Value]) -> list[Value]:
                 found[a] = None
                 stack.append(a)
     return sorted(found, key=lambda v: v.number)
+
+
+def readers_of(values: Iterable[Value]) -> dict[Value, list[Value]]:
+    """The values that read each value."""
+    readers: dict[Value, list[Value]] = {}
+    for v in values:
+        for a, _ in v.args:
+            readers.setdefault(a, []).append(v)
+    return readers
 
 
 @dataclass

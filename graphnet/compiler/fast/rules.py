@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from graphnet.compiler.fast.roles import live
+from graphnet.compiler.fast.rebuilt import again, rebuilt
 from graphnet.compiler.fast.windows import counted
 from graphnet.compiler.values import Axes, Local, Value, Values
 from graphnet.compiler.writes import end_to_end
@@ -20,12 +20,11 @@ def rewritten(
 ) -> dict[str, Value]:
     """What each node holds, rewritten by the rules whose names are not in `off`."""
     rules = [rule for name, rule in RULES.items() if name not in off]
-    new: dict[Value, Value] = {}
-    for v in live(held.values()):
-        args = tuple((new[a], axes) for a, axes in v.args)
-        changed = any(a is not b for (a, _), (b, _) in zip(args, v.args, strict=True))
-        made = values.make(v.op, args, v.extents, v.dtype, v.extra, v.host) if changed else v
-        new[v] = _simplest(values, made, rules)
+
+    def change(v: Value, new: Mapping[Value, Value]) -> Value:
+        return _simplest(values, again(values, v, new), rules)
+
+    new = rebuilt(values, held.values(), change)
     return {name: new[v] for name, v in held.items()}
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from graphnet.compiler.fast.arrays import Order
 from graphnet.compiler.fast.rebuilt import rebuilt
-from graphnet.compiler.fast.roles import Roles, live
-from graphnet.compiler.fast.turned import Readers, readers_of
+from graphnet.compiler.fast.roles import Readers, Roles, live, readers_of
 from graphnet.compiler.values import Axes, Value, Values
 from graphnet.formula.extent import product
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from graphnet.compiler.fast.arrays import Order
 from graphnet.compiler.fast.memory import Memory, Place
-from graphnet.compiler.fast.roles import Roles, live
-from graphnet.compiler.fast.turned import TURNED, group, may_turn, readers_of
+from graphnet.compiler.fast.roles import Roles, live, readers_of
+from graphnet.compiler.fast.turned import TURNED, group, may_turn
 from graphnet.compiler.values import Value
 from graphnet.formula.extent import Extent, add, product
 

@@ -9,30 +9,19 @@ but turning a factor costs a large one more than the reductions gain: (512, 256)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.forms import UFUNCS
-from graphnet.compiler.fast.roles import Roles, live
+from graphnet.compiler.fast.roles import Readers, Roles, live, readers_of
 from graphnet.compiler.values import Value
 
-__all__ = ["TURNED", "Readers", "group", "may_turn", "narrow", "readers_of"]
+__all__ = ["TURNED", "group", "may_turn", "narrow"]
 
 TURNED: Order = (1, 0)
 NARROW = 32  # features: at 64 a small batch would be slower
 REDUCTIONS = ("sum", "max", "min", "count")
 TOGETHER = UFUNCS | {"cast"}  # what goes element by element
-
-Readers = Mapping[Value, Sequence[Value]]
-
-
-def readers_of(values: Iterable[Value]) -> dict[Value, list[Value]]:
-    """The values that read each value."""
-    readers: dict[Value, list[Value]] = {}
-    for v in values:
-        for a, _ in v.args:
-            readers.setdefault(a, []).append(v)
-    return readers
 
 
 def narrow(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphnet.compiler.fast.arrays import Array, Arrays
-from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.fast.products import USUAL
+from graphnet.compiler.fast.roles import Roles, readers_of
 from graphnet.compiler.moves import fold_options
 from graphnet.compiler.values import Value, Values
 from graphnet.compiler.windows import is_window
@@ -30,17 +31,13 @@ __all__ = [
 
 
 WIDTH = 67  # columns of code of a statement
-USUAL = 64  # what a named size is taken for
 
 
 def see_through_copies(live: Sequence[Value], roles: Roles) -> None:
     """Copies that only one statement reads are made inside it: of windows in a product, piece by
     piece, and of an array put in other axes, straight into its frame.
     """
-    readers: dict[Value, list[Value]] = {}
-    for v in live:
-        for a, _ in v.args:
-            readers.setdefault(a, []).append(v)
+    readers = readers_of(live)
     for v in live:
         if v.op != "reshape" or roles(v) != "line" or len(readers.get(v, ())) != 1:
             continue
