@@ -150,6 +150,11 @@ def arena(size):
 
     return new
 ''',
+    "evenly": '''\
+def evenly(count, most):
+    """Rows of a block: parts of about equal length, or all if they are few."""
+    return -(-count // -(-count // most)) if count > 2 * most else max(count, 1)
+''',
     "stacked": '''\
 def stacked(a, count, size):
     """The rows of a in blocks of at most a million multiplications, `size` a

@@ -22,7 +22,7 @@ from graphnet.ops.tensor import Tensor
 
 SWITCHES = (
     "", "flat", "slabs", "ones", "batched", "joined", "early", "extreme", "turned", "small",
-    "mixes", "calls", *RULES, *ALGEBRA,
+    "blocks", "again", "mixes", "calls", *RULES, *ALGEBRA,
 )  # fmt: skip
 
 

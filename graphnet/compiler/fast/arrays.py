@@ -45,7 +45,7 @@ class Arrays:
     namer: Namer
     orders: Mapping[Value, Order]
     buffers: Buffers
-    blocked: bool = False  # whether statements go a block at a time
+    fills: Mapping[str, Array] | None = None  # in a loop over blocks: number -> array full of it
     held: dict[Value, Array] = field(default_factory=dict)  # values that are arrays of their own
     fixed: dict[Value, str] = field(default_factory=dict)  # fixed values -> name
     constants: list[str] = field(default_factory=list)  # the lines that make them
@@ -161,6 +161,10 @@ class Arrays:
         shape = (
             self.printer.shape(extents) if len(extents) != 1 else self.printer.extent(extents[0])
         )
+        return self.full(number, shape, wish)
+
+    def full(self, number: str, shape: str, wish: str) -> Array:
+        """The same, for the text of a shape."""
         make = {"0": f"np.zeros({shape}", "1": f"np.ones({shape}"}.get(number)
         text = f"{make}, np.{self.printer.dtype})" if make else (
             f"np.full({shape}, {number}, np.{self.printer.dtype})"

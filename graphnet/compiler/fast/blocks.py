@@ -1,20 +1,23 @@
 """Long updates go a block at a time, so that what one call writes is in the cache for the next.
 
 Ten calls over half a million parameters move the vectors through memory ten times; over 65,536
-elements at a time they move them once. Each element is computed by the same calls in the same
-order, so no bit changes.
+elements at a time they move them once. So do chains of calls on wide arrays, some rows at a time
+(`chains.py`). Each element is computed by the same calls in the same order, so no bit changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from graphnet.compiler.fast.arrays import Order
+from graphnet.compiler.fast.chains import LEAST, is_link
 from graphnet.compiler.fast.forms import Form, Ufunc
 from graphnet.compiler.fast.memory import Memory, reads
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Value
+from graphnet.formula.extent import Extent
 
-__all__ = ["BLOCK", "gathered", "runs", "scratch"]
+__all__ = ["BLOCK", "gathered", "local", "runs", "scratch"]
 
 BLOCK = 65536  # elements: four such arrays stay in a cache of 2 MB
 
@@ -68,19 +71,34 @@ def _is_apart(v: Value, run: Sequence[Value], roles: Roles) -> bool:
 
 
 def runs(
-    lines: Sequence[Value], forms: Mapping[Value, Form], roles: Roles, memory: Memory
-) -> list[list[Value]]:
+    lines: Sequence[Value], forms: Mapping[Value, Form], roles: Roles,
+    orders: Mapping[Value, Order],
+) -> list[list[Value]]:  # fmt: skip
     """The statements in order, those that go block by block together."""
     result: list[list[Value]] = []
-    last: Value | None = None
+    last: tuple[str, tuple[Extent, ...]] | None = None
     for v in lines:
-        flat = v in memory.places and is_flat(v, forms, roles)
-        if flat and last is not None and last.extents == v.extents:
+        flat = is_flat(v, forms, roles)
+        kind = "flat" if flat else "rows" if is_link(v, forms, roles, orders) else ""
+        if kind and last == (kind, v.extents):
             result[-1].append(v)
         else:
             result.append([v])
-        last = v if flat else None
-    return result
+        last = (kind, v.extents) if kind else None
+    return [
+        part for run in result
+        for part in ([run] if run[0].rank == 1 or len(run) >= LEAST else [[v] for v in run])
+    ]  # fmt: skip
+
+
+def local(runs: Sequence[Sequence[Value]], roles: Roles) -> set[Value]:
+    """What only one chain of calls on rows reads."""
+    where = {v: k for k, run in enumerate(runs) if len(run) > 1 and run[0].rank > 1 for v in run}
+    found = set(where)
+    for k, run in enumerate(runs):
+        for line in run:
+            found -= {v for v in reads(line, roles) if where.get(v) != k}
+    return found
 
 
 def scratch(run: Sequence[Value], memory: Memory, roles: Roles) -> list[int]:

@@ -25,24 +25,28 @@ class Buffers:
     printer: Printer
     maker: str = "new"  # what the lines call: new(shape, dtype)
     made: list[str] = field(default_factory=list)
+    first: list[str] = field(default_factory=list)  # lines ahead of them
     size: Extent = 0
 
     def reserve(self, shape: Sequence[Extent], kind: str) -> None:
         """Room for one array more."""
         self.size = add(self.size, product((BYTES[kind], *shape)), LINE)
 
-    def add(self, name: str, shape: Sequence[Extent], kind: str, fill: str = "") -> None:
-        """A buffer, of any content or full of one number, of a NumPy dtype by its name."""
+    def add(
+        self, name: str, shape: Sequence[Extent], kind: str, fill: str = "", room: str = ""
+    ) -> None:
+        """A buffer, of any content or full of one number, of a NumPy dtype by its name; `room` is
+        the text of its shape where that is at most `shape`."""
         self.reserve(shape, kind)
         extent, several = self.printer.extent, len(shape) != 1
-        text = self.printer.shape(shape) if several else extent(shape[0])
+        text = room or (self.printer.shape(shape) if several else extent(shape[0]))
         self.made.append(f"{name} = {self.maker}({text}, {kind})")
         if fill:
             self.made.append(f"{name}.fill({fill})")
 
     def lines(self) -> list[str]:
         """The lines, behind the one that gets their memory."""
-        return [*self.opening(), *self.made] if self.made else []
+        return [*self.first, *self.opening(), *self.made] if self.made or self.first else []
 
     def opening(self) -> list[str]:
         """The line that gets the memory, if any is needed."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphnet.compiler.fast.arrays import Array
-from graphnet.compiler.fast.blocks import BLOCK
+from graphnet.compiler.fast.blockwise import loop_over_blocks
 from graphnet.compiler.fast.forms import scalar
-from graphnet.compiler.fast.naming import INDENT, WIDTH, Naming
-from graphnet.compiler.function import commented
+from graphnet.compiler.fast.naming import WIDTH, Naming
 from graphnet.compiler.loops import loop_statement
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
@@ -26,52 +24,11 @@ class Emitter(Naming):
     _returned: set[Value] = field(default_factory=set)
 
     def run(self, run: list[Value]) -> Iterator[Statement]:
-        """The statement of a line, or one loop over blocks for lines over one long axis."""
-        if len(run) == 1:
-            yield from self._statement(run[0])
-            return
-        arrays, memory = self.arrays, self.plan.memory
-        for number in dict.fromkeys(a for v in run for a, _ in v.args if not (a.rank or a.host)):
-            if number not in arrays.held:  # it was to be written in place, once a block
-                name = self.namer.made(f"{self.context.get(run[-1], 't')}_scale")
-                yield Statement(
-                    self._stage(run[0]),
-                    name,
-                    wrap(f"{name} = ", arrays.expression(number), WIDTH),
-                    "",
-                    (),
-                )
-                arrays.held[number] = Array(name, False)
-        kept = dict(arrays.held)
-        wide = list(dict.fromkeys(w for v in run for w in (*(a for a, _ in v.args), v) if w.rank))
-        slices: dict[str, str] = {}  # array -> its block
-        size = self.printer.extent(run[0].extents[0])
-        parts = []
-        for w in wide:
-            text = kept[w].text
-            if text not in slices:
-                slices[text] = self.namer.made(f"{text.lower()}_block")
-                short = memory.places[w].storage in self.scratch
-                parts.append(f"{text}[:{size} - k]" if short else f"{text}[k:k + {BLOCK}]")
-            arrays.held[w] = Array(slices[text], False)
-        arrays.blocked = True
-        inner = [s for v in run for s in self._statement(v)]
-        arrays.blocked = False
-        arrays.held.update({w: kept[w] for w in wide})
-        blocks = self.namer.made("blocks")
-        arrays.view_lines += [
-            f"{blocks} = [", *textwrap.wrap(
-                f"({', '.join(parts)})", 70, initial_indent="    ", subsequent_indent="     "
-            ), f"    for k in range(0, {size}, {BLOCK})", "]",
-        ]  # fmt: skip
-        rows = "\n".join(commented(inner, INDENT + 4)).split("\n")
-        names = ", ".join(slices.values())
-        code = "\n".join([f"for {names} in {blocks}:", *(f"    {row}" for row in rows)])
-        nodes = tuple(n for s in inner for n in s.nodes)
-        yield Statement(self._stage(run[0]), "", code, f"{BLOCK} elements at a time", nodes)
+        """The statement of a line, or one loop over blocks for lines that go together."""
+        return self.statement(run[0]) if len(run) == 1 else loop_over_blocks(self, run)
 
-    def _statement(self, v: Value) -> Iterator[Statement]:
-        stage = self._stage(v)
+    def statement(self, v: Value) -> Iterator[Statement]:
+        stage = self.stage(v)
         nodes = tuple(self.plan.owners.get(v, ()))
         if v.op == "result":
             return
@@ -165,9 +122,9 @@ class Emitter(Naming):
             return
         name = self.namer.made(f"{array.text.split('.')[0].split('[')[0]}_out")
         self.arrays.held[v] = Array(name, False)
-        yield Statement(self._stage(source), name, f"{name} = {text}", "", ())
+        yield Statement(self.stage(source), name, f"{name} = {text}", "", ())
 
-    def _stage(self, v: Value) -> str:
+    def stage(self, v: Value) -> str:
         owners = self.plan.owners.get(v)
         if v.op == "store":
             return "update"

@@ -86,9 +86,11 @@ class Ufunc:
         if not v.host:
             return arrays.aligned(v, axes, order)
         dtype = self._dtype(value)
-        if value.op in KEYWORD and dtype == "float" and not arrays.blocked:
+        if value.op in KEYWORD and dtype == "float":
             # NumPy compares two arrays three times as fast as an array and a number
             number = arrays.printer.code(v).text
+            if arrays.fills is not None:
+                return arrays.fills.get(number) or arrays.scalar(v, dtype)
             wish = "zeros" if number == "0" else "bound"
             return arrays.filled(number, [value.extents[axis] for axis in order], wish)
         return arrays.scalar(v, dtype)

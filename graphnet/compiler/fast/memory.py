@@ -18,7 +18,11 @@ from graphnet.compiler.values import Value
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, add, at_least, product, sub
 
-__all__ = ["Given", "Memory", "Place", "allocate", "check", "fits", "without_idle_stores"]
+__all__ = [
+    "Given", "Memory", "Place", "allocate", "check", "fits", "reads", "without_idle_stores"
+]  # fmt: skip
+
+Kind = tuple[str, Extent, tuple[Extent, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Memory:
     pinned: set[int] = field(default_factory=set)  # storages that are no buffers
     frames: dict[int, Value | None] = field(default_factory=dict)  # what stays in a storage, or 0
     given: dict[Value, list[Given]] = field(default_factory=dict)  # what loops write
+    local: set[Value] = field(default_factory=set)  # what only one chain reads, block by block
+    blocks: dict[int, tuple[Extent, ...]] = field(default_factory=dict)  # storages of such
 
     def storage(self, dtype: str, size: Extent, pinned: bool = False) -> Place:
         """A new storage."""
@@ -65,6 +71,10 @@ class Memory:
         if pinned:
             self.pinned.add(len(self.sizes) - 1)
         return Place(len(self.sizes) - 1, 0, size)
+
+    def kind(self, storage: int) -> Kind:
+        """What a storage is for: buffers of blocks are shared by arrays of one shape."""
+        return self.dtypes[storage], self.sizes[storage], self.blocks.get(storage)
 
 
 def reads(value: Value, roles: Roles) -> list[Value]:
@@ -103,7 +113,7 @@ def allocate(
 ) -> None:
     """Gives every statement with a form its memory. `wishes` are places that new states want."""
     last = occupied(lines, roles)
-    free: dict[tuple[str, Extent], list[int]] = {}
+    free: dict[Kind, list[int]] = {}
     lives: dict[int, int] = {}  # buffer -> the last statement that reads what is in it
     for v, known in memory.places.items():
         if known.storage not in memory.pinned:  # joined gradients
@@ -111,7 +121,7 @@ def allocate(
     for k, line in enumerate(lines):
         for storage in sorted(s for s, end in lives.items() if end < k):
             del lives[storage]
-            free.setdefault((memory.dtypes[storage], memory.sizes[storage]), []).append(storage)
+            free.setdefault(memory.kind(storage), []).append(storage)
         if line in memory.given:
             _give_out(k, line, memory, last, lives, free)
         if line not in forms or line in memory.places:
@@ -130,17 +140,23 @@ def allocate(
 
 
 def _spare(
-    line: Value, memory: Memory, free: Mapping[tuple[str, Extent], list[int]]
+    line: Value, memory: Memory, free: Mapping[Kind, list[int]]
 ) -> Place:  # fmt: skip
     """A buffer that is free, or a new one."""
     size = product(line.extents)
-    spare = free.get((line.dtype, size))
-    return Place(spare.pop(), 0, size) if spare else memory.storage(line.dtype, size)
+    shape = line.extents if line in memory.local else None
+    spare = free.get((line.dtype, size, shape))
+    if spare:
+        return Place(spare.pop(), 0, size)
+    place = memory.storage(line.dtype, size)
+    if shape is not None:
+        memory.blocks[place.storage] = shape
+    return place
 
 
 def _give_out(
     k: int, loop: Value, memory: Memory, last: Mapping[Value, int], lives: dict[int, int],
-    free: Mapping[tuple[str, Extent], list[int]],
+    free: Mapping[Kind, list[int]],
 ) -> None:  # fmt: skip
     """Gives the results that a loop writes their memory."""
     for given in memory.given[loop]:
@@ -188,6 +204,8 @@ def _over_operand(
     for v, _ in line.args:
         place = memory.places.get(v)
         if place is None or place.start != 0 or place.size != memory.sizes[place.storage]:
+            continue
+        if (place.storage in memory.blocks) != (line in memory.local):
             continue
         if lives.get(place.storage) == k and fits(line, v, roles, forms[line], orders):
             return place

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.arrays import Array, Arrays
-from graphnet.compiler.fast.blocks import BLOCK, runs, scratch
+from graphnet.compiler.fast.blocks import BLOCK, scratch
 from graphnet.compiler.fast.buffers import Buffers
+from graphnet.compiler.fast.chains import rows
 from graphnet.compiler.fast.plan import Plan, owned
 from graphnet.compiler.fast.roles import live
 from graphnet.compiler.fast.sides import Side, parts, width
@@ -37,6 +38,7 @@ class Naming:
     dtype: str
     sizes: tuple[str, ...]
     stores: list[str] = field(default_factory=list)
+    block_rows: dict[str, str] = field(default_factory=dict)  # rows of a block: expression -> name
 
     def __post_init__(self) -> None:
         network = self.plan.network
@@ -51,12 +53,8 @@ class Naming:
         self.vectors = Buffers(self.printer)
         plan = self.plan
         self.arrays = Arrays(plan.roles, self.printer, self.namer, plan.orders, self.buffers)
-        self.runs = (
-            runs(plan.lines, plan.forms, plan.roles, plan.memory) if plan.blocks
-            else [[v] for v in plan.lines]
-        )  # fmt: skip
         self.scratch = {
-            s for run in self.runs if len(run) > 1
+            s for run in plan.runs if len(run) > 1 and run[0].rank == 1
             for s in scratch(run, plan.memory, plan.roles)
         }  # fmt: skip
         self.writer = Writer(
@@ -182,10 +180,32 @@ class Naming:
                 frame = memory.frames.get(storage)
                 fill = "" if storage not in memory.frames else "0"
                 fill = self.printer.code(frame).text if frame is not None else fill
-                room = (BLOCK,) if storage in self.scratch else shape
-                self.buffers.add(base.text, room, self.printer.kind(owner), fill)
+                if storage in memory.blocks:
+                    self._add_block(base.text, owner)
+                else:
+                    room = (BLOCK,) if storage in self.scratch else shape
+                    self.buffers.add(base.text, room, self.printer.kind(owner), fill)
             for v in held:
                 self._place(v, base, tuple(shape))
+
+    def _add_block(self, name: str, owner: Value) -> None:
+        """A buffer of as many rows as a chain goes along at a time."""
+        count, *row = owner.extents
+        most = 2 * rows(owner) if not isinstance(count, int) else rows(owner)
+        tail = ", ".join(map(self.printer.extent, row))
+        kind = self.printer.kind(owner)
+        self.buffers.add(name, (most, *row), kind, room=f"({self.step(owner)}, {tail})")
+
+    def step(self, v: Value) -> str:
+        """How many rows a chain goes along at a time: a number, or the name of one."""
+        count, most = v.extents[0], rows(v)
+        if isinstance(count, int):
+            return str(-(-count // -(-count // most)))
+        text = f"{self.printer.helper('evenly')}({self.printer.extent(count)}, {most})"
+        if text not in self.block_rows:
+            self.block_rows[text] = self.namer.made("step_rows")
+            self.buffers.first.append(f"{self.block_rows[text]} = {text}")
+        return self.block_rows[text]
 
     def _place(self, v: Value, base: Array, shape: Sequence[Extent]) -> None:
         """The array of a value in a buffer."""

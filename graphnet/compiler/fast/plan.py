@@ -10,7 +10,7 @@ from graphnet.compiler.fast import biases
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.batched import merged_as_read
-from graphnet.compiler.fast.blocks import gathered
+from graphnet.compiler.fast.blocks import gathered, local, runs
 from graphnet.compiler.fast.flat import Adjacent, Flat
 from graphnet.compiler.fast.forms import Form, form_of
 from graphnet.compiler.fast.rewriting import Rewriting
@@ -48,7 +48,7 @@ class Plan:
     lines: tuple[Value, ...] = ()
     forms: dict[Value, Form] = field(default_factory=dict)
     sides: list[Side] = field(default_factory=list)
-    blocks: bool = False  # whether long updates go a block at a time
+    runs: list[list[Value]] = field(default_factory=list)  # lines that go block by block together
     memory: mem.Memory = field(default_factory=lambda: mem.Memory(()))
     bodies: dict[Value, PlannedBody] = field(default_factory=dict)  # of loops
 
@@ -117,8 +117,7 @@ def make_plan(
     _forms(plan, lines, off)
     possible = all(v in plan.forms for v in lines if v in plan.orders)  # they write transposed
     if possible:
-        plan.blocks = "blocks" not in off
-        lines = gathered(lines, plan.forms, roles) if plan.blocks else lines
+        lines = gathered(lines, plan.forms, roles) if "blocks" not in off else lines
         possible = _allocate(plan, lines, stores, off)
     return plan if possible else make_plan(
         network, lowered, inputs, outputs, copy=copy, adjacent=adjacent, off=off | _next_off(off)
@@ -227,6 +226,10 @@ def _allocate(
             start = add(start, size)
     wishes = {s.args[0][0]: memory.places[s.extra] for s in reversed(stores)}  # type: ignore[index]
     joins = [v for v in live(lines) if v.op in ("over_ones", "beside")]
+    plan.runs = [[v] for v in lines]
+    if "blocks" not in off:
+        plan.runs = runs(lines, plan.forms, plan.roles, plan.orders)
+        memory.local = local(plan.runs, plan.roles)
     plan.sides, together = sides(memory, joins)
     wishes |= together
     _pass_on(wishes, plan, lines)
@@ -234,6 +237,8 @@ def _allocate(
     mem.allocate(lines, plan.roles, plan.forms, plan.orders, memory, wishes)
     plan.memory = memory
     plan.lines = memory.lines = mem.without_idle_stores(lines, memory)
+    kept = set(plan.lines)
+    plan.runs = [run for run in plan.runs if run[0] in kept]  # stores stand alone
     return all(memory.places.get(v) == place for v, place in together.items())
 
 

@@ -104,6 +104,6 @@ class BodyEmitter(Emitter):
         for v in self.plan.lines:
             if v.op == "concatenate" and all(a in self.planned.slices for a, _ in v.args):
                 continue  # every part stands in its place
-            for s in self._statement(v):
+            for s in self.statement(v):
                 found[v] = [*told(s.comment, WIDTH - 4), *s.code.split("\n")]
         return found

@@ -45,7 +45,7 @@ def text_of(e: Emitter) -> Text:
     network = e.plan.network
     e.name_leaves()
     e.name_buffers()
-    statements = [s for run in e.runs for s in e.run(run)]
+    statements = [s for run in e.plan.runs for s in e.run(run)]
     draws = [line for name, node in drawn(network, e.inputs) for line in draw(e, name, node)]
     body = [*draws, *sections(e, statements), *results(e)]
     arguments = [e.identifier[name] for name in e.inputs] + ["rng"] * bool(draws)

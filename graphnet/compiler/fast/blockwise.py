@@ -1,0 +1,128 @@
+"""How statements that go block by block are written: one loop, over slices that are made ahead."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from graphnet.compiler.fast.arrays import Array, identity
+from graphnet.compiler.fast.blocks import BLOCK
+from graphnet.compiler.fast.chains import AGAIN
+from graphnet.compiler.fast.forms import KEYWORD
+from graphnet.compiler.fast.naming import INDENT, WIDTH
+from graphnet.compiler.function import commented
+from graphnet.compiler.statement import Statement
+from graphnet.compiler.values import Value
+from graphnet.compiler.wrapping import wrap
+
+if TYPE_CHECKING:
+    from graphnet.compiler.fast.emit import Emitter
+
+__all__ = ["loop_over_blocks"]
+
+
+def loop_over_blocks(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
+    """The numbers that a run reads, then the loop."""
+    yield from _numbers(e, run)
+    arrays, flat = e.arrays, run[0].rank == 1
+    size = e.printer.extent(run[0].extents[0])
+    step = str(BLOCK) if flat else e.step(run[0])
+    whole = dict(arrays.held)
+    names: list[str] = []  # of the slices
+    parts: list[str] = []  # what they are
+    _hold_slices(e, run, (size, step), names, parts)
+    arrays.fills = {} if flat else _fills(e, run, (size, step), names, parts)
+    inner = [_told(e, v, s) for v in run for s in e.statement(v)]
+    arrays.fills = None
+    arrays.held.update(whole)
+    blocks = e.namer.made("blocks")
+    arrays.view_lines += [
+        f"{blocks} = [", *_tuple(parts),
+        f"    for k in range(0, {size}, {step})", "]",
+    ]  # fmt: skip
+    rows = "\n".join(commented(inner, INDENT + 4)).split("\n")
+    code = "\n".join([*_head(names, blocks), *(f"    {row}" for row in rows)])
+    nodes = tuple(n for s in inner for n in s.nodes)
+    comment = f"{step} {'elements' if flat else 'rows'} at a time"
+    yield Statement(e.stage(run[0]), "", code, comment, nodes)
+
+
+def _numbers(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
+    """Names for numbers that were to be written in place: once, not once a block."""
+    for number in dict.fromkeys(a for v in run for a, _ in v.args if not (a.rank or a.host)):
+        if number not in e.arrays.held:
+            name = e.namer.made(f"{e.context.get(run[-1], 't')}_scale")
+            text = wrap(f"{name} = ", e.arrays.expression(number), WIDTH)
+            yield Statement(e.stage(run[0]), name, text, "", ())
+            e.arrays.held[number] = Array(name, False)
+
+
+def _hold_slices(
+    e: Emitter, run: Sequence[Value], along: tuple[str, str], names: list[str], parts: list[str]
+) -> None:
+    """Has the values of a run, and what it reads element by element, be blocks of themselves."""
+    memory, (size, step) = e.plan.memory, along
+    slices: dict[str, str] = {}  # array -> its block
+    for v in run:
+        for w, axes in (*v.args, (v, identity(v))):
+            if 0 not in axes or e.arrays.held[w].text in slices.values():
+                continue
+            text = e.arrays.held[w].text
+            if text not in slices:
+                slices[text] = e.namer.made(f"{text.lower()}_block")
+                storage = memory.places[w].storage
+                short = storage in e.scratch or storage in memory.blocks
+                parts.append(f"{text}[:{size} - k]" if short else f"{text}[k:k + {step}]")
+            e.arrays.held[w] = Array(slices[text], False)
+    names += slices.values()
+
+
+def _fills(
+    e: Emitter, run: Sequence[Value], along: tuple[str, str], names: list[str], parts: list[str]
+) -> dict[str, Array]:
+    """Blocks of one number over and over, for what is compared with it: number -> block."""
+    size, step = along
+    row = ", ".join(map(e.printer.extent, run[0].extents[1:]))
+    found: dict[str, Array] = {}
+    numbers = [a for v in run if v.op in KEYWORD for a, _ in v.args if a.host]
+    for text in dict.fromkeys(e.printer.code(a).text for a in numbers):
+        array = e.arrays.full(text, f"({step}, {row})", "bound")
+        names.append(e.namer.made(f"{array.text}_block"))
+        parts.append(f"{array.text}[:{size} - k]")
+        found[text] = Array(names[-1], False)
+    return found
+
+
+def _told(e: Emitter, v: Value, s: Statement) -> Statement:
+    """A statement of a block of rows, which says what it is a part of if it is no node."""
+    if s.comment or v.rank == 1:
+        return s
+    again = ", made again" if v.extra == AGAIN else ""
+    return replace(s, comment=f"a part of {e.context[v]}{again}")
+
+
+def _tuple(parts: Sequence[str]) -> list[str]:
+    """The lines of a tuple, broken between its items alone."""
+    return _broken(f"({', '.join(map(_whole, parts))})", 70, "    ", "     ")
+
+
+def _head(names: Sequence[str], blocks: str) -> list[str]:
+    """The lines that open a loop over blocks."""
+    line, tail = f"for {', '.join(names)} in {blocks}:", _whole(f") in {blocks}:")
+    if len(line) <= WIDTH:
+        return [line]
+    return _broken(f"{_whole('for (')}{', '.join(names)}{tail}", WIDTH, "", "     ")
+
+
+def _whole(text: str) -> str:
+    """A text that no line breaks."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _broken(text: str, width: int, first: str, others: str) -> list[str]:
+    rows = textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=others, break_long_words=False
+    )
+    return [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows]

@@ -1,0 +1,165 @@
+"""Chains of calls on wide arrays: block by block of rows, cheap values made again, same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphnet as gn
+from graphnet.compiler.helpers import HELPERS
+from graphnet.compiler.program import Program
+from graphnet.ops.tensor import Tensor
+
+WIDTH = 280  # 117 rows are a block
+
+
+def dense(x: Tensor, columns: int, name: str) -> Tensor:
+    W = gn.parameter(f"W{name}", (x.shape[-1], columns), init="glorot_uniform")
+    return x @ W + gn.parameter(f"b{name}", (columns,))
+
+
+def perceptron(activation: Callable[[Tensor], Tensor], batch: int | str = "batch") -> Any:
+    x, t = gn.input("x", (batch, 6)), gn.input("t", (batch,), dtype="int")
+    z = dense(activation(dense(x, WIDTH, "1")), 4, "2")
+    return [x, t], gn.cross_entropy(z, t), None
+
+
+def block(activation: Callable[[Tensor], Tensor]) -> Any:
+    """Layer norm, two dense layers and a residual at 7 places, as in a transformer."""
+    x, t = gn.input("x", ("batch", 7, 20)), gn.input("t", ("batch", 7), dtype="int")
+    h = gn.layer_norm(x, gn.parameter("g", (20,), init="ones"), gn.parameter("s", (20,)))
+    h = x + dense(activation(dense(h, 80, "1")), 20, "2")
+    return [x, t], gn.cross_entropy(dense(h, 4, "3"), t), None
+
+
+def shown() -> Any:
+    """What the chain makes is given out too, so that it is there for the backward pass."""
+    x, t = gn.input("x", ("batch", 6)), gn.input("t", ("batch", WIDTH))
+    y = gn.gelu(dense(x, WIDTH, "1"), approximate=True)
+    return [x, t], gn.mse(y, t), y
+
+
+def scaled_rows() -> Any:
+    """A chain over what every row is divided by."""
+    x, t = gn.input("x", ("batch", 6)), gn.input("t", ("batch",), dtype="int")
+    h = dense(x, WIDTH, "1")
+    h = h / (1 + gn.sqrt(gn.sum(h * h, axis=1, keepdims=True)))
+    return [x, t], gn.cross_entropy(dense(h * h * gn.tanh(h) - h, 4, "2"), t), None
+
+
+def twice() -> Any:
+    """Two chains, the second over what the first has made."""
+    x, t = gn.input("x", ("batch", 6)), gn.input("t", ("batch",), dtype="int")
+    h = gn.silu(dense(x, WIDTH, "1"))
+    return [x, t], gn.cross_entropy(dense(h + gn.mish(dense(h, WIDTH, "2")), 4, "3"), t), None
+
+
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "gelu": lambda: perceptron(gn.gelu),
+    "gelu_tanh": lambda: perceptron(lambda z: gn.gelu(z, approximate=True)),
+    "silu": lambda: perceptron(gn.silu),
+    "mish": lambda: perceptron(gn.mish),
+    "cubes": lambda: perceptron(lambda z: (z * z + 1) * (z - 2) * z / (1 + z * z)),
+    "fixed": lambda: perceptron(lambda z: gn.gelu(z, approximate=True), batch=500),
+    "block": lambda: block(lambda z: gn.gelu(z, approximate=True)),
+    "block_mish": lambda: block(gn.mish),
+    "shown": shown,
+    "scaled_rows": scaled_rows,
+    "twice": twice,
+}
+
+
+def without(program: Program, switch: str, dtype: str) -> Program:
+    return Program(
+        program.network, program.inputs, program.outputs, style="fast", restore=program._restore,
+        recast=program.recast,
+        off=frozenset({switch}), dtype=dtype,
+    )  # fmt: skip
+
+
+def steps(name: str, dtype: str) -> tuple[Program, Program]:
+    """The step in plain style, and in fast style."""
+    inputs, loss, outputs = NETWORKS[name]()
+    plain, fast = (
+        gn.training_step(
+            inputs, loss, gn.Adam(lr=0.01), outputs=[] if outputs is None else outputs,
+            style=style, dtype=dtype,
+        ) for style in ("plain", "fast")
+    )  # fmt: skip
+    return plain, fast
+
+
+def batch(program: Program, count: int) -> list[Any]:
+    rng = np.random.default_rng(count)
+    made: list[Any] = []
+    for name in program.inputs:
+        node = program.network.node(name)
+        shape = tuple(e if isinstance(e, int) else count for e in node.shape)
+        made.append(rng.integers(0, 4, shape) if node.dtype == "int" else rng.normal(size=shape))
+    return made
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_rows_in_blocks_change_no_bit(name: str, dtype: str) -> None:
+    """Every element comes from the same calls, whatever the rows: fewer than a block, as many as
+    two, a last block that is shorter."""
+    plain, fast = steps(name, dtype)
+    whole = without(fast, "blocks", dtype)
+    assert "_block" in fast.source
+    assert "_block" not in whole.source
+    for count in (1, 5, 117, 234, 235, 500, 3):
+        given = batch(plain, 500 if name == "fixed" else count)
+        if dtype == "float32":
+            given = [a.astype(np.float32) if a.dtype == np.float64 else a for a in given]
+        results = [np.atleast_1d(r) for r in _all(fast(*given))]
+        for one, other in zip(results, _all(whole(*given)), strict=True):
+            np.testing.assert_array_equal(one, other)
+        for one, other in zip(results, _all(plain(*given)), strict=True):
+            tolerance = 1e-9 if dtype == "float64" else 2e-4
+            np.testing.assert_allclose(one, np.atleast_1d(other), tolerance, tolerance)
+    for key, array in fast.parameters.items():
+        np.testing.assert_array_equal(whole.parameters[key], array)
+
+
+def _all(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
+def test_what_is_cheap_is_made_again() -> None:
+    """u*u and 1 + tanh are not kept for the backward pass: fewer arrays of the size of the batch,
+    and no bit changes."""
+    plain, fast = steps("gelu_tanh", "float32")
+    kept = without(fast, "again", "float32")
+    assert "made again" in fast.source
+    assert "made again" not in kept.source
+    full = f"new((batch, {WIDTH}), np.float32)"
+    assert fast.source.count(full) == 3  # the sum, its tanh, and the product or its gradient
+    assert kept.source.count(full) > 3
+    given = batch(plain, 700)
+    assert [fast(*given) for _ in range(3)] == [kept(*given) for _ in range(3)]
+
+
+def test_short_chains_and_short_rows_stay_whole() -> None:
+    for width, activation in ((300, gn.relu), (20, gn.gelu)):
+        x, t = gn.input("x", ("batch", 6)), gn.input("t", ("batch",), dtype="int")
+        z = dense(activation(dense(x, width, "1")), 4, "2")
+        step = gn.training_step([x, t], gn.cross_entropy(z, t), gn.SGD(lr=0.1))
+        assert "_block" not in step.source, width
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "expected"),
+    [(0, 4, 1), (1, 4, 1), (8, 4, 8), (9, 4, 3), (64, 15, 13), (500, 117, 100), (16, 2, 2)],
+)
+def test_blocks_are_of_about_equal_length(count: int, most: int, expected: int) -> None:
+    space: dict[str, Any] = {}
+    exec(HELPERS["evenly"], space)
+    found = space["evenly"](count, most)
+    assert found == expected
+    parts = [min(found, count - k) for k in range(0, count, found)]
+    assert sum(parts) == count
+    assert all(0 < p <= 2 * most for p in parts)
