@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.compiler.fast import blocks, chains
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.program import Program
 from graphnet.ops.tensor import Tensor
+from tests.compiler.test_fast import NETWORKS as SMALL
+from tests.compiler.test_fast import same
 
 WIDTH = 280  # 117 rows are a block
+UNCHAINED = ("relu", "dropout", "heads", "scores")  # of the small networks
 
 
 def dense(x: Tensor, columns: int, name: str) -> Tensor:
@@ -141,6 +145,21 @@ def test_what_is_cheap_is_made_again() -> None:
     assert kept.source.count(full) > 3
     given = batch(plain, 700)
     assert [fast(*given) for _ in range(3)] == [kept(*given) for _ in range(3)]
+
+
+@pytest.mark.parametrize("name", [n for n in SMALL if n not in UNCHAINED])
+def test_the_same_in_small_networks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every kind of network, in blocks of a row or two where chains of two calls are enough."""
+    monkeypatch.setattr(chains, "SHORT", 1)
+    monkeypatch.setattr(chains, "BLOCK", 12)
+    monkeypatch.setattr(blocks, "LEAST", 2)
+    plain = SMALL[name](dtype="float64", style="plain")
+    fast = Program(
+        plain.network, plain.inputs, plain.outputs, dtype="float64", style="fast",
+        restore=plain._restore,
+    )  # fmt: skip
+    assert "_block" in fast.source
+    same(fast, plain, [8, 8, 3, 11, 1, 8], 1e-9)
 
 
 def test_short_chains_and_short_rows_stay_whole() -> None:
