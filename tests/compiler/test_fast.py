@@ -22,7 +22,7 @@ from graphnet.ops.tensor import Tensor
 
 SWITCHES = (
     "", "flat", "slabs", "ones", "batched", "joined", "early", "extreme", "turned", "small",
-    "blocks", "again", "mixes", "calls", *RULES, *ALGEBRA,
+    "blocks", "ahead", "mixes", "calls", *RULES, *ALGEBRA,
 )  # fmt: skip
 
 

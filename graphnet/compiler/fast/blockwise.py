@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from graphnet.compiler.fast.arrays import Array, identity
 from graphnet.compiler.fast.blocks import BLOCK
-from graphnet.compiler.fast.chains import AGAIN
 from graphnet.compiler.fast.forms import KEYWORD
 from graphnet.compiler.fast.naming import INDENT, WIDTH
 from graphnet.compiler.function import commented
@@ -99,8 +98,8 @@ def _told(e: Emitter, v: Value, s: Statement) -> Statement:
     """A statement of a block of rows, which says what it is a part of if it is no node."""
     if s.comment or v.rank == 1:
         return s
-    again = ", made again" if v.extra == AGAIN else ""
-    return replace(s, comment=f"a part of {e.context[v]}{again}")
+    part = "of the slope, for the backward pass" if v in e.plan.ahead else f"of {e.context[v]}"
+    return replace(s, comment=f"a part {part}")
 
 
 def _tuple(parts: Sequence[str]) -> list[str]:

@@ -128,6 +128,8 @@ class Emitter(Naming):
         owners = self.plan.owners.get(v)
         if v.op == "store":
             return "update"
+        if v in self.plan.ahead:
+            return "forward"
         if owners:
             return self.plan.network.stage(owners[0])
         return self.plan.stages.get(v, "")

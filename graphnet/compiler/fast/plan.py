@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from graphnet.compiler.fast import biases
 from graphnet.compiler.fast import memory as mem
+from graphnet.compiler.fast.ahead import made_ahead, moved_ahead
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.batched import merged_as_read
 from graphnet.compiler.fast.blocks import gathered, local, runs
@@ -47,6 +48,7 @@ class Plan:
     orders: dict[Value, Order] = field(default_factory=dict)
     lines: tuple[Value, ...] = ()
     forms: dict[Value, Form] = field(default_factory=dict)
+    ahead: set[Value] = field(default_factory=set)  # of the backward pass, made in the forward one
     sides: list[Side] = field(default_factory=list)
     runs: list[list[Value]] = field(default_factory=list)  # lines that go block by block together
     memory: mem.Memory = field(default_factory=lambda: mem.Memory(()))
@@ -114,6 +116,9 @@ def make_plan(
     if "windows" not in off:
         see_through_copies(live(roots), roles)
     lines = lines_of(plan, roots, packs if "early" not in off else ())
+    if "ahead" not in off and "blocks" not in off:
+        plan.ahead = made_ahead([held[name] for name in outputs], roots, roles)
+        lines = moved_ahead(lines, plan.ahead, roles)
     _forms(plan, lines, off)
     possible = all(v in plan.forms for v in lines if v in plan.orders)  # they write transposed
     if possible:

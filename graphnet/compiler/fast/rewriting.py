@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from graphnet.compiler.fast import biases, columns
 from graphnet.compiler.fast.arrays import identity
 from graphnet.compiler.fast.beside import with_fewer_calls
-from graphnet.compiler.fast.chains import made_again
 from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
 from graphnet.compiler.fast.layers import layers_of
 from graphnet.compiler.fast.roles import Roles, live
@@ -57,10 +56,11 @@ class Rewriting:
             if fewer is not None:
                 self._take(fewer)
         if "scaled" not in self.off:
-            self._change(scaled_least(self.values, self.roots(), self.roles))
-        if "again" not in self.off and "blocks" not in self.off:
-            shown = [self.held[name] for name in self.outputs]
-            self._change(made_again(self.values, shown, self.roots(), self.roles))
+            new = scaled_least(self.values, self.roots(), self.roles)
+            self._note(new)
+            flat = self.flat
+            flat.updates = {target: new[v] for target, v in flat.updates.items()}
+            flat.covers = {new[v]: names for v, names in flat.covers.items()}
 
     def roots(self) -> list[Value]:
         """What is given out, and the new values."""
@@ -69,13 +69,6 @@ class Rewriting:
     def _note(self, new: Mapping[Value, Value]) -> None:
         self.held = {name: new.get(v, v) for name, v in self.held.items()}
         self.stages |= {new[v]: stage for v, stage in self.stages.items() if v in new}
-
-    def _change(self, new: Mapping[Value, Value]) -> None:
-        """Other values on the same vectors."""
-        self._note(new)
-        flat = self.flat
-        flat.updates = {target: new.get(v, v) for target, v in flat.updates.items()}
-        flat.covers = {new.get(v, v): names for v, names in flat.covers.items()}
 
     def _take(self, new: Mapping[Value, Value]) -> None:
         self._note(new)
