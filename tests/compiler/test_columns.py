@@ -46,6 +46,11 @@ LAYERS: dict[str, tuple[Made, tuple[Any, ...], int]] = {  # and how many have a 
 def test_rows_of_ones_change_nothing(name: str, off: str) -> None:
     made, shape, count = LAYERS[name]
     plain = step(made, shape, style="plain", dtype="float64")
+    agree(plain, off, count, [(rows, *shape[1:], F) for rows in (4, 4, 1, 7)])
+
+
+def agree(plain: Program, off: str, count: int, shapes: list[tuple[int, ...]]) -> None:
+    """Both styles learn the same from x of these shapes, with so many arrays beside ones."""
     plan = make_plan(
         plain.network, lower(plain.network), plain.inputs, plain.outputs, off=frozenset({off})
     )
@@ -56,12 +61,75 @@ def test_rows_of_ones_change_nothing(name: str, off: str) -> None:
         restore=plain._restore, off=frozenset({off}),
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    for rows in (4, 4, 1, 7):
-        x = rng.normal(size=(rows, *shape[1:], F))
-        t = rng.normal(size=(rows, 3))
+    for shape in shapes:
+        x = rng.normal(size=shape)
+        t = rng.normal(size=(shape[0], 3))
         assert fast(x, t) == pytest.approx(plain(x, t), rel=1e-11)
     for key, array in plain.parameters.items():
         np.testing.assert_allclose(fast.parameters[key], array, 1e-10, 1e-12, err_msg=key)
+
+
+# What is made of layer_norm(x), a weight (20, 40) and a bias, the shape of x ahead of its features,
+# and how many arrays are copied beside ones.
+C = 40
+Shape = tuple[Any, ...]
+COMPUTED: dict[str, tuple[Made, Shape, int]] = {
+    "behind": (lambda h, W, b: h @ W + b, ("batch", 32), 1),
+    "ahead": (lambda h, W, b: b + h @ W, ("batch", 32), 1),
+    "learned": (lambda h, W, b: gn.LayerNorm()(h) @ W + b, ("batch", 32), 1),
+    "fixed": (lambda h, W, b: h @ W + b, (1700,), 1),
+    "fixed, several axes": (lambda h, W, b: h @ W + b, (25, 5, 15), 1),
+    "few rows": (lambda h, W, b: h @ W + b, ("batch",), 0),
+    "few fixed rows": (lambda h, W, b: h @ W + b, (100,), 0),
+    "bias twice": (lambda h, W, b: h @ W + b + gn.sum(b * b), ("batch", 32), 1),
+    "read twice": (lambda h, W, b: (h @ W + b) * gn.mean(h * h, axis=-1, keepdims=True),
+                   ("batch", 32), 1),
+    "another product": (lambda h, W, b: (h @ W + b) * gn.tanh(h @ gn.parameter("U", (F, C))),
+                        ("batch", 32), 1),
+    "two biases": (lambda h, W, b: (h @ W + b) * gn.tanh(
+        h @ gn.parameter("U", (F, C)) + gn.parameter("d", (C,))), ("batch", 32), 1),
+    "one behind another": (lambda h, W, b: gn.layer_norm(gn.tanh(h @ W + b) @ gn.parameter(
+        "U", (C, F))) @ gn.parameter("W2", (F, C)) + gn.parameter("b2", (C,)), ("batch", 32), 2),
+    # W, whose gradient is a sum of two, lies in no flat vector
+    "tied": (lambda h, W, b: gn.tanh(h @ W + b) @ gn.transpose(W) @ W, ("batch", 32), 0),
+    "twice": (lambda h, W, b: (h @ W + b) * (h @ W), ("batch", 32), 0),
+    "no bias": (lambda h, W, b: h @ W + gn.sum(b * b), ("batch", 32), 0),
+    "scaled": (lambda h, W, b: 3 * (h @ W) + b, ("batch", 32), 0),
+    "not wide": (lambda h, W, b: (h @ W) @ gn.parameter("U", (C, C)) + b, ("batch", 32), 0),
+    "turned": (lambda h, W, b: gn.transpose(gn.formula(
+        "Y[n,h,i] = Sum(u[n,i,c]*W[c,h], c) + b[h]", u=h, W=W, b=b), (0, 2, 1)),
+        ("batch", 32), 1),
+    "weight of three axes": (lambda h, W, b: gn.reshape(gn.formula(
+        "Y[n,h,i,r] = Sum(u[n,i,c]*W[c,h,r], c) + b[h,r]", u=h,
+        W=gn.parameter("U", (F, 8, 5)), b=gn.parameter("d", (8, 5))), (-1, 32, C))
+        @ gn.parameter("W2", (C, C)) + gn.sum(W) * b, ("batch", 32), 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("off", ["", "columns"])
+@pytest.mark.parametrize("name", COMPUTED)
+def test_computed_arrays_beside_ones_change_nothing(name: str, off: str) -> None:
+    made, shape, count = COMPUTED[name]
+    x, t = gn.input("x", (*shape, F)), gn.input("t", (shape[0], 3))
+    W, b = gn.parameter("W", (F, C)), gn.parameter("b", (C,))
+    z = gn.gelu(made(gn.layer_norm(x), W, b)) @ gn.parameter("V", (C, 3))
+    while z.ndim > 2:
+        z = gn.sum(z, axis=1)
+    optimizer = gn.SGD(lr=0.01, momentum=0.5)
+    how = {"style": "plain", "dtype": "float64"}
+    plain = gn.training_step([x, t], gn.mse(z, t), optimizer, **how)  # type: ignore[arg-type]
+    rows = (4, 4, 1, 7) if shape[0] == "batch" else (shape[0],) * 2
+    agree(plain, off, count, [(n, *shape[1:], F) for n in rows])
+
+
+def test_copies_beside_ones_share_memory() -> None:
+    """What is not read any more makes room for the next; the ones stay."""
+    h = x = gn.input("x", ("batch", 16, 64))
+    for _ in range(3):
+        h = h + gn.Dense(64)(gn.Dense(256, activation="gelu")(gn.LayerNorm()(h)))
+    program = gn.training_step([x], gn.sum(h * h), gn.SGD(lr=0.1), style="fast")
+    assert program.source.count(".fill(1)") == 1
+    assert program.source.count("_pad_inner[...] = ") == 3
 
 
 def test_a_row_of_ones_is_written_once() -> None:

@@ -2,23 +2,23 @@
 
 One product with both does what a product and a sum did, [x 1] @ [W; b], and one product gives both
 gradients, [x 1].T @ dz. For which layers that pays, and where the ones stand, others say: biases.py
-for small layers, columns.py for narrow arguments.
+for small layers, columns.py for narrow arguments and for computed arrays of many rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.flat import Flat
 from graphnet.compiler.fast.rebuilt import rebuilt
 from graphnet.compiler.fast.roles import Readers, live, readers_of
-from graphnet.compiler.values import Value, Values
+from graphnet.compiler.values import Axes, Value, Values
 from graphnet.formula.extent import add, product
 
-__all__ = ["Layer", "layers_of", "one_gradient", "one_product"]
+__all__ = ["Layer", "layers_of", "one_gradient", "one_product", "products_of"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,18 @@ class Layer:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the weight."""
-        rows, columns = self.weight.extents
+        first, *others = self.weight.extents
+        rows, columns = first, product(tuple(others))
         assert isinstance(rows, int)  # a parameter has no named sizes
         assert isinstance(columns, int)
         return rows, columns
+
+    @property
+    def axes(self) -> tuple[Axes, Axes]:
+        """The loops of the product that the axes of source and weight are."""
+        (made,) = (v for v, _ in self.biased.args if v.op == "contract")
+        axes = dict(made.args)
+        return axes[self.source], axes[self.weight]
 
 
 def layers_of(flat: Flat, roots: Iterable[Value]) -> list[Layer]:
@@ -79,20 +87,48 @@ def _layer(
 ) -> Layer | None:  # fmt: skip
     """The one layer that reads a weight and a bias of these names behind a source."""
     last = source.rank - 1
+    axes = (*range(last), last + 1), (last + 1, last)
     for made in readers.get(source, ()):
-        if made.op != "contract" or made.rank != source.rank or len(readers.get(made, ())) != 1:
+        for biased in readers.get(made, ()):
+            layer = _behind(biased, readers)
+            if layer is None or layer.source is not source or layer.axes != axes:
+                continue
+            if (layer.weight.extra, layer.bias.extra) == (weight, bias):
+                return replace(layer, first=first)
+    return None
+
+
+def products_of(flat: Flat, roots: Iterable[Value]) -> list[Layer]:
+    """The layers whose weight and bias lie side by side, whatever reads their sources.
+
+    A weight may have several axes that are kept, its bias has them too.
+    """
+    ends = list(roots)
+    values = live(ends)
+    readers = readers_of(values)
+    found = []
+    for v in values:
+        layer = _behind(v, readers)
+        if layer is None or any(a in ends for a, _ in v.args):
             continue
-        factors = dict(made.args)
-        w = next((v for v in factors if (v.op, v.extra) == ("leaf", weight)), None)
-        (biased,) = readers[made]
-        terms = dict(biased.args)
-        b = next((v for v in terms if (v.op, v.extra) == ("leaf", bias)), None)
-        if w is None or b is None or biased.op != "add" or len(factors) != 2 or len(terms) != 2:
+        either = (replace(layer, first=first) for first in (False, True))
+        found += [side for side in either if _beside(flat, side)][:1]
+    return found
+
+
+def _behind(biased: Value, readers: Readers) -> Layer | None:
+    """The layer that a value is the result of: a product that nothing else reads, and a bias."""
+    if biased.op != "add" or len(dict(biased.args)) != 2:
+        return None
+    for (made, whole), (bias, along) in (biased.args, biased.args[::-1]):
+        alone = made.op == "contract" and len(readers[made]) == 1
+        if not alone or whole != identity(biased) or made.extents != biased.extents:
             continue
-        whole = terms[made] == identity(biased) and biased.extents == made.extents
-        axes = factors[source], factors[w], terms[b]
-        if whole and axes == ((*range(last), last + 1), (last + 1, last), (last,)):
-            return Layer(biased, source, w, b, first)
+        for (x, own), (w, axes) in (made.args, made.args[::-1]):
+            summed = own[-1:] == axes[:1] == (biased.rank,)
+            kept = sorted((*own[:-1], *axes[1:])) == list(range(biased.rank))
+            if summed and kept and axes[1:] == along and w.op == bias.op == "leaf":
+                return Layer(biased, x, w, bias, False)
     return None
 
 
@@ -118,15 +154,16 @@ def one_product(
         layer = found.get(v)
         if layer is None:
             return None
-        rows, columns = layer.shape
-        parts: list[tuple[Value, Order]] = [(layer.weight, (0, 1)), (layer.bias, (1,))]
+        weight, (own, axes) = layer.weight, layer.axes
+        parts: list[tuple[Value, Order]] = [
+            (weight, identity(weight)), (layer.bias, identity(weight)[1:])
+        ]  # fmt: skip
         if layer.first:
             parts.reverse()
-        both = values.make("stacked", parts, (rows + 1, columns), v.dtype)
-        last = v.rank - 1
+        rows, *columns = weight.extents
+        both = values.make("stacked", parts, (add(rows, 1), *columns), v.dtype)
         x = with_ones(new[layer.source], layer)
-        args = [(x, (*range(last), last + 1)), (both, (last + 1, last))]
-        return values.make("contract", args, v.extents, v.dtype)
+        return values.make("contract", [(x, own), (both, axes)], v.extents, v.dtype)
 
     return rebuilt(values, held.values(), change)
 

@@ -7,7 +7,7 @@ equal. Products and reductions never write over what they read. `check` replays 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.fast.arrays import Order, identity
@@ -115,6 +115,7 @@ def allocate(
     last = occupied(lines, roles)
     free: dict[Kind, list[int]] = {}
     lives: dict[int, int] = {}  # buffer -> the last statement that reads what is in it
+    framed: dict[Hashable, list[Place]] = {}  # a frame and its extents -> buffers that have it
     for v, known in memory.places.items():
         if known.storage not in memory.pinned:  # joined gradients
             lives[known.storage] = max(last.get(v, 0), lives.get(known.storage, 0))
@@ -127,7 +128,9 @@ def allocate(
         if line not in forms or line in memory.places:
             continue  # it allocates its result, or it is one of the joined gradients
         if isinstance(form := forms[line], Pad):  # what stands around it stays
-            memory.places[line] = memory.storage(line.dtype, product(line.extents), pinned=True)
+            frame = (line.dtype, line.extents, line.extra, form.fill(line), orders.get(line))
+            alike = framed.setdefault(frame, [])
+            memory.places[line] = _framed(k, line, alike, memory, last)
             memory.frames[memory.places[line].storage] = form.fill(line)
             continue
         place: Place | None = _wished(k, line, lines, roles, forms, orders, memory, wishes, last)
@@ -152,6 +155,18 @@ def _spare(
     if shape is not None:
         memory.blocks[place.storage] = shape
     return place
+
+
+def _framed(
+    k: int, line: Value, alike: list[Place], memory: Memory, last: Mapping[Value, int]
+) -> Place:  # fmt: skip
+    """A buffer with an equal frame whose contents nobody reads any more, or a new one."""
+    busy = {place.storage for v, place in memory.places.items() if last.get(v, -1) >= k}
+    for place in alike:
+        if place.storage not in busy:
+            return place
+    alike.append(memory.storage(line.dtype, product(line.extents), pinned=True))
+    return alike[-1]
 
 
 def _give_out(

@@ -16,7 +16,7 @@ from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Axes, Value
 from graphnet.formula.extent import Extent, evaluate, names, product
 
-__all__ = ["USUAL", "Dot", "contiguous", "contraction", "product_of"]
+__all__ = ["USUAL", "Dot", "contiguous", "contraction", "product_of", "usual"]
 
 SMALL = 1_000_000  # multiplications that OpenBLAS does without packing
 ROWS = 8  # the least rows of a block that pay for a call

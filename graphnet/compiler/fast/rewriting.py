@@ -13,7 +13,7 @@ from graphnet.compiler.fast import biases, columns
 from graphnet.compiler.fast.arrays import identity
 from graphnet.compiler.fast.beside import with_fewer_calls
 from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
-from graphnet.compiler.fast.layers import layers_of
+from graphnet.compiler.fast.layers import layers_of, products_of
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.scaled import scaled_least
 from graphnet.compiler.values import Value, Values
@@ -50,6 +50,9 @@ class Rewriting:
             narrow = columns.narrow_layers(layers_of(self.flat, self.roots()), self.roles)
             if narrow:
                 self._take(columns.beside_ones(self.values, self.held, narrow))
+            wide = columns.wide_layers(products_of(self.flat, self.roots()), self.roles)
+            if wide:
+                self._take(columns.beside_ones(self.values, self.held, wide))
         if not {"mixes", "calls"} <= self.off:
             ends = [*self.outputs, *self.network.updates.values()]
             fewer = with_fewer_calls(self.values, self.held, ends, self.roles, self.off)
@@ -97,7 +100,7 @@ class Rewriting:
         def merge(parts: list[Value]) -> list[Value]:
             known = live(held.values())
             found = biases.merged(values, parts, known)
-            found = columns.beside_ones_merged(values, found, known)
+            found = columns.beside_ones_merged(values, found, known, roles)
             self.stages.update((v, "backward") for v in found if v not in parts)
             return found
 

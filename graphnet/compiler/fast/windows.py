@@ -73,7 +73,7 @@ def window_form(value: Value, roles: Roles) -> Pad | Fold | Count | Pieces | Sla
 
 @dataclass(frozen=True)
 class Pad:
-    """inner[...] = a. The frame around it is written once, so the buffer is not shared."""
+    """inner[...] = a. The frame around it is written once; only equal ones share a buffer."""
 
     def overwrites(self, value: Value) -> Sequence[int]:
         return ()
