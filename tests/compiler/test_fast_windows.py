@@ -114,3 +114,26 @@ def test_a_pooling_of_no_image_compiles() -> None:
     y = gn.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
     program = gn.function(x, [y, gn.grad(gn.sum(y), x)], style="fast")
     assert [a.shape for a in program(np.ones((0, 2, 1, 1)))] == [(0, 2, 1, 1)] * 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"), [((12, 5), True), ((60,), True), ((6, 10), True), ((3, 20), False)]
+)
+def test_what_is_reshaped_into_a_frame(shape: tuple[int, ...], seen: bool) -> None:
+    """Moved axes are copied straight into a frame where the reshape merges neighbours alone."""
+    x = gn.input("x", ("batch", 2, 6, 5))
+    moved = gn.reshape(gn.transpose(x, (0, 2, 1, 3)), (-1, *shape))
+    framed = gn.pad(moved, ((0, 0),) * len(shape) + ((1, 1),))
+    y = gn.formula(
+        f"Y[n{',a' * (len(shape) - 1)},j] = Sum(P[n{',a' * (len(shape) - 1)},j+k]*w[k], k)",
+        P=framed, w=gn.parameter("w", (3,)),
+    )  # fmt: skip
+    plain, fast = (
+        gn.training_step([x], gn.mean(y * y), gn.SGD(lr=0.1), style=style, dtype="float64")
+        for style in ("plain", "fast")
+    )
+    data = np.random.default_rng(0).normal(size=(4, 2, 6, 5))
+    fast.parameters["w"][...] = plain.parameters["w"]
+    for _ in range(2):
+        assert fast(data) == pytest.approx(plain(data), rel=1e-12)
+    assert ("_inner_digits = " in fast.source) is seen

@@ -44,9 +44,24 @@ def see_through_copies(live: Sequence[Value], roles: Roles) -> None:
         (reader,) = readers[v]
         source = v.args[0][0]
         in_product = reader.op == "contract" and is_window(source) and Pieces.fits(reader, v)
-        into_frame = reader.op == "pad" and roles(reader) == "line" and source.rank > v.rank
+        into_frame = reader.op == "pad" and roles(reader) == "line" and merges(v)
         if roles(source) == "view" and (in_product or into_frame):
             roles.see_through(v)
+
+
+def merges(value: Value) -> bool:
+    """Whether a reshape puts neighbouring axes together and does nothing else.
+
+    Then the inside of a frame, which is no array in one piece, has a view with the axes of before.
+    """
+    rest = list(value.args[0][0].extents)
+    for extent in value.extents:
+        size = rest.pop(0) if rest else 1
+        while size != extent and rest:
+            size = product((size, rest.pop(0)))
+        if size != extent:
+            return False
+    return not rest
 
 
 def seen_through(value: Value, roles: Roles) -> bool:
