@@ -16,12 +16,14 @@ from graphnet.compiler.fast.buffers import Buffers
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.moves import pattern_text
 from graphnet.compiler.values import Axes, Value
+from graphnet.compiler.wrapping import wrap
 from graphnet.formula.extent import Extent
 from graphnet.network.names import Namer
 
 __all__ = ["Array", "Arrays", "identity"]
 
 Order = tuple[int, ...]
+WIDTH = 88  # columns of a line that names a view
 
 
 def identity(value: Value) -> Order:
@@ -194,9 +196,11 @@ class Arrays:
     def _name(self, text: str, wish: str, fixed: bool) -> None:
         name = self.namer.made(wish) if wish != "k" else self.namer.numbered("k")
         self.views[text] = name
-        (self.constants if fixed else self.view_lines).append(f"{name} = {text}")
         if fixed:
+            self.constants.append(f"{name} = {text}")
             self._made.add(name)
+        else:
+            self.view_lines.append(wrap(f"{name} = ", text, WIDTH))
 
     def _fixed(self, value: Value) -> str:
         if value.op == "leaf":
