@@ -1,6 +1,6 @@
 """Long updates go a block at a time, so that what one call writes is in the cache for the next.
 
-Ten calls over half a million parameters move the vectors through memory ten times; over 65,536
+Ten calls over half a million parameters move the vectors through memory ten times; over 49,152
 elements at a time they move them once. So do chains of calls on wide arrays, some rows at a time
 (`chains.py`). Each element is computed by the same calls in the same order, so no bit changes.
 """
@@ -19,7 +19,7 @@ from graphnet.formula.extent import Extent
 
 __all__ = ["BLOCK", "gathered", "local", "runs", "scratch"]
 
-BLOCK = 65536  # elements: four such arrays stay in a cache of 2 MB
+BLOCK = 49152  # elements: five such arrays are half a cache of 2 MB
 
 
 def is_flat(v: Value, forms: Mapping[Value, Form], roles: Roles) -> bool:
