@@ -173,10 +173,12 @@ def stacked(a, count, size):
 ''',
     "in_rows": '''\
 def in_rows(a, out, size):
-    """Blocks of the rows of a, and of those of out, for small products."""
+    """What multiplies blocks of the rows of a, and the rows of out for them."""
+    if len(a) * size <= 1000000:
+        return [(a.dot, out)]
     (blocks, end), (rows, _) = [stacked(x, len(a), size) for x in (a, out)]
-    found = [(blocks, rows), (a[end:], out[end:])]
-    return [pair for pair in found if len(pair[0])]
+    found = [(lambda b, out: np.matmul(blocks, b, out), rows), (a[end:].dot, out[end:])]
+    return [pair for pair in found if len(pair[1])]
 ''',
     "cut": '''\
 def cut(a, rows, columns):
@@ -187,18 +189,21 @@ def cut(a, rows, columns):
 ''',
     "in_parts": '''\
 def in_parts(a, b, out, parts, rows, columns):
-    """A long sum of products in parts: small factors, where to, and their sum."""
+    """The steps of a long sum of products: its parts in tiles, and their sum."""
+    if len(b) * out.size <= 1000000:
+        return [lambda: a.dot(b, out)]
     (left, end), (right, _) = [stacked(x, len(b), rows * columns) for x in (a.T, b)]
-    n, rest = left.shape[1], end < len(b)
-    count = len(left) + rest
+    whole, n = left.shape[:2]
+    count = whole + (end < len(b))
     parts = parts[:count * out.size].reshape(count, *out.shape)
     left, right = cut(left.transpose(0, 2, 1), rows, n), cut(right, n, columns)
-    found = [(left, right, cut(parts[:len(left)], rows, columns))]
-    if rest:
-        found.append((a[:, end:], b[end:], parts[-1]))
-    add, flat = np.ones(count, out.dtype).dot, out.reshape(-1)
-    terms = parts.reshape(count, flat.size)
-    return found, lambda: add(terms, flat)
+    target = cut(parts[:whole], rows, columns)
+    add, terms, flat = np.ones(count, out.dtype).dot, parts.reshape(count, -1), out.reshape(-1)
+    steps = [lambda: np.matmul(left, right, target), lambda: add(terms, flat)]
+    if end < len(b):
+        a_rest, b_rest, last = a[:, end:], b[end:], parts[-1]
+        steps.insert(1, lambda: np.matmul(a_rest, b_rest, last))
+    return steps
 ''',
     "tiles": '''\
 def tiles(b, out, rows, columns):
