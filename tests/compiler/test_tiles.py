@@ -108,7 +108,7 @@ def broad(inputs: Sequence[int], sizes: Sequence[int], **k: Any) -> Program:
 STEPS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, int]]] = {
     # inputs of a row, layers: how often the source asks for each
     "gradients in tiles": ((336,), (192, 192, 40), {"tiles": 2, "in_rows": 2, "in_parts": 0}),
-    "parts in tiles": ((9, 48), (128, 192, 5), {"tiles": 0, "in_rows": 5, "in_parts": 3}),
+    "parts in tiles": ((9, 48), (128, 192, 5), {"tiles": 0, "in_rows": 3, "in_parts": 2}),
     "narrow ends": ((20,), (384, 512, 5), {"tiles": 1, "in_rows": 4, "in_parts": 2}),
     "no tile divides": ((331,), (331, 5), {"tiles": 0, "in_rows": 0, "in_parts": 0}),
 }

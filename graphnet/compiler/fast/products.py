@@ -28,7 +28,7 @@ WIDTH = 64
 PARTS = 64  # the least terms of a part that pay for adding the parts up
 SUMMED = 32768  # the most elements of a product whose parts are cheaply added up
 USUAL = 64  # what a named size is taken for
-MANY = 512  # and what for where more rows cost nothing if they are few
+MANY = 512  # rows that are counted at least where blocks cost nothing if there are few
 NARROW = 32  # columns of a narrow matrix
 
 
@@ -159,7 +159,7 @@ def is_thin(rows: Extent, terms: Extent, columns: Extent) -> bool:
     Of these blocks gain most: (512, 256) @ (256, 10) and its two gradients take 95 us for 173. The
     helpers take one `dot` where a batch is small.
     """
-    sizes = [evaluate(e, dict.fromkeys(names(e), MANY)) for e in (rows, terms, columns)]
+    sizes = [max(usual(e), MANY) if names(e) else usual(e) for e in (rows, terms, columns)]
     return min(sizes) <= NARROW and prod(sizes) > 5 * SMALL // 4
 
 
