@@ -155,6 +155,19 @@ def evenly(count, most):
     """Rows of a block: parts of about equal length, or all if they are few."""
     return -(-count // -(-count // most)) if count > 2 * most else max(count, 1)
 ''',
+    "unpacked": '''\
+def unpacked():
+    """How many multiplications a product may have to be done without packing its
+    factors first: OpenBLAS has such kernels for registers of 512 bits.
+    """
+    exp = str(np.lib.introspect.opt_func_info("^exp$", "float32"))
+    names = ("X86_V4", "AVX512_SKX")
+    wide = max([f"'current': '{name}'" in exp for name in names])
+    return 1000000 if wide and "openblas" in str(np.show_config("dicts")) else 0
+
+
+UNPACKED = unpacked()
+''',
     "stacked": '''\
 def stacked(a, count, size):
     """The rows of a in blocks of at most a million multiplications, `size` a
@@ -174,7 +187,7 @@ def stacked(a, count, size):
     "in_rows": '''\
 def in_rows(a, out, size):
     """What multiplies blocks of the rows of a, and the rows of out for them."""
-    if len(a) * size <= 1000000:
+    if not 0 < UNPACKED < len(a) * size:
         return [(a.dot, out)]
     (blocks, end), (rows, _) = [stacked(x, len(a), size) for x in (a, out)]
     found = [(lambda b, out: np.matmul(blocks, b, out), rows), (a[end:].dot, out[end:])]
@@ -190,7 +203,7 @@ def cut(a, rows, columns):
     "in_parts": '''\
 def in_parts(a, b, out, parts, rows, columns):
     """The steps of a long sum of products: its parts in tiles, and their sum."""
-    if len(b) * out.size <= 1000000:
+    if not 0 < UNPACKED < len(b) * out.size:
         return [lambda: a.dot(b, out)]
     (left, end), (right, _) = [stacked(x, len(b), rows * columns) for x in (a.T, b)]
     whole, n = left.shape[:2]
@@ -211,7 +224,7 @@ def tiles(b, out, rows, columns):
     without packing, where the factors are so few numbers that this is faster.
     """
     terms = len(b)
-    fits = 0 < terms * rows * columns <= 1000000
+    fits = 0 < terms * rows * columns <= UNPACKED
     if not fits or terms * sum(out.shape) > 131072:
         return lambda a: lambda: a.dot(b, out)
     right, target = cut(b, terms, columns), cut(out, rows, columns)
@@ -272,7 +285,7 @@ PLANS = []  # (arrays, plan of them, steps by sizes)
 CALLED: dict[str, tuple[str, ...]] = {
     **tails.CALLED,
     "joined": ("arena",),
-    "in_rows": ("stacked",),
-    "in_parts": ("stacked", "cut"),
-    "tiles": ("cut",),
+    "in_rows": ("unpacked", "stacked"),
+    "in_parts": ("unpacked", "stacked", "cut"),
+    "tiles": ("unpacked", "cut"),
 }

@@ -27,11 +27,34 @@ LAID: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def helper(name: str) -> Any:
+def helper(name: str, unpacked: int = MOST) -> Any:
+    """A helper as on a processor that multiplies so many pairs without packing them."""
     names: dict[str, Any] = {"np": np}
     for called in (*CALLED.get(name, ()), name):
         exec(HELPERS[called], names)
+    names["UNPACKED"] = unpacked
     return cast(Any, names[name])
+
+
+def test_one_product_where_small_ones_are_packed() -> None:
+    """Without kernels for 512 bits blocks would only pack the same matrix again and again."""
+    a, b, out = np.ones((1000, 64)), np.ones((64, 96)), np.empty((1000, 96))
+    ((product, rows),) = helper("in_rows", 0)(a, out, b.size)
+    product(b, rows)
+    np.testing.assert_array_equal(out, 64.0)
+    (part,) = helper("in_parts", 0)(a.T, out, b, np.empty(0), 64, 96)
+    part()
+    np.testing.assert_array_equal(b, 64000.0)
+    helper("tiles", 0)(out[:32], b, 16, 48)(a[:32].T)()
+    np.testing.assert_array_equal(b, 32.0 * 64)
+
+
+def test_what_numpy_says_of_this_processor() -> None:
+    """The helper asks NumPy for the instructions it uses, and for its BLAS."""
+    features = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]  # type: ignore
+    wide = features.get("AVX512_SKX", False) and "openblas" in blas
+    assert helper("unpacked")() == (MOST if wide else 0)
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 127, 243, 244, 245, 488, 1000, 1021])

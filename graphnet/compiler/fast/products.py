@@ -1,11 +1,12 @@
 """Products of matrices: the call that a sum of products is, and long ones in small blocks.
 
-OpenBLAS multiplies up to a million pairs by kernels that do not pack the factors first (on
-processors with AVX-512). A product of a long matrix with a small one goes block by block there,
-and a sum over a long axis is the sum of the products of its parts: (1024, 64) @ (64, 64) in 52 us
-instead of 78, (12544, 144) @ (144, 32) in 821 instead of 1129. A gradient too large for a block
-goes in tiles of some rows and some columns, (784, 32) @ (32, 512) in 198 us instead of 268, and
-in parts too where these are cheaply added up, (64, 1024) @ (1024, 256) in 295 instead of 361.
+OpenBLAS multiplies up to a million pairs by kernels that do not pack the factors first, on
+processors with AVX-512; on others the helpers take one `dot`. A product of a long matrix with a
+small one goes block by block there, and a sum over a long axis is the sum of the products of its
+parts: (1024, 64) @ (64, 64) in 52 us instead of 78, (12544, 144) @ (144, 32) in 821 instead of
+1129. A gradient too large for a block goes in tiles of some rows and some columns, (784, 32) @
+(32, 512) in 198 us instead of 268, and in parts too where these are cheaply added up, (64, 1024) @
+(1024, 256) in 295 instead of 361.
 """
 
 from __future__ import annotations
