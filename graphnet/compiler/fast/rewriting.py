@@ -13,6 +13,7 @@ from graphnet.compiler.fast import biases, columns
 from graphnet.compiler.fast.arrays import identity
 from graphnet.compiler.fast.beside import with_fewer_calls
 from graphnet.compiler.fast.flat import Adjacent, Flat, flatten
+from graphnet.compiler.fast.gains import without_products
 from graphnet.compiler.fast.layers import layers_of, products_of
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.scaled import scaled_least
@@ -41,6 +42,11 @@ class Rewriting:
 
     def run(self) -> None:
         """Every rewriting that is not switched off."""
+        if "gains" not in self.off:
+            ends = [*self.outputs, *self.network.updates.values()]
+            made = without_products(self.values, self.held, ends)
+            if made:
+                self._take(made)
         if "ones" not in self.off:
             roots = self.roots()
             small = biases.small_layers(layers_of(self.flat, roots), roots, self.roles)
