@@ -137,7 +137,7 @@ class Values:
         if a.value.dtype == dtype or (a.value.host and a.value.dtype != "bool"):
             return a
         axes = tuple(range(a.value.rank))
-        made = self.make("cast", [(a.value, axes)], a.value.extents, dtype)
+        made = self.make("cast", [(a.value, axes)], a.value.extents, dtype, host=a.value.host)
         return Local(made, a.labels)
 
 

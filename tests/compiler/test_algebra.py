@@ -470,3 +470,11 @@ def test_one_element_of_an_array_is_a_number(name: str, corner: float) -> None:
         for s in ("plain", "fast")
     )
     np.testing.assert_allclose(fast[1], plain[1], rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_condition_that_always_holds_is_a_number(style: str) -> None:
+    """1 where a <= a, times b: a number of Python, which has no .astype."""
+    a, b = gn.input("a", (3,)), gn.input("b", (3,))
+    found = gn.function([a, b], gn.where(a <= a, 1, 0) * b - 2 * b, style=style)
+    np.testing.assert_array_equal(found([1, 2, 3], [4, 5, 6]), [-4, -5, -6])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.compiler.fast import blocks, chains
+from graphnet.compiler.fast import blocks, blockwise, chains, naming
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.program import Program
 from graphnet.ops.tensor import Tensor
@@ -172,6 +172,39 @@ def test_the_same_in_small_networks(name: str, monkeypatch: pytest.MonkeyPatch) 
     )  # fmt: skip
     assert "_block" in fast.source
     same(fast, plain, [8, 8, 3, 11, 1, 8], 1e-9)
+
+
+WHOLE: dict[str, Callable[[Tensor], Tensor]] = {
+    "an element": lambda h: gn.exp(h * h[0, 0]) * h,
+    "the largest": lambda h: gn.exp(h / gn.max(h)) * h,
+    "the first row": lambda h: gn.exp(gn.tanh(h * h[0])) * h,
+    "a row, turned": lambda h: gn.exp(gn.tanh(h * gn.flip(h[0], 0))) * h,
+    "the rows, turned": lambda h: gn.exp(gn.tanh(h * h[::-1])) * h,
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("made", ["by the chain", "before the chain", "along one axis"])
+def test_what_is_read_of_a_whole_array_is_there(
+    name: str, made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every row of a chain may read another row of what the chain makes, or of what it reads."""
+    monkeypatch.setattr(chains, "SHORT", 1)
+    monkeypatch.setattr(chains, "BLOCK", 12)
+    monkeypatch.setattr(blocks, "LEAST", 2)
+    monkeypatch.setattr(blocks, "BLOCK", 7)
+    monkeypatch.setattr(blockwise, "BLOCK", 7)
+    monkeypatch.setattr(naming, "BLOCK", 7)
+    line = made == "along one axis"
+    if line and name not in ("the largest", "an element"):
+        pytest.skip("a vector has no rows")
+    x = gn.input("x", (20,) if line else ("batch", 3))
+    h = x @ gn.eye(3) if made == "before the chain" else gn.tanh(x) * 2 + 1
+    y = gn.exp(h * h[0]) * h if line and name == "an element" else WHOLE[name](h)
+    plain, fast = (gn.function(x, y, style=s, dtype="float64") for s in ("plain", "fast"))
+    for count in (5, 30, 2):
+        given = np.random.default_rng(count).normal(size=(20,) if line else (count, 3))
+        np.testing.assert_allclose(fast(given), plain(given), 1e-12, 1e-12)
 
 
 def test_short_chains_and_short_rows_stay_whole() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphnet.compiler.expressions import Printer
-from graphnet.compiler.fast.buffers import Buffers
+from graphnet.compiler.fast.buffers import VIEW_WIDTH, Buffers
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.moves import pattern_text
 from graphnet.compiler.values import Axes, Value
@@ -23,7 +23,6 @@ from graphnet.network.names import Namer
 __all__ = ["Array", "Arrays", "identity"]
 
 Order = tuple[int, ...]
-WIDTH = 88  # columns of a line that names a view
 
 
 def identity(value: Value) -> Order:
@@ -200,7 +199,7 @@ class Arrays:
             self.constants.append(f"{name} = {text}")
             self._made.add(name)
         else:
-            self.view_lines.append(wrap(f"{name} = ", text, WIDTH))
+            self.view_lines.append(wrap(f"{name} = ", text, VIEW_WIDTH))
 
     def _fixed(self, value: Value) -> str:
         if value.op == "leaf":

@@ -30,8 +30,8 @@ def is_flat(v: Value, forms: Mapping[Value, Form], roles: Roles) -> bool:
     if not isinstance(size, int) or size <= BLOCK:
         return False
     return all(
-        not a.rank
-        or (a.extents == v.extents and roles(a) in ("stored", "joined", "line"))
+        (a.extents == v.extents and roles(a) in ("stored", "joined", "line")) if a.rank
+        else all(not b.rank for b in reads(a, roles))  # a number there before the first block is
         for a, _ in v.args
     )  # fmt: skip
 

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
+from graphnet.compiler.wrapping import wrap
 from graphnet.formula.extent import Extent, add, product
 
-__all__ = ["Buffers"]
+__all__ = ["VIEW_WIDTH", "Buffers"]
 
 BYTES = {"np.float32": 4, "np.float64": 8, "np.intp": 8, "bool": 1}
+VIEW_WIDTH = 88  # columns of a line that names an array
 LINE = 64  # bytes of a line of the cache, where every array starts
 
 
@@ -53,4 +55,5 @@ class Buffers:
         if self.size == 0:
             return []
         arena = self.printer.helper("arena")
-        return [f"{self.maker} = {arena}({self.printer.extent(self.size)})"]
+        size = self.printer.extent(self.size)
+        return wrap(f"{self.maker} = ", f"{arena}({size})", VIEW_WIDTH).split("\n")

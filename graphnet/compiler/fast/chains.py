@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from graphnet.compiler.fast.arrays import Order
 from graphnet.compiler.fast.forms import Form, Ufunc
+from graphnet.compiler.fast.memory import reads
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Axes, Value
 from graphnet.formula.extent import product
@@ -39,14 +40,30 @@ def is_link(
     """Whether a statement of a chain can go row by row."""
     if not isinstance(forms.get(v), Ufunc) or v in orders or not rows(v):
         return False
-    return all(_goes_along(a, axes, forms, roles, orders) for a, axes in v.args)
+    return all(
+        _has_rows(a, axes, forms, roles, orders) if 0 in axes else _is_there(a, v, roles)
+        for a, axes in v.args
+    )
 
 
-def _goes_along(
+def _is_there(a: Value, v: Value, roles: Roles) -> bool:
+    """Whether an argument is the same for every row, and there before the first one is.
+
+    The first row of a chain, or the largest of all its elements, is not.
+    """
+    if a.host or roles(a) == "given":
+        return a.host
+
+    def apart(b: Value) -> bool:
+        kept = roles(b) in ("stored", "given") and product(b.extents) != product(v.extents)
+        return b is a or not b.rank or kept
+
+    return all(map(apart, reads(a, roles)))
+
+
+def _has_rows(
     a: Value, axes: Axes, forms: Mapping[Value, Form], roles: Roles, orders: Mapping[Value, Order]
 ) -> bool:
-    """Whether an argument is there for every row, or a buffer with rows of its own."""
-    if 0 not in axes:
-        return a.host or roles(a) != "given"
+    """Whether an argument is a buffer with rows of its own."""
     own = roles(a) == "line" and a in forms and a not in orders
     return own and axes[0] == 0 and list(axes) == sorted(axes)

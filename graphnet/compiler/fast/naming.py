@@ -244,6 +244,8 @@ class Naming:
             if self.identifier[name] not in self.writer._taken:
                 self.writer._taken.add(self.identifier[name])
                 return self.identifier[name]
+        if value in self.plan.ahead:
+            return self.namer.made("slope")
         return self.namer.made(f"{self.context.get(value, 't')}_{value.op}")
 
 
