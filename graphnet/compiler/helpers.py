@@ -190,7 +190,11 @@ def in_rows(a, out, size):
     if not 0 < UNPACKED < len(a) * size:
         return [(a.dot, out)]
     (blocks, end), (rows, _) = [stacked(x, len(a), size) for x in (a, out)]
-    found = [(lambda b, out: np.matmul(blocks, b, out), rows), (a[end:].dot, out[end:])]
+
+    def blocks_dot(b, out):
+        np.matmul(blocks, b, out)
+
+    found = [(blocks_dot, rows), (a[end:].dot, out[end:])]
     return [pair for pair in found if len(pair[1])]
 ''',
     "cut": '''\
@@ -211,7 +215,8 @@ def in_parts(a, b, out, parts, rows, columns):
     parts = parts[:count * out.size].reshape(count, *out.shape)
     left, right = cut(left.transpose(0, 2, 1), rows, n), cut(right, n, columns)
     target = cut(parts[:whole], rows, columns)
-    add, terms, flat = np.ones(count, out.dtype).dot, parts.reshape(count, -1), out.reshape(-1)
+    add, flat = np.ones(count, out.dtype).dot, out.reshape(-1)
+    terms = parts.reshape(count, flat.size)
     steps = [lambda: np.matmul(left, right, target), lambda: add(terms, flat)]
     if end < len(b):
         a_rest, b_rest, last = a[:, end:], b[end:], parts[-1]
