@@ -153,7 +153,10 @@ def arena(size):
     "evenly": '''\
 def evenly(count, most):
     """Rows of a block: parts of about equal length, or all if they are few."""
-    return -(-count // -(-count // most)) if count > 2 * most else max(count, 1)
+    if count <= 2 * most:
+        return max(count, 1)
+    blocks = -(-count // most)
+    return -(-count // blocks)
 ''',
     "unpacked": '''\
 def unpacked():

@@ -10,11 +10,13 @@ import pytest
 
 import graphnet as gn
 from graphnet.compiler.fast import blocks, blockwise, chains, naming
+from graphnet.compiler.fast.plan import make_plan
 from graphnet.compiler.helpers import HELPERS
+from graphnet.compiler.lower import lower
 from graphnet.compiler.program import Program
 from graphnet.ops.tensor import Tensor
 from tests.compiler.test_fast import NETWORKS as SMALL
-from tests.compiler.test_fast import same
+from tests.compiler.test_fast import arguments, same
 
 WIDTH = 280  # 117 rows are a block
 UNCHAINED = ("relu", "dropout", "heads", "scores")  # of the small networks
@@ -96,16 +98,6 @@ def steps(name: str, dtype: str) -> tuple[Program, Program]:
     return plain, fast
 
 
-def batch(program: Program, count: int) -> list[Any]:
-    rng = np.random.default_rng(count)
-    made: list[Any] = []
-    for name in program.inputs:
-        node = program.network.node(name)
-        shape = tuple(e if isinstance(e, int) else count for e in node.shape)
-        made.append(rng.integers(0, 4, shape) if node.dtype == "int" else rng.normal(size=shape))
-    return made
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_rows_in_blocks_change_no_bit(name: str, dtype: str) -> None:
@@ -116,7 +108,7 @@ def test_rows_in_blocks_change_no_bit(name: str, dtype: str) -> None:
     assert "_block" in fast.source
     assert "_block" not in whole.source
     for count in (1, 5, 117, 234, 235, 500, 3):
-        given = batch(plain, 500 if name == "fixed" else count)
+        given = arguments(plain, 500 if name == "fixed" else count, count)
         if dtype == "float32":
             given = [a.astype(np.float32) if a.dtype == np.float64 else a for a in given]
         results = [np.atleast_1d(r) for r in _all(fast(*given))]
@@ -142,7 +134,7 @@ def test_a_slope_is_made_in_the_forward_pass(name: str) -> None:
     assert 0 < fast.source.index(line) < fast.source.index("# -- backward")
     assert line not in late.source
     assert buffers(fast) < buffers(late)
-    given = batch(plain, 700)
+    given = arguments(plain, 700)
     assert [fast(*given) for _ in range(3)] == [late(*given) for _ in range(3)]
 
 
@@ -202,6 +194,7 @@ def test_what_is_read_of_a_whole_array_is_there(
     h = x @ gn.eye(3) if made == "before the chain" else gn.tanh(x) * 2 + 1
     y = gn.exp(h * h[0]) * h if line and name == "an element" else WHOLE[name](h)
     plain, fast = (gn.function(x, y, style=s, dtype="float64") for s in ("plain", "fast"))
+    make_plan(plain.network, lower(plain.network), plain.inputs, plain.outputs).check()
     for count in (5, 30, 2):
         given = np.random.default_rng(count).normal(size=(20,) if line else (count, 3))
         np.testing.assert_allclose(fast(given), plain(given), 1e-12, 1e-12)

@@ -2,7 +2,7 @@
 
 One rule: the live intervals of the occupants of one buffer never overlap; an elementwise statement
 may write over an operand that dies in it if layout, axes in all its occurrences and dtype are
-equal. Products and reductions never write over what they read. `check` replays a plan against it.
+equal. Products and reductions never write over what they read.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from graphnet.compiler.fast.forms import Form
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.fast.windows import Pad
 from graphnet.compiler.values import Value
-from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, add, at_least, product, sub
 
 __all__ = [
-    "Given", "Memory", "Place", "allocate", "check", "fits", "reads", "without_idle_stores"
+    "Given", "Memory", "Place", "allocate", "fits", "reads", "reads_of", "without_idle_stores"
 ]  # fmt: skip
 
 Kind = tuple[str, Extent, tuple[Extent, ...] | None]
@@ -261,49 +260,3 @@ def without_idle_stores(lines: Sequence[Value], memory: Memory) -> tuple[Value, 
                 continue
         kept.append(v)
     return tuple(kept)
-
-
-def check(
-    memory: Memory, roles: Roles, forms: Mapping[Value, Form], orders: Mapping[Value, Order]
-) -> None:
-    """Replays a plan statement by statement.
-
-    Raises GraphnetError where a statement reads memory that something else was written to, or
-    writes over an operand it may not write over.
-    """
-    content: dict[Value, Place] = {v: p for v, p in memory.places.items() if roles(v) == "stored"}
-    for line in memory.lines:
-        needed = reads(line, roles)
-        for v in needed:
-            if v in memory.places and v not in content and roles(v) != "joined":
-                raise GraphnetError(f"{line!r} reads {v!r}, which is not there any more")
-        for given in memory.given.get(line, ()):
-            taken = memory.places[given.results[0]]
-            for v in needed:
-                own = memory.places.get(v)
-                if v is not given.over and own is not None and own.overlaps(taken):
-                    raise GraphnetError(f"{line!r} writes over {v!r}, which it reads")
-            content = {v: p for v, p in content.items() if not p.overlaps(taken)}
-            content |= dict.fromkeys(given.results, taken)
-        place = memory.places.get(line)
-        if place is None:
-            continue
-        if line.op == "result":
-            if line not in content:
-                raise GraphnetError(f"{line!r} is not there any more")
-            continue
-        for v in needed:
-            own = memory.places.get(v)
-            if own is None or not own.overlaps(place) or v is line:
-                continue
-            form = forms.get(line)
-            whole = form and own == place and fits(line, v, roles, form, orders)
-            part = form and roles(v) == "line" and any(
-                roles(a) == "joined" and v in reads_of(a, roles)
-                and memory.places[a] == place and fits(line, a, roles, form, orders)
-                for a, _ in line.args
-            )  # fmt: skip
-            if not whole and not part:
-                raise GraphnetError(f"{line!r} is written over {v!r}, which it reads")
-        content = {v: p for v, p in content.items() if not p.overlaps(place)}
-        content[line] = place

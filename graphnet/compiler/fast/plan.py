@@ -14,6 +14,7 @@ from graphnet.compiler.fast.batched import merged_as_read
 from graphnet.compiler.fast.blocks import gathered, local, runs
 from graphnet.compiler.fast.flat import Adjacent, Flat
 from graphnet.compiler.fast.forms import Form, form_of
+from graphnet.compiler.fast.replay import check
 from graphnet.compiler.fast.rewriting import Rewriting
 from graphnet.compiler.fast.roles import Roles, live
 from graphnet.compiler.fast.rules import rewritten
@@ -56,7 +57,7 @@ class Plan:
 
     def check(self) -> None:
         """Replays the memory; GraphnetError where a statement would read what is not there."""
-        mem.check(self.memory, self.roles, self.forms, self.orders)
+        check(self.memory, self.roles, self.forms, self.orders, self.runs)
 
 
 def make_plan(
