@@ -41,7 +41,7 @@ PARTIES = {
     "network": {"sympy", "networkx"},
     "numerics": {"sympy", "numpy", "networkx", "flint"},
     "ops": {"sympy", "numpy"},
-    "compiler": {"sympy", "numpy", "networkx"},
+    "compiler": {"sympy", "numpy", "networkx", "threadpoolctl"},
 }
 
 # The methods by which an object shows, checks or replays itself import upward inside themselves.

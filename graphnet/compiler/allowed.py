@@ -40,14 +40,14 @@ _NUMPY = frozenset(
     "count_nonzero diag cumprod cumsum dot einsum empty empty_like errstate eye flatnonzero "
     "flip float32 float64 frombuffer full full_like indices inf int64 int8 intp isclose ix_ lib "
     "linalg max min moveaxis nan ndarray ndindex newaxis ones ones_like outer pad pi polyval "
-    "prod put put_along_axis random ravel repeat reshape result_type roll s_ shape show_config "
-    "size sort split squeeze stack sum swapaxes take take_along_axis tensordot tile transpose tril "
-    "triu uintp vdot where zeros zeros_like".split()
+    "prod put put_along_axis random ravel repeat reshape result_type roll s_ shape size sort split "
+    "squeeze stack sum swapaxes take take_along_axis tensordot tile transpose tril triu uintp "
+    "vdot where zeros zeros_like".split()
 )
 _BELOW = frozenset({
     "np.lib.stride_tricks", "np.lib.stride_tricks.sliding_window_view",
-    "np.lib.stride_tricks.as_strided", "np.lib.introspect.opt_func_info", "np.linalg.qr",
-    "np.linalg.norm", "np.random.default_rng", "np.random.Generator",
+    "np.lib.stride_tricks.as_strided", "np.linalg.qr", "np.linalg.norm", "np.random.default_rng",
+    "np.random.Generator",
 })  # fmt: skip
 _METHODS = frozenset(
     "T __array_interface__ accumulate add all any append argmax argmin argsort astype at base "

@@ -158,19 +158,11 @@ def evenly(count, most):
     blocks = -(-count // most)
     return -(-count // blocks)
 ''',
-    "unpacked": '''\
-def unpacked():
-    """How many multiplications a product may have to be done without packing its
-    factors first: OpenBLAS has such kernels for registers of 512 bits.
-    """
-    exp = str(np.lib.introspect.opt_func_info("^exp$", "float32"))
-    names = ("X86_V4", "AVX512_SKX")
-    wide = max([f"'current': '{name}'" in exp for name in names])
-    return 1000000 if wide and "openblas" in str(np.show_config("dicts")) else 0
-
-
-UNPACKED = unpacked()
-''',
+    "unpacked": """\
+# Of how many multiplications a product is faster without packing its factors: on one
+# thread with OpenBLAS's kernels for AVX-512 a million, else none. graphnet sets it.
+UNPACKED = 0
+""",
     "stacked": '''\
 def stacked(a, count, size):
     """The rows of a in blocks of at most a million multiplications, `size` a

@@ -19,6 +19,7 @@ from graphnet.arguments import flag, one_of, whole
 from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.aliases import sources
 from graphnet.compiler.allowed import check_code
+from graphnet.compiler.blas import unpacked
 from graphnet.compiler.entry import Entry, check_finite, check_labels
 from graphnet.compiler.fast.call import Steps, short_way
 from graphnet.compiler.identifiers import BUILTINS
@@ -83,6 +84,8 @@ class Program:
         )  # fmt: skip
         self.source, self._alone = module.source, module.alone()
         namespace = execute(self, module.source, f"graphnet {module.name}")
+        if "UNPACKED" in namespace:
+            namespace["UNPACKED"] = unpacked()
         self.forward: Callable[..., Any] = namespace["forward"]
         self._initial: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (
             namespace.get("initial_parameters"), namespace.get("initial_states"),

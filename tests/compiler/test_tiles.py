@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import graphnet as gn
+from graphnet.compiler.blas import unpacked
 from graphnet.compiler.fast.products import tile
 from graphnet.compiler.helpers import CALLED, HELPERS
 from graphnet.compiler.program import Program
@@ -27,12 +28,12 @@ LAID: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def helper(name: str, unpacked: int = MOST) -> Any:
+def helper(name: str, most: int = MOST) -> Any:
     """A helper as on a processor that multiplies so many pairs without packing them."""
     names: dict[str, Any] = {"np": np}
     for called in (*CALLED.get(name, ()), name):
         exec(HELPERS[called], names)
-    names["UNPACKED"] = unpacked
+    names["UNPACKED"] = most
     return cast(Any, names[name])
 
 
@@ -49,12 +50,35 @@ def test_one_product_where_small_ones_are_packed() -> None:
     np.testing.assert_array_equal(b, 32.0 * 64)
 
 
-def test_what_numpy_says_of_this_processor() -> None:
-    """The helper asks NumPy for the instructions it uses, and for its BLAS."""
-    features = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]  # type: ignore
-    wide = features.get("AVX512_SKX", False) and "openblas" in blas
-    assert helper("unpacked")() == (MOST if wide else 0)
+BLAS = {"internal_api": "openblas", "filepath": "numpy.libs/libopenblas.so", "num_threads": 1}
+SCIPY = {**BLAS, "filepath": "scipy.libs/libopenblas.so"}
+
+
+@pytest.mark.parametrize(
+    ("libraries", "expected"),
+    [
+        ([{**BLAS, "architecture": "SkylakeX"}], MOST),
+        ([{**BLAS, "architecture": "SapphireRapids"}], MOST),
+        ([{**BLAS, "architecture": "SkylakeX", "num_threads": 8}], 0),
+        ([{**BLAS, "architecture": "Haswell"}], 0),
+        ([{**BLAS, "architecture": "neoversen1"}], 0),
+        ([BLAS], 0),
+        ([{**BLAS, "architecture": "SkylakeX"}, {**SCIPY, "num_threads": 8}], MOST),
+        ([{"internal_api": "mkl", "filepath": "libmkl_rt.so", "num_threads": 1}], 0),
+        ([], 0),
+    ],
+)
+def test_where_products_are_faster_unpacked(
+    libraries: Sequence[dict[str, Any]], expected: int
+) -> None:
+    assert unpacked(libraries) == expected
+
+
+def test_a_program_asks_the_blas_of_this_machine() -> None:
+    """The source is the same everywhere; what the program runs with is what its BLAS does well."""
+    step = broad((336,), (192, 192, 40), style="fast")
+    assert "UNPACKED = 0" in step.source
+    assert step.forward.__globals__["UNPACKED"] == unpacked()
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 127, 243, 244, 245, 488, 1000, 1021])
