@@ -74,8 +74,9 @@ def test_where_products_are_faster_unpacked(
     assert unpacked(libraries) == expected
 
 
-def test_a_program_asks_the_blas_of_this_machine() -> None:
+def test_a_program_asks_the_blas_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The source is the same everywhere; what the program runs with is what its BLAS does well."""
+    monkeypatch.setattr("graphnet.compiler.program.unpacked", unpacked)
     step = broad((336,), (192, 192, 40), style="fast")
     assert "UNPACKED = 0" in step.source
     assert step.forward.__globals__["UNPACKED"] == unpacked()
