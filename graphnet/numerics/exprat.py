@@ -173,10 +173,21 @@ def _above_below(e: Expr, side: int) -> tuple[Expr, Expr]:
 
 
 def _others(e: Expr) -> set[Expr]:
-    """The parts without E that stand where E is a polynomial's symbol, symbols apart."""
+    """The parts without E that stand where E is a polynomial's symbol, symbols apart.
+
+    Of numbers these are such as exp(58943/12500), which is a power of 58943 to sympy's polynomials.
+    """
     if not e.has(E):
-        return {e} if e.has(ARGUMENT) and not e.is_Symbol else set()
+        if e.has(ARGUMENT):
+            return {e} if not e.is_Symbol else set()
+        return {n for n in e.atoms(sympy.exp) if _power(n.args[0]) > LARGEST_POWER}
     return set().union(*(_others(a) for a in e.args)) if e.args else set()
+
+
+def _power(exponent: Expr) -> int:
+    """The largest numerator or denominator in an exponent."""
+    terms = [t.as_coeff_Mul()[0] for t in Add.make_args(exponent)]
+    return max(max(abs(c.p), c.q) if c.is_Rational else 0 for c in terms)
 
 
 def _fraction(e: Expr, side: int) -> Expr:
