@@ -7,7 +7,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-__all__ = ["unpacked"]
+__all__ = ["SMALL", "unpacked"]
 
 SMALL = 1_000_000  # multiplications of a product that OpenBLAS does without packing its factors
 WIDE = ("SkylakeX", "Cooperlake", "SapphireRapids")  # its kernels that do, for AVX-512

@@ -29,20 +29,22 @@ def loop_over_blocks(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
     size = e.printer.extent(run[0].extents[0])
     step = str(BLOCK) if flat else e.step(run[0])
     whole = dict(arrays.held)
-    names: list[str] = []  # of the slices
-    parts: list[str] = []  # what they are
-    _hold_slices(e, run, (size, step), names, parts)
-    arrays.fills = {} if flat else _fills(e, run, (size, step), names, parts)
+    slices = _held_slices(e, run, size, step)
+    arrays.fills = {}
+    if not flat:
+        fills = _fills(e, run, size, step)
+        slices |= dict(fills.values())
+        arrays.fills = {number: Array(name, False) for number, (name, _) in fills.items()}
     inner = [_told(e, v, s) for v in run for s in e.statement(v)]
     arrays.fills = None
     arrays.held.update(whole)
     blocks = e.namer.made("blocks")
     arrays.view_lines += [
-        f"{blocks} = [", *_tuple(parts),
+        f"{blocks} = [", *_tuple(list(slices.values())),
         f"    for k in range(0, {size}, {step})", "]",
     ]  # fmt: skip
     rows = "\n".join(commented(inner, INDENT + 4)).split("\n")
-    code = "\n".join([*_head(names, blocks), *(f"    {row}" for row in rows)])
+    code = "\n".join([*_head(list(slices), blocks), *(f"    {row}" for row in rows)])
     nodes = tuple(n for s in inner for n in s.nodes)
     comment = f"{step} {'elements' if flat else 'rows'} at a time"
     yield Statement(e.stage(run[0]), "", code, comment, nodes)
@@ -58,39 +60,36 @@ def _numbers(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
             e.arrays.held[number] = Array(name, False)
 
 
-def _hold_slices(
-    e: Emitter, run: Sequence[Value], along: tuple[str, str], names: list[str], parts: list[str]
-) -> None:
-    """Has the values of a run, and what it reads element by element, be blocks of themselves."""
-    memory, (size, step) = e.plan.memory, along
-    slices: dict[str, str] = {}  # array -> its block
-    for v in run:
-        for w, axes in (*v.args, (v, identity(v))):
-            if 0 not in axes or e.arrays.held[w].text in slices.values():
-                continue
-            text = e.arrays.held[w].text
-            if text not in slices:
-                slices[text] = e.namer.made(f"{text.lower()}_block")
-                storage = memory.places[w].storage
-                short = storage in e.scratch or storage in memory.blocks
-                parts.append(f"{text}[:{size} - k]" if short else f"{text}[k:k + {step}]")
-            e.arrays.held[w] = Array(slices[text], False)
-    names += slices.values()
+def _held_slices(e: Emitter, run: Sequence[Value], size: str, step: str) -> dict[str, str]:
+    """Has the values of a run, and what it reads element by element, be blocks of themselves: the
+    name of each -> what it is."""
+    memory = e.plan.memory
+    names: dict[str, str] = {}  # array -> its block
+    slices: dict[str, str] = {}
+    for w in dict.fromkeys(
+        w for v in run for w, axes in (*v.args, (v, identity(v))) if 0 in axes
+    ):  # fmt: skip
+        text = e.arrays.held[w].text
+        if text not in names:
+            names[text] = e.namer.made(f"{text.lower()}_block")
+            storage = memory.places[w].storage
+            short = storage in e.scratch or storage in memory.blocks
+            slices[names[text]] = f"{text}[:{size} - k]" if short else f"{text}[k:k + {step}]"
+        e.arrays.held[w] = Array(names[text], False)
+    return slices
 
 
 def _fills(
-    e: Emitter, run: Sequence[Value], along: tuple[str, str], names: list[str], parts: list[str]
-) -> dict[str, Array]:
-    """Blocks of one number over and over, for what is compared with it: number -> block."""
-    size, step = along
+    e: Emitter, run: Sequence[Value], size: str, step: str
+) -> dict[str, tuple[str, str]]:  # fmt: skip
+    """Blocks of one number over and over, for what is compared with it: number -> its name, and
+    what it is."""
     row = ", ".join(map(e.printer.extent, run[0].extents[1:]))
-    found: dict[str, Array] = {}
+    found: dict[str, tuple[str, str]] = {}
     numbers = [a for v in run if v.op in KEYWORD for a, _ in v.args if a.host]
     for text in dict.fromkeys(e.printer.code(a).text for a in numbers):
         array = e.arrays.full(text, f"({step}, {row})", "bound")
-        names.append(e.namer.made(f"{array.text}_block"))
-        parts.append(f"{array.text}[:{size} - k]")
-        found[text] = Array(names[-1], False)
+        found[text] = e.namer.made(f"{array.text}_block"), f"{array.text}[:{size} - k]"
     return found
 
 

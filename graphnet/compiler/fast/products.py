@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from graphnet.compiler.blas import SMALL
 from graphnet.compiler.fast.arrays import Array, Arrays, Order, identity
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Axes, Value
@@ -22,7 +23,6 @@ from graphnet.formula.extent import Extent, add, evaluate, floordiv, names, prod
 
 __all__ = ["USUAL", "Dot", "contiguous", "contraction", "product_of", "usual"]
 
-SMALL = 1_000_000  # multiplications that OpenBLAS does without packing
 ROWS = 8  # the least rows of a block that pay for a call
 FEW = 4  # the least where the matrix stands as it is and the kernels' columns divide it, that is by
 WIDTH = 64
@@ -204,7 +204,7 @@ def small(left: Factor, right: Factor) -> bool:
     if len(left.sizes) != 2 or len(right.sizes) != 2:
         return False
     rows, terms = map(usual, left.sizes)
-    return rows >= 8 and rows * terms * usual(right.sizes[1]) <= SMALL
+    return rows >= ROWS and rows * terms * usual(right.sizes[1]) <= SMALL
 
 
 def in_parts(
