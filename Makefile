@@ -4,7 +4,7 @@ PYTHON ?= python3
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.PHONY: train test lint golden benchmark docs
+.PHONY: train test lint golden benchmark numpy-mkl docs
 train: .venv/bin/python
 	.venv/bin/pip install -q -e . && .venv/bin/graphnet train digits
 test: .venv/bin/python
@@ -16,5 +16,11 @@ golden:
 benchmark: .venv/bin/python
 	.venv/bin/pip install -q -e '.[bench]' && .venv/bin/python -m tests.benchmarks --first-step 3 --out docs --readme
 	.venv/bin/python tests/benchmarks/start.py
+numpy-mkl: .venv/bin/python # for one row of the benchmark; about 5 minutes, needs gcc and pkg-config
+	$(PYTHON) -m venv .mkl && .mkl/bin/pip install -q mkl mkl-devel
+	.venv/bin/pip install -q -e . && PKG_CONFIG_PATH=$(CURDIR)/.mkl/lib/pkgconfig .mkl/bin/pip install -q \
+	  --no-binary numpy numpy==$$(.venv/bin/python -c 'import numpy; print(numpy.__version__)') \
+	  -Csetup-args=-Dblas=mkl-sdl -Csetup-args=-Dlapack=mkl-sdl
+	.mkl/bin/pip install -q -e .
 docs: # runs every page in full and writes its outputs; PAGES="docs/a.md" for some
 	.venv/bin/python docs/make.py $(PAGES)

@@ -19,7 +19,14 @@ from tests.benchmarks.steps import ROWS
 from tests.benchmarks.workloads import WORKLOADS
 
 JSON = "benchmarks.json"
-OWN = ("graphnet fast", "graphnet fast, prepared", "graphnet plain", "by hand", "naive")
+OWN = (
+    "graphnet fast",
+    "graphnet fast, MKL",
+    "graphnet fast, prepared",
+    "graphnet plain",
+    "by hand",
+    "naive",
+)
 FIRST_STEP = (
     "graphnet fast", "torch eager", "torch.compile", "jax", "pytensor", "autograd",
 )  # fmt: skip
@@ -36,10 +43,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help="such as W1,W2")
     parser.add_argument("--peers", default=",".join(PEERS), help="of torch,jax,pytensor,autograd")
     parser.add_argument("--rows", help="instead of --peers: exact rows, separated by ;")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=5, help="bursts of one process")
+    parser.add_argument("--processes", type=int, default=3, help="one after another, for each row")
     parser.add_argument("--seconds", type=float, default=0.15, help="of one burst")
     parser.add_argument("--patience", type=float, default=200, help="seconds to compile a step")
-    parser.add_argument("--quick", action="store_true", help="5 short rounds")
+    parser.add_argument("--quick", action="store_true", help="1 process, 5 short rounds")
     parser.add_argument("--out", type=Path, help="folder for benchmarks.json, .md, .svg and .png")
     parser.add_argument(
         "--render",
@@ -75,7 +83,7 @@ def arguments() -> argparse.Namespace:
     if (given.render or given.readme) and not given.out:
         given.out = ROOT / "docs"
     if given.quick:
-        given.rounds, given.seconds = min(given.rounds, 5), 0.05
+        given.processes, given.rounds, given.seconds = 1, min(given.rounds, 5), 0.05
     return given
 
 
@@ -96,13 +104,14 @@ def run(given: argparse.Namespace) -> None:
     print(report.machine_line(results["machine"]), flush=True)
     for name in given.workloads:
         rows = measure(
-            name, given.rows, rounds=given.rounds, seconds=given.seconds,
-            patience=given.patience, priority=given.priority, lock=given.lock,
-            verbose=given.verbose,
+            name, given.rows, processes=given.processes, rounds=given.rounds,
+            seconds=given.seconds, patience=given.patience, priority=given.priority,
+            lock=given.lock, verbose=given.verbose,
         )  # fmt: skip
         results["workloads"][name] = {
             "title": WORKLOADS[name].title,
             "floor": report.floor(WORKLOADS[name], results["machine"]["peaks"]),
+            "processes": given.processes,
             "rounds": given.rounds,
             "rows": {row.name: asdict(row) | {"seconds": row.seconds} for row in rows},
         }

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.benchmarks.rounds import ROOT, apart, environment, exclusive
 
-__all__ = ["describe", "peaks", "parts"]
+__all__ = ["blas", "describe", "peaks", "parts"]
 
 PACKAGES = ("numpy", "sympy", "torch", "jax", "jaxlib", "pytensor", "numba", "autograd")
 
@@ -38,7 +38,7 @@ def describe(note: str = "") -> dict[str, Any]:
         "cores": os.cpu_count(),
         "system": platform.system(),
         "versions": versions,
-        "blas": _blas(),
+        "blas": blas(),
         "commit": commit.stdout.strip(),
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
@@ -54,7 +54,8 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _blas() -> str:
+def blas() -> str:
+    """The library that this NumPy multiplies with, and its version."""
     import numpy as np
 
     found = np.show_config(mode="dicts")["Build Dependencies"]["blas"]

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.steps import WITH_MKL
 from tests.benchmarks.workloads import STEPS
 
-__all__ = ["ROOT", "TOLERANCE", "Row", "apart", "environment", "exclusive", "measure"]
+__all__ = ["ROOT", "TOLERANCE", "Row", "apart", "environment", "exclusive", "measure", "python_of"]
 
 ROOT = Path(__file__).parents[2]
+MKL_PYTHON = ROOT / ".mkl" / "bin" / "python"  # made by `make numpy-mkl`
 TOLERANCE = 1e-4  # largest relative difference of a loss from the reference; float32 gives 1e-6
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -33,10 +35,13 @@ ONE_THREAD = {
 
 @dataclass
 class Row:
-    """What was found for one implementation of one workload; `skip` and `void` say why not."""
+    """What was found for one implementation of one workload; `skip` and `void` say why not.
+
+    `times` has a list for each process that ran it: one figure a round, the median of its burst.
+    """
 
     name: str
-    times: list[float] = field(default_factory=list)
+    times: list[list[float]] = field(default_factory=list)
     difference: float | None = None
     skip: str = ""
     void: str = ""
@@ -44,13 +49,23 @@ class Row:
 
     @property
     def seconds(self) -> float | None:
-        """The median over rounds, each the median of its burst; None if nothing stands."""
-        return statistics.median(self.times) if self.times and not self.void else None
+        """The median over processes of the medians over rounds; None if nothing stands.
+
+        Where a process's arrays happen to lie in memory makes it up to 5 % faster or slower for
+        its whole life: more rounds do not help, more processes do.
+        """
+        found = [statistics.median(times) for times in self.times if times]
+        return statistics.median(found) if found and not self.void else None
 
 
 def environment() -> dict[str, str]:
     """This environment, with one thread for everyone."""
     return os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+
+
+def python_of(row: str) -> Path:
+    """The interpreter that runs a row: this one, or the one whose NumPy multiplies with MKL."""
+    return MKL_PYTHON if row in WITH_MKL else Path(sys.executable)
 
 
 def apart(priority: int = 0) -> Callable[[], None] | None:
@@ -83,11 +98,11 @@ def prefer(pid: int, priority: int) -> None:
 class Child:
     """A process on one core that answers commands."""
 
-    def __init__(self, row: str, workload: str, verbose: bool) -> None:
-        self.row = Row(row)
+    def __init__(self, row: Row, workload: str, verbose: bool) -> None:
+        self.row = row
         self._answers: queue.Queue[str] = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.child", row, workload],
+            [python_of(row.name), "-m", "tests.benchmarks.child", row.name, workload],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=None if verbose else subprocess.DEVNULL,
             text=True, cwd=ROOT, env=environment(),
@@ -135,52 +150,61 @@ def exclusive(lock: str | None) -> Iterator[None]:
 
 
 def measure(
-    workload: str, rows: Sequence[str], *, rounds: int, seconds: float, patience: float,
-    priority: int = 0, lock: str | None = None, verbose: bool = False,
+    workload: str, names: Sequence[str], *, rounds: int, seconds: float, patience: float,
+    processes: int = 1, priority: int = 0, lock: str | None = None, verbose: bool = False,
 ) -> list[Row]:  # fmt: skip
-    """The rows of one workload. A row whose losses are not the reference's is void, untimed."""
-    children: list[Child] = []
-    found: list[Row] = []
-    try:
-        reference = _start("reference", workload, patience, verbose, found, children)
-        if reference is None:
-            raise RuntimeError(f"{workload} has no reference: {found[-1].skip}")
-        expected = reference.ask(patience, losses=STEPS)["losses"]
-        reference.end()
-        children.clear(), found.clear()
-        for name in rows:
-            child = _start(name, workload, patience, verbose, found, children)
-            if child is not None:
-                _compare(child, expected, patience)
-        for child in children:
-            prefer(child.process.pid, priority)
-        for _ in range(rounds):
+    """The rows of one workload, each run by some processes one after another.
+
+    A row whose losses are not the reference's is void, untimed.
+    """
+    reference = Row("reference")
+    with _started([reference], workload, patience, verbose) as children:
+        if not children:
+            raise RuntimeError(f"{workload} has no reference: {reference.skip}")
+        expected = children[0].ask(patience, losses=STEPS)["losses"]
+    rows = [Row(name) for name in names]
+    for _ in range(processes):
+        with _started(rows, workload, patience, verbose) as children:
             for child in children:
-                if child.row.void or child.row.skip:
-                    continue
-                with exclusive(lock):
-                    answer = child.ask(patience, burst=seconds)
-                child.row.skip = answer.get("skip", "")
-                child.row.times += [statistics.median(answer["times"])] if "times" in answer else []
-        return found
+                _compare(child, expected, patience)
+            timed = [child for child in children if not (child.row.void or child.row.skip)]
+            for child in timed:
+                prefer(child.process.pid, priority)
+                child.row.times.append([])
+            for _ in range(rounds):
+                for child in timed:
+                    if child.row.skip:
+                        continue
+                    with exclusive(lock):
+                        answer = child.ask(patience, burst=seconds)
+                    child.row.skip = answer.get("skip", "")
+                    if "times" in answer:
+                        child.row.times[-1].append(statistics.median(answer["times"]))
+    return rows
+
+
+@contextlib.contextmanager
+def _started(
+    rows: Sequence[Row], workload: str, patience: float, verbose: bool
+) -> Iterator[list[Child]]:
+    """Processes of the rows that can run; a row that cannot is told why."""
+    children: list[Child] = []
+    try:
+        for row in rows:
+            if row.skip or row.void:
+                continue
+            if not python_of(row.name).exists():
+                row.skip = "no NumPy with MKL here (make numpy-mkl)"
+                continue
+            children.append(Child(row, workload, verbose))
+            answer = children[-1].answer(patience)
+            row.skip, row.note = answer.get("skip", ""), answer.get("note", "")
+            if row.skip:
+                children.pop().end()
+        yield children
     finally:
         for child in children:
             child.end()
-
-
-def _start(
-    name: str, workload: str, patience: float, verbose: bool, found: list[Row],
-    children: list[Child],
-) -> Child | None:  # fmt: skip
-    child = Child(name, workload, verbose)
-    found.append(child.row)
-    answer = child.answer(patience)
-    child.row.skip, child.row.note = answer.get("skip", ""), answer.get("note", "")
-    if child.row.skip:
-        child.end()
-        return None
-    children.append(child)
-    return child
 
 
 def _compare(child: Child, expected: list[float], patience: float) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.benchmarks.workloads import Case, Workload
 
-__all__ = ["ROWS", "Step", "Unsupported", "make"]
+__all__ = ["ROWS", "WITH_MKL", "Step", "Unsupported", "make"]
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Unsupported(Exception):
 # Row of the table -> (module, variant).
 ROWS: dict[str, tuple[str, str]] = {
     "graphnet fast": ("graphnet_steps", "fast"),
+    "graphnet fast, MKL": ("graphnet_steps", "MKL"),
     "graphnet fast, prepared": ("graphnet_steps", "prepared"),
     "graphnet plain": ("graphnet_steps", "plain"),
     "by hand": ("by_hand", ""),
@@ -49,6 +50,9 @@ ROWS: dict[str, tuple[str, str]] = {
     "reference": ("naive", "float64"),
     "wrong": ("naive", "wrong"),  # the tests' own: its update is wrong on purpose
 }
+
+# The same emitted source with a NumPy that multiplies with MKL, as torch does and Anaconda's NumPy.
+WITH_MKL = ("graphnet fast, MKL",)
 
 
 def make(row: str, workload: Workload, case: Case) -> Step:

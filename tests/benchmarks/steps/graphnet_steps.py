@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.benchmarks.machine import blas
 from tests.benchmarks.steps import Step, Unsupported
 from tests.benchmarks.workloads import Case, Workload
 
@@ -145,6 +146,8 @@ def program(workload: Workload, case: Case, style: str) -> tuple[Any, str]:
 
 
 def make(workload: Workload, case: Case, variant: str) -> Step:
+    if variant == "MKL" and "mkl" not in blas():
+        raise Unsupported(f"this NumPy multiplies with {blas()}")
     style = "plain" if variant == "plain" else "fast"
     step, note = program(workload, case, style)
 
@@ -156,4 +159,6 @@ def make(workload: Workload, case: Case, variant: str) -> Step:
     reset()
     if variant == "prepared":
         return Step(step.run, reset, step.prepare, note)
+    if variant == "MKL":
+        note = blas()
     return Step(step, reset, note=note)
