@@ -41,11 +41,11 @@ class Store(MutableMapping[str, NDArray[Any]]):
 
     def __init__(
         self, kind: str, arrays: Mapping[str, NDArray[Any]],
-        scales: Mapping[str, float] | None = None,
+        scales: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.kind = kind
         self.arrays = dict(arrays)
-        self.scales = {n: float(s) for n, s in (scales or {}).items() if n in self.arrays}
+        self.scales = {n: s for n, s in (scales or {}).items() if n in self.arrays}  # exact
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         held = self._kept(name)
@@ -58,7 +58,7 @@ class Store(MutableMapping[str, NDArray[Any]]):
     def exact(self, name: str) -> NDArray[Any]:
         """The array, with as many digits as assigning it back needs to give the same bits."""
         held = self._kept(name)
-        return held.astype(np.float64) * self.scales[name] if name in self.scales else held
+        return held.astype(np.float64) * float(self.scales[name]) if name in self.scales else held
 
     def _kept(self, name: str) -> NDArray[Any]:
         try:
@@ -72,7 +72,8 @@ class Store(MutableMapping[str, NDArray[Any]]):
 
     def _write(self, name: str, array: NDArray[Any]) -> None:
         held = self._kept(name)
-        held[...] = array.astype(np.float64) / self.scales[name] if name in self.scales else array
+        scale = float(self.scales.get(name, 1))
+        held[...] = array.astype(np.float64) / scale if name in self.scales else array
 
     def fitted(self, name: str, value: Any) -> NDArray[Any]:
         """The value as an array that may be copied into `name`.

@@ -119,6 +119,20 @@ def test_functions_as_loss_and_metric_need_no_class_at_load(tmp_path):
     assert loaded.fit(X, X, epochs=1, verbose=0).epochs
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_a_loss_that_is_a_function_is_saved_with_every_optimizer(tmp_path, optimizer):
+    """Its program to evaluate reads states that the step keeps in scales of their own."""
+    model = gn.Sequential([gn.Dense(6, "sigmoid")])
+    model.compile(optimizer, loss=lambda p, t: gn.mean((p - t) ** 4))
+    model.fit(X, X, epochs=1, verbose=0)
+    model.save(tmp_path / "m")
+    loaded = gn.load(tmp_path / "m")
+    assert loaded.evaluate(X, X) == model.evaluate(X, X)
+    for each in (model, loaded):
+        each.fit(X, X, epochs=1, verbose=0)
+    same_runs(model, loaded)
+
+
 def test_a_loaded_model_takes_another_kind_of_target(tmp_path):
     model = gn.Sequential(dense())
     model.compile(gn.SGD(lr=0.1))
