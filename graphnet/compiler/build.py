@@ -164,7 +164,8 @@ def recast(
     adjoint of the loss may be another number than 1, and states be kept in scales of their own,
     where that saves passes over the parameters and no one asks for a gradient.
     """
-    gradients = trained.graph.get("gradients", {})
+    made = trained.graph.get("gradients", {})
+    gradients = {n: g for n, g in made.items() if g in trained}  # times a rate of 0 they may not
     shown = ancestors(trained, trained.outputs.values())
     free = not any(trained.stage(name) == "backward" for name in shown)
     scales = chosen_scales(trained, gradients, free)

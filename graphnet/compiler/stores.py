@@ -51,14 +51,16 @@ class Store(MutableMapping[str, NDArray[Any]]):
         held = self._kept(name)
         if name not in self.scales:
             return held
-        shown = self.exact(name).astype(held.dtype)
+        shown = np.asarray(self.exact(name), held.dtype)
         shown.flags.writeable = False
         return shown
 
     def exact(self, name: str) -> NDArray[Any]:
         """The array, with as many digits as assigning it back needs to give the same bits."""
         held = self._kept(name)
-        return held.astype(np.float64) * float(self.scales[name]) if name in self.scales else held
+        if name not in self.scales:
+            return held
+        return np.asarray(held.astype(np.float64) * float(self.scales[name]))
 
     def _kept(self, name: str) -> NDArray[Any]:
         try:

@@ -430,3 +430,47 @@ def test_long_updates_go_block_by_block(optimizer: Any) -> None:
         assert one(*given) == other(*given)
     for name, array in one.parameters.items():
         np.testing.assert_array_equal(other.parameters[name], array)
+
+
+def test_a_long_array_that_numpy_makes_anew_is_read_whole() -> None:
+    """`np.where` has no out=: what it makes has no place of which there are slices."""
+    x = gn.input("x", (100_000,))
+    y = gn.where(x > 0, x, x * x + 1)
+    given = np.random.default_rng(0).normal(size=100_000)
+    plain, fast = (
+        gn.function(x, gn.exp(-y * y) * y + y, style=style, dtype="float64")
+        for style in ("plain", "fast")
+    )
+    np.testing.assert_allclose(fast(given), plain(given), 1e-12)
+
+
+@pytest.mark.parametrize("columns", [3, 12])
+def test_parameters_that_start_orthogonal_are_learned_as_vectors(columns: int) -> None:
+    """What is drawn turned, of more columns than rows, has to lie in one piece all the same."""
+    x, W = gn.input("x", ("batch", 4)), gn.parameter("W", (4, columns), init="orthogonal")
+    loss = gn.mean((x @ W) ** 2) + gn.mean((gn.reshape(W, (4 * columns,)) - 1) ** 2)
+    plain, fast = (
+        gn.training_step(x, loss, gn.SGD(lr=0.3), style=style, dtype="float64")
+        for style in ("plain", "fast")
+    )
+    same(fast, plain, [3] * 4, 1e-12)
+    assert not np.allclose(fast.parameters["W"], gn.function([], W, dtype="float64")())
+
+
+def test_rates_of_0_and_states_of_one_number() -> None:
+    """A gradient times 0 is none, and a state in a scale of its own is shown whatever its shape."""
+    x, layer, s = gn.input("x", ("batch", 4, 3)), gn.RNN(2), gn.parameter("s", init=1)
+    loss = gn.mean((layer(x) @ gn.parameter("W", (2, 2)) * s - 1) ** 2)
+    optimizer = gn.SGD(
+        lr=0.1, momentum=0.9, nesterov=True, groups={"U1": {"lr": 0}, "b1": {"lr": 0.0}}
+    )
+    plain, fast = (gn.training_step(x, loss, optimizer, style=style) for style in ("plain", "fast"))
+    assert fast.recast is not None
+    assert "v_s" in fast.recast.scales.states
+    given = np.random.default_rng(0).normal(size=(5, 4, 3))
+    first = plain.parameters["U1"].copy()
+    for _ in range(3):
+        assert fast(given) == pytest.approx(plain(given), 1e-5)
+    np.testing.assert_array_equal(fast.parameters["U1"], first)
+    for key, array in plain.states.items():
+        np.testing.assert_allclose(fast.states[key], array, 1e-4, 1e-7)

@@ -21,7 +21,7 @@ import pytest
 from graphnet.compiler.build import function, training_step
 from graphnet.compiler.program import Program
 from graphnet.network.graph import Distribution, Input
-from graphnet.ops import reductions
+from graphnet.ops import arrays, reductions
 from graphnet.ops.arrays import take
 from graphnet.ops.define import constant, formula, parameter, state
 from graphnet.ops.define import input as gn_input
@@ -173,6 +173,22 @@ def test_saved_it_runs_alone(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     label = {"names": "n, max:", "pure": "distance:"}.get(name, "loss:")
     assert done.stdout.startswith(label)
+
+
+def test_a_saved_step_learns_arrays_as_they_lie() -> None:
+    """Parameters that the caller brings may be lists, or lie column by column."""
+    x, W = gn_input("x", ("batch", 3)), parameter("W", (3, 4))
+    loss = reductions.mean((x @ W) ** 2) + reductions.sum(arrays.reshape(W, (12,)) ** 2)
+    space: dict[str, Any] = {}
+    exec(training_step(x, loss, SGD(lr=0.1), style="fast", dtype="float64").source, space)
+    start = np.random.default_rng(0).normal(size=(3, 4))
+    found = []
+    for laid in (start.copy(), np.asfortranarray(start), start.tolist()):
+        held = {"W": laid}
+        found.append([space["step"](held, np.ones((2, 3))) for _ in range(3)])
+        assert not np.allclose(held["W"], start)
+    assert found[0] == found[1] == found[2]
+    assert found[0][2] < found[0][0]
 
 
 def test_of_a_steps_outputs_the_script_prints_the_loss() -> None:

@@ -21,7 +21,8 @@ def orthogonal_matrix(
     normal = rng.normal(size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(normal)
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # without the signs q is not uniform
-    return gain * (q if rows >= columns else q.T).reshape(shape)
+    q = q if rows >= columns else np.ascontiguousarray(q.T)
+    return gain * q.reshape(shape)
 
 
 def initial_parameters(seed=0):

@@ -39,6 +39,9 @@ def planned(stores, sizes):
         if len(held) == len(known) == sum(same):
             break
     else:
+        for store in stores:
+            for name, a in store.items():  # plans have views of arrays as vectors
+                store[name] = np.asarray(a, order="C")
         plan, steps = build(*stores), {}
         known = [a for store in stores for a in store.values()]
         PLANS.append((known, plan, steps))
@@ -64,7 +67,8 @@ def orthogonal_matrix(
     normal = rng.normal(size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(normal)
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # without the signs q is not uniform
-    return gain * (q if rows >= columns else q.T).reshape(shape)
+    q = q if rows >= columns else np.ascontiguousarray(q.T)
+    return gain * q.reshape(shape)
 
 
 def initial_parameters(seed=0):

@@ -58,6 +58,9 @@ def planned(stores, sizes):
         if len(held) == len(known) == sum(same):
             break
     else:
+        for store in stores:
+            for name, a in store.items():  # plans have views of arrays as vectors
+                store[name] = np.asarray(a, order="C")
         plan, steps = build(*stores), {}
         known = [a for store in stores for a in store.values()]
         PLANS.append((known, plan, steps))

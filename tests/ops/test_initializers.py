@@ -75,7 +75,9 @@ def test_variance(name: str, shape: tuple[int, ...], variance: float) -> None:
 
 @pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5), (4, 3, 2, 1)])
 def test_orthogonal(shape: tuple[int, ...]) -> None:
-    w = ini.sample(ini.orthogonal(3), shape, np.random.default_rng(0)).reshape(shape[0], -1) / 3
+    drawn = ini.sample(ini.orthogonal(3), shape, np.random.default_rng(0))
+    assert drawn.flags.c_contiguous  # fast steps have views of parameters as vectors
+    w = drawn.reshape(shape[0], -1) / 3
     product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
     np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-14)
 

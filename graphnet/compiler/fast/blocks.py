@@ -30,10 +30,15 @@ def is_flat(v: Value, forms: Mapping[Value, Form], roles: Roles) -> bool:
     if not isinstance(size, int) or size <= BLOCK:
         return False
     return all(
-        (a.extents == v.extents and roles(a) in ("stored", "joined", "line")) if a.rank
+        (a.extents == v.extents and _is_held(a, forms, roles)) if a.rank
         else all(not b.rank for b in reads(a, roles))  # a number there before the first block is
         for a, _ in v.args
     )  # fmt: skip
+
+
+def _is_held(a: Value, forms: Mapping[Value, Form], roles: Roles) -> bool:
+    """Whether an array lies in memory of the plan: what NumPy makes anew in each call does not."""
+    return roles(a) in ("stored", "joined") or (roles(a) == "line" and a in forms)
 
 
 def gathered(
