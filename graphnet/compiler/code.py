@@ -1,10 +1,11 @@
-"""A piece of Python text and how tightly it binds."""
+"""Pieces of Python text, and how tightly they bind."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Code"]
+__all__ = ["Code", "tuple_text", "type_text"]
 
 # Python's levels of precedence, tightest first.
 ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARE, CHOICE = 16, 14, 13, 12, 11, 9, 7, 6, 1
@@ -21,3 +22,14 @@ class Code:
     def at(self, level: int) -> str:
         """The text, in parentheses where it binds less tightly than the place needs."""
         return self.text if self.level >= level else f"({self.text})"
+
+
+def tuple_text(items: Iterable[object]) -> str:
+    """(a, b), or (a,) where there is one item."""
+    texts = [str(item) for item in items]
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def type_text(kind: str, dtype: str) -> str:
+    """The NumPy dtype of a "float" | "int" | "bool", where floats are of `dtype`."""
+    return {"float": f"np.{dtype}", "int": "np.intp", "bool": "bool"}[kind]

@@ -12,7 +12,20 @@ from typing import Any
 
 import sympy
 
-from graphnet.compiler.code import AND, ATOM, CHOICE, COMPARE, OR, POWER, PRODUCT, SUM, UNARY, Code
+from graphnet.compiler.code import (
+    AND,
+    ATOM,
+    CHOICE,
+    COMPARE,
+    OR,
+    POWER,
+    PRODUCT,
+    SUM,
+    UNARY,
+    Code,
+    tuple_text,
+    type_text,
+)  # fmt: skip
 from graphnet.compiler.cumulative import running_text
 from graphnet.compiler.helpers import CALLED, HELPERS
 from graphnet.compiler.moves import (
@@ -118,12 +131,11 @@ class Printer:
         return show_extent(extent, self.size)
 
     def shape(self, extents: Sequence[Extent]) -> str:
-        inside = ", ".join(self.extent(e) for e in extents)
-        return f"({inside},)" if len(extents) == 1 else f"({inside})"
+        return tuple_text(map(self.extent, extents))
 
     def kind(self, value: Value) -> str:
         """The NumPy dtype of a value."""
-        return {"float": f"np.{self.dtype}", "int": "np.intp", "bool": "bool"}[value.dtype]
+        return type_text(value.dtype, self.dtype)
 
     def helper(self, name: str) -> str:
         self.helpers.update((name, *CALLED.get(name, ())))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphnet.compiler.aliases import sources
+from graphnet.compiler.code import tuple_text
+from graphnet.compiler.draws import draw_of
 from graphnet.compiler.identifiers import RESERVED
 from graphnet.compiler.listing import Listing
 from graphnet.compiler.statement import Statement
+from graphnet.compiler.wrapping import comment_lines, listed, packed
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import names, show_extent
 from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
@@ -18,7 +21,6 @@ from graphnet.network.names import Namer
 __all__ = ["Function", "commented", "note_lines"]
 
 LINE = 99  # columns of a line with its comment
-BOUNDS = {"uniform": (0.0, 1.0), "normal": (0.0, 1.0)}  # what needs no scaling
 
 
 @dataclass
@@ -57,21 +59,14 @@ class Function:
         """The def, whole."""
         head = f"def {self.name}({', '.join(self.arguments)}):"
         if len(head) > 79:
-            inside = textwrap.fill(
-                ", ".join(self.arguments),
-                79,
-                initial_indent="    ",
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            head = f"def {self.name}(\n{inside},\n):"
+            inside = packed("    ", self.arguments, ",", 79, "    ")
+            head = "\n".join([f"def {self.name}(", *inside, "):"])
         body = [f'"""{self._summary()}"""', *self._reads(), *self._statements(), *self._finish()]
         text = "\n".join(body)
         if any("np.where(" in s.code for s in self.listing.statements):
             # np.where computes both branches, and the one not taken may overflow
             head = f'@np.errstate(all="ignore")\n{head}'
-        return f"{head}\n{textwrap.indent(text, '    ', lambda line: line.strip() != '')}\n"
+        return f"{head}\n{textwrap.indent(text, '    ')}\n"
 
     # -- its parts -------------------------------------------------------------------------------
 
@@ -124,21 +119,12 @@ class Function:
         raise GraphnetError(f"no input has an axis of size {size!r}, so its number is not known")
 
     def _draw(self, name: str, node: Input) -> Iterator[str]:
-        distribution = node.distribution
-        if distribution is None:
-            raise GraphnetError(f"the input {name!r} is not given")
-        extents = ", ".join(show_extent(e, self.listing.sizes.__getitem__) for e in node.shape)
-        shape = f"({extents},)" if len(node.shape) == 1 else f"({extents})"
-        method = {"uniform": "random", "normal": "standard_normal"}.get(distribution.name)
-        if method is None:
-            raise GraphnetError(f"{name!r} is drawn from {distribution.name!r}, which is not known")
-        text = f"rng.{method}({shape}, np.{self.dtype})"
-        low, high = distribution.args or BOUNDS[distribution.name]
-        if (low, high) != BOUNDS[distribution.name]:
-            scale = high - low if method == "random" else high
-            text = f"{low!r} + {scale!r} * {text}"
-        arguments = ", ".join(f"{a:g}" for a in (low, high))
-        yield f"{self.variable[name]} = {text}  # {name} ~ {distribution.name}({arguments})"
+        draw = draw_of(name, node)
+        shape = tuple_text(show_extent(e, self.listing.sizes.__getitem__) for e in node.shape)
+        text = f"rng.{draw.method}({shape}, np.{self.dtype})"
+        if not draw.is_standard:
+            text = f"{draw.shift!r} + {draw.scale!r} * {text}"
+        yield f"{self.variable[name]} = {text}  # {draw.told}"
 
     def _statements(self) -> Iterator[str]:
         """The listing's statements, a heading before each stage where there are several."""
@@ -153,7 +139,7 @@ class Function:
                     yield f"\n# -- {statement.stage}"
                 if statement.stage == "backward":
                     yield from note_lines(self.network)
-                yield from commented(section)
+                yield from commented(_with_parts(section))
                 section = []
 
     def _finish(self) -> Iterator[str]:
@@ -179,19 +165,11 @@ class Function:
             scalar(self.network.node(name), before.get(name, self.variable[name]))
             for name in self.outputs
         ]
-        text = ", ".join(results)
-        if len(text) > 67:
-            inside = textwrap.fill(
-                text,
-                71,
-                initial_indent="    ",
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            text = f"(\n{inside}\n)"
+        line = f"return {', '.join(results)}"
+        if len(line) > 74:
+            line = "\n".join(listed("return (", results, ")", 71))
         if results:
-            yield f"return {text}"
+            yield line
 
 
 def note_lines(network: Network) -> Iterator[str]:
@@ -204,11 +182,7 @@ def note_lines(network: Network) -> Iterator[str]:
     )
     for title, text in ((f"kinks ({name})", slopes), ("facts", facts)):
         if text:
-            lines = textwrap.wrap(
-                f"{title}: {text}", LINE - 8, subsequent_indent="    ", break_long_words=False,
-                break_on_hyphens=False,
-            )  # fmt: skip
-            yield from (f"# {line}" for line in lines)
+            yield from comment_lines(f"{title}: {text}", LINE - 8)
 
 
 def scalar(node: Node, text: str) -> str:
@@ -218,28 +192,23 @@ def scalar(node: Node, text: str) -> str:
 
 def commented(section: Sequence[Statement], indent: int = 4) -> Iterator[str]:
     """Statements with their formulas: at the end of the lines where all fit, else above them."""
-    comments = _comments(section)
-    rows = [(s.code, " ".join(c.split())) for s, c in zip(section, comments, strict=True)]
+    rows = [(s.code, " ".join(s.comment.split())) for s in section]
     column = max(len(code) for code, _ in rows) + 2
     ends = all("\n" not in code and column + indent + 2 + len(text) <= LINE for code, text in rows)
     for code, text in rows:
         if ends:
             yield f"{code:<{column}}# {text}" if text else code
             continue
-        wrapped = textwrap.wrap(
-            text, LINE - indent - 4, subsequent_indent="    ", break_long_words=False,
-            break_on_hyphens=False,
-        )  # fmt: skip
-        yield from (f"# {line}" for line in wrapped)
+        yield from comment_lines(text, LINE - indent - 4)
         yield code
 
 
-def _comments(section: Sequence[Statement]) -> list[str]:
-    """The comment of each statement; one that computes no node says what it is a part of."""
-    result: list[str] = []
+def _with_parts(section: Sequence[Statement]) -> list[Statement]:
+    """The statements, those that compute no node told as parts of the next one that does."""
+    result: list[Statement] = []
     whole = ""
     for s in reversed(section):
-        if s.nodes:
-            whole = s.nodes[-1]
-        result.append(s.comment or (f"a part of {whole}" if whole else ""))
+        whole = s.nodes[-1] if s.nodes else whole
+        part = f"a part of {whole}" if whole else ""
+        result.append(s if s.comment else replace(s, comment=part))
     return result[::-1]

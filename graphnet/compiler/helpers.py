@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from graphnet.compiler.blas import SMALL
 from graphnet.numerics import tails
 
-__all__ = ["CALLED", "HELPERS"]
+__all__ = ["CALLED", "HELPERS", "evenly"]
+
+
+def evenly(count: int, most: int) -> int:
+    """Rows of a block: parts of about equal length, or all if they are few."""
+    if count <= 2 * most:
+        return max(count, 1)
+    blocks = -(-count // most)
+    return -(-count // blocks)
+
 
 HELPERS: dict[str, str] = {
     "logsumexp": '''\
@@ -31,7 +41,7 @@ def poly(x, *c):
     "sliding_window_view": """\
 sliding_window_view = np.lib.stride_tricks.sliding_window_view
 """,
-    "pieces": '''\
+    "pieces": f'''\
 def pieces(view, out):
     """The rows of a view in pieces that fit the cache and, where they can, a
     million multiplications: what to copy, where to, the dot of the copy, and
@@ -39,7 +49,7 @@ def pieces(view, out):
     """
     size = view.size // len(out) if len(out) else 0
     each = len(out) // len(view) if len(view) else 0
-    most = min(2**16, 1000000 // max(1, out.shape[1]))
+    most = min(2**16, {SMALL} // max(1, out.shape[1]))
     count = max(1, most // max(1, each * size))
     room, found = np.empty((min(count, len(view)) * each, size), out.dtype), []
     for i in range(0, len(view), count):
@@ -150,26 +160,19 @@ def arena(size):
 
     return new
 ''',
-    "evenly": '''\
-def evenly(count, most):
-    """Rows of a block: parts of about equal length, or all if they are few."""
-    if count <= 2 * most:
-        return max(count, 1)
-    blocks = -(-count // most)
-    return -(-count // blocks)
-''',
+    "evenly": tails.source(evenly),
     "unpacked": """\
 # Of how many multiplications a product is faster without packing its factors: on one
 # thread with OpenBLAS's kernels for AVX-512 a million, else none. graphnet sets it.
 UNPACKED = 0
 """,
-    "stacked": '''\
+    "stacked": f'''\
 def stacked(a, count, size):
     """The rows of a in blocks of at most a million multiplications, `size` a
     row, and where they end: OpenBLAS does so few without packing them first,
     up to twice as fast, and fastest by fours.
     """
-    most = max(1, 1000000 // size)
+    most = max(1, {SMALL} // size)
     step = 4 if most >= 4 else 1
     fours = range(most - most % step, most // 2, -step)
     even = [n for n in fours if count % n == 0]

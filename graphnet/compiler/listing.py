@@ -18,7 +18,8 @@ from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value, live_values
 from graphnet.compiler.wrapping import wrap
 from graphnet.errors import GraphnetError
-from graphnet.formula.extent import names, show_extent
+from graphnet.formula.extent import show_extent
+from graphnet.network.extents import named_sizes
 from graphnet.network.graph import Constant, Input, Network, Parameter, State
 from graphnet.network.names import Namer
 
@@ -49,7 +50,7 @@ def listing(network: Network, dtype: str = "float32", lowered: Lowered | None = 
 
     `lowered` may be given where the network is a part of one that was lowered before.
     """
-    sizes = _sizes(network)
+    sizes = named_sizes(node for _, node in network.items())
     lowered = lowered or lower(network)
     identifier = python_names([*network.nodes, *(s for s in sizes if s not in network)])
     size_names = {s: identifier[s] if s not in network else f"{identifier[s]}_size" for s in sizes}
@@ -67,17 +68,6 @@ def listing(network: Network, dtype: str = "float32", lowered: Lowered | None = 
     ]  # fmt: skip
     helpers = tuple(text for name, text in HELPERS.items() if name in writer.printer.helpers)
     return Listing((*first, *statements), helpers, variable, {s: size_names[s] for s in sizes})
-
-
-def _sizes(network: Network) -> list[str]:
-    """The named sizes of a network, in order of appearance."""
-    found: dict[str, None] = {}
-    for _, node in network.items():
-        for extent in node.shape:
-            found |= dict.fromkeys(names(extent))
-        for extent in getattr(node, "extents", ()):
-            found |= dict.fromkeys(names(extent))
-    return list(found)
 
 
 def _origin(network: Network, size: str, identifier: Mapping[str, str]) -> str:

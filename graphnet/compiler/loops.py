@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphnet.compiler.lower import lower
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
+from graphnet.compiler.wrapping import comment_lines
 from graphnet.formula.extent import show_extent
 from graphnet.network.graph import Loop, Network, Scan
 
 if TYPE_CHECKING:
     from graphnet.compiler.listing import Writer
 
-__all__ = ["described", "loop_statement", "told"]
+__all__ = ["described", "loop_statement"]
 
 
 def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
@@ -58,7 +58,7 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
     emitted = [k for k, _ in enumerate(loop.emits) if ("emit", k) in wanted]
     roots = [*loop.carried, *(loop.emits[k] for k in emitted)]
     for s in inner.statements(list(dict.fromkeys(roots))):
-        inside += [*told(s.comment, outer.width), *s.code.split("\n")]
+        inside += [*comment_lines(s.comment, outer.width + 16), *s.code.split("\n")]
     inside += [f"{wanted['emit', k]}[{step}] = {inner.reference(loop.emits[k])}" for k in emitted]
     if loop.states:
         left = ", ".join(variable[s] for s in loop.states)
@@ -98,12 +98,3 @@ def described(network: Network, loop: Loop, nodes: Sequence[str]) -> str:
     parts += [f"from {start}"] * bool(start) + [f"over {', '.join(operands[n:m])}"] * (m > n)
     parts += [f"with {', '.join(operands[m:])}"] * (len(operands) > m)
     return f"{'; '.join(results)}: {' '.join(parts)}"
-
-
-def told(comment: str, width: int) -> list[str]:
-    """The formula of a statement above it; nothing above one that is a part of another."""
-    lines = textwrap.wrap(
-        comment, width + 16, subsequent_indent="    ", break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
-    return [f"# {line}" for line in lines]

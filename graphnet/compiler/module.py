@@ -16,6 +16,7 @@ import numpy as np
 
 import graphnet
 from graphnet.compiler.algebra.scales import Recast
+from graphnet.compiler.code import type_text
 from graphnet.compiler.fast.flat import Adjacent
 from graphnet.compiler.fast.function import planned
 from graphnet.compiler.function import Function
@@ -218,10 +219,10 @@ def _initializer(
     if any("rng" in text for text in texts.values()):
         lines.append(f"    rng = np.random.default_rng({'seed' if arguments else seed})")
     if any(node.dtype != "float" for _, node in nodes):
-        kinds = {"float": f"np.{dtype}", "int": "np.intp", "bool": "bool"}
         lines.append("    return {")
-        lines += [f'        "{k}": np.array({texts[k]}, {kinds[n.dtype]}),{kept.get(k, "")}'
-                  for k, n in nodes]  # fmt: skip
+        for key, node in nodes:
+            array = f"np.array({texts[key]}, {type_text(node.dtype, dtype)})"
+            lines.append(f'        "{key}": {array},{kept.get(key, "")}')
         return "\n".join([*lines, "    }"])
     lines.append("    arrays = {")
     lines += [f'        "{key}": {text},{kept.get(key, "")}' for key, text in texts.items()]

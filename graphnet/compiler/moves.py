@@ -5,10 +5,10 @@ Each function gives the text of one op of values, as the methods of `Printer` do
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.compiler.code import ATOM, Code
+from graphnet.compiler.code import ATOM, Code, tuple_text
 from graphnet.compiler.values import Value
 from graphnet.formula.extent import Extent
 from graphnet.formula.extent import add as plus
@@ -147,8 +147,7 @@ def scattered(p: Printer, value: Value) -> Code:
         return Code(f"{name}({zeros}, {rows}, {p.code(source).text})")
     name = p.helper("scatter_add" if inside else "scatter_inside")
     shifted = [p.aligned(v, tuple(a - value.rank for a in axes), rank).text for v, axes in indices]
-    index = f"({shifted[0]},)" if len(shifted) == 1 else f"({', '.join(shifted)})"
-    return Code(f"{name}({zeros}, {index}, {p.code(source).text})")
+    return Code(f"{name}({zeros}, {tuple_text(shifted)}, {p.code(source).text})")
 
 
 def folded(p: Printer, value: Value) -> Code:
@@ -163,12 +162,12 @@ def fold_options(p: Printer, value: Value) -> str:
     """How the windows of a fold lie, as arguments of its helper."""
     extra: Any = value.extra
     starts, steps, within = extra
-    options = [f"axis={_tuple(k for k, _ in within)}"]
+    options = [f"axis={tuple_text(k for k, _ in within)}"]
     for name, numbers, usual in (
         ("dilation", [d for _, d in within], 1), ("stride", steps, 1), ("start", starts, 0)
     ):  # fmt: skip
         if any(n != usual for n in numbers):
-            options.append(f"{name}={_tuple(map(p.extent, numbers))}")
+            options.append(f"{name}={tuple_text(map(p.extent, numbers))}")
     return ", ".join(options)
 
 
@@ -185,8 +184,3 @@ def writes_rows(value: Value) -> bool:
             for k, (v, at) in enumerate(rest)
         )
     )  # fmt: skip
-
-
-def _tuple(items: Iterable[object]) -> str:
-    texts = [str(item) for item in items]
-    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"

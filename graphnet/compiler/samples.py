@@ -12,7 +12,8 @@ from graphnet.compiler.entry import check_labels
 from graphnet.compiler.interpret import infer_sizes, interpret
 from graphnet.compiler.ranges import bounds
 from graphnet.errors import GraphnetError, did_you_mean, told
-from graphnet.formula.extent import Extent, evaluate, names
+from graphnet.formula.extent import Extent, evaluate
+from graphnet.network.extents import named_sizes
 from graphnet.network.graph import Computed, Input, Network, Node, Parameter, State
 from graphnet.ops.array import Array
 from graphnet.ops.initializers import sample
@@ -27,7 +28,7 @@ def sample_sizes(network: Network) -> dict[str, int]:
     extents: list[Extent] = []
     for _, node in network.items():
         extents += [*node.shape, *(node.extents if isinstance(node, Computed) else ())]
-    known = dict.fromkeys(s for e in extents for s in names(e))
+    known = named_sizes(node for _, node in network.items())
     symbolic = [e for e in dict.fromkeys(extents) if not isinstance(e, int)]
     for size in (4, 8, 16, 32, 64, 128):
         sizes = dict.fromkeys(known, size)

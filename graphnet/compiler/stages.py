@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphnet.formula import extent as ext
+from graphnet.network.extents import named_sizes
 from graphnet.network.graph import STAGES, Input, Network, Node, Parameter
 
 __all__ = ["ancestors", "in_order", "part", "predictions", "staged"]
@@ -72,7 +73,7 @@ def part(network: Network, names: Sequence[str]) -> Network:
     A named size that no input among them has is known by an input of the whole network.
     """
     kept = ancestors(network, names)
-    missing = _sizes(network, kept)
+    missing = set(named_sizes(map(network.node, kept)))
     given = [(name, node) for name, node in network.of(Input) if node.distribution is None]
     for name, node in sorted(given, key=lambda item: item[0] not in kept):
         found = missing & {ext.show_extent(e) for e in node.shape}
@@ -85,13 +86,6 @@ def part(network: Network, names: Sequence[str]) -> Network:
         stages={network.node(name): network.stage(name) for name in kept},
         extra=[node for name, node in network.items() if name in kept],
     )
-
-
-def _sizes(network: Network, kept: Iterable[str]) -> set[str]:
-    """The named sizes of what some nodes hold and run over."""
-    nodes = [network.node(name) for name in kept]
-    extents = [e for node in nodes for e in (*node.shape, *getattr(node, "extents", ()))]
-    return {size for e in extents for size in ext.names(e)}
 
 
 def ancestors(network: Network, names: Iterable[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Long lines of generated code, broken at operators and commas inside parentheses.
+"""Long lines of generated code: expressions broken at operators, lists of names between the names.
 
 >>> print(wrap("y = ", "alpha + beta + gamma", 16))
 y = (
@@ -10,10 +10,11 @@ y = (
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["fill", "wrap"]
+__all__ = ["comment_lines", "fill", "listed", "packed", "wrap"]
 
 BREAK = re.compile(r"(?<=,) | (?=(?:[-+*/@%&|]|//|[<>=!]=?|==|if|else) )")
 
@@ -40,6 +41,37 @@ def fill(text: str, width: int) -> list[str]:
         lines.append(" " * indent + text[start : best.place].rstrip())
         start, indent = best.place + 1, 4 * min(best.depth, 3)
     return [*lines, " " * indent + text[start:]]
+
+
+def listed(head: str, items: Sequence[str], tail: str, width: int) -> list[str]:
+    """`head`, the items and `tail` on one line if they fit, else the items below `head`."""
+    line = f"{head}{', '.join(items)}{tail}"
+    return [line] if len(line) <= width else [head, *packed("    ", items, "", width, "    "), tail]
+
+
+def packed(head: str, items: Sequence[str], tail: str, width: int, indent: str) -> list[str]:
+    """`head`, the items and `tail` in lines of at most `width`, broken between the items alone.
+
+    >>> packed("f(", ["alpha", "beta - 1", "gamma"], ")", 18, "  ")
+    ['f(alpha, beta - 1,', '  gamma)']
+    """
+    last = "".join(items[-1:])
+    first, *others = [*(f"{item}," for item in items[:-1]), f"{last}{tail}"]
+    lines = [f"{head}{first}"]
+    for word in others:
+        if len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"{indent}{word}")
+    return lines
+
+
+def comment_lines(text: str, width: int) -> list[str]:
+    """A comment, over several lines where one of `width` columns is too short."""
+    rows = textwrap.wrap(
+        text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return [f"# {row}" for row in rows]
 
 
 @dataclass(frozen=True)

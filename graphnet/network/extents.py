@@ -6,7 +6,7 @@ one unknown index in one affine subscript, the largest extent that keeps the rea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from graphnet.errors import GraphnetError
@@ -16,7 +16,13 @@ from graphnet.formula.formula import Equation, Formula, Read, normalize
 from graphnet.formula.subscript import Affine, Index, constant
 from graphnet.network.graph import Node
 
-__all__ = ["element_reads", "infer_extents"]
+__all__ = ["element_reads", "infer_extents", "named_sizes"]
+
+
+def named_sizes(nodes: Iterable[Node]) -> list[str]:
+    """The named sizes of what nodes hold and run over, in order of appearance."""
+    extents = (e for node in nodes for e in (*node.shape, *getattr(node, "extents", ())))
+    return list(dict.fromkeys(size for e in extents for size in ext.names(e)))
 
 
 def element_reads(f: Formula) -> list[tuple[int, tuple[Affine, ...]]]:

@@ -9,13 +9,14 @@ what is judged here is what runs there. Approximations: Cody, Math. Comp. 23 (19
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from inspect import getsource
 from typing import Any
 
 import numpy as np
 
-__all__ = ["CALLED", "SOURCES", "erf", "erfc", "erfcx", "log_erfc"]
+__all__ = ["CALLED", "SOURCES", "erf", "erfc", "erfcx", "log_erfc", "source"]
 
 Array = Any
 Function = Callable[..., Array]
@@ -104,14 +105,13 @@ _PARTS: tuple[Function, ...] = (
 )  # fmt: skip
 
 
-def _source(function: Function) -> str:
+def source(function: Callable[..., Any]) -> str:
     """The text of a function as it is emitted: without annotations and marks for formatters."""
-    text = getsource(function).replace(": Array", "").replace(" -> Array", "")
-    text = text.replace(": Function", "")
-    return text.replace("  # fmt: skip", "")
+    annotation = r"(: | -> )(Array|Function|int)\b"
+    return re.sub(annotation, "", getsource(function)).replace("  # fmt: skip", "")
 
 
-SOURCES: dict[str, str] = {f.__name__: _source(f) for f in _PARTS}
+SOURCES: dict[str, str] = {f.__name__: source(f) for f in _PARTS}
 CALLED: dict[str, tuple[str, ...]] = {
     "erf": (
         "in_pieces",

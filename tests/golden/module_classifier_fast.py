@@ -221,16 +221,15 @@ def build(parameters, states):
             subtract(k_2, d_Z1_square, d_Z1_square)
             # d_Z1[i,j] = (1 - tanh(Z1[i,j])**2)*d_A1[i,j]
             multiply(d_Z1, d_Z1_square, d_Z1)
+            # a part of W1_new
             A1_pad_T_dot(d_Z1_T, v_W1_new_contract)
+            # a part of W2_new
             A1_and_1_dot(d_Z2_T, v_W1_new_contract_2)
 
             # -- update
-            # a part of v_b2_new
-            multiply(k_3, V, V)
-            # v_W1_new[i,j] = 0.9*v_W1[i,j] + d_W1[i,j]; so for v_b1_new, v_W2_new, v_b2_new
-            add(V, G, V)
-            # W1_new[i,j] = W1[i,j] - 0.01*v_W1_new[i,j]; so for b1_new, W2_new, b2_new
-            subtract(P, V, P)
+            multiply(k_3, V, V)  # a part of v_W1_new
+            add(V, G, V)         # v_W1_new[i,j] = 0.9*v_W1[i,j] + d_W1[i,j]; so for all of V
+            subtract(P, V, P)    # W1_new[i,j] = W1[i,j] - 0.01*v_W1_new[i,j]; so for all of P
             return float(loss)
 
         return step

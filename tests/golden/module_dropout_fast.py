@@ -157,7 +157,7 @@ def build(parameters, states):
             loss = p_flat_dot(p_flat)  # loss = Sum((p[n,o] - y[n,o])**2, n, o)
 
             # -- update
-            # a part of d_W
+            # a part of m_W_new
             multiply(k_3, m_W, m_W)
             # a part of d_W
             multiply(k_4, kept, kept)

@@ -107,7 +107,7 @@ def build(parameters):
 
             # -- backward
             multiply(k_1, d_p, d_p)       # d_p[n] = 0.1*(2*p[n] - 2*y[n])/size(n)
-            x.T.dot(d_p, w_new_contract)
+            x.T.dot(d_p, w_new_contract)  # a part of w_new
 
             # -- update
             subtract(w, w_new_contract, w)     # w_new[i] = w[i] - 0.1*d_w[i]

@@ -170,13 +170,13 @@ def build(parameters):
         def step(x, t):
 
             # -- forward
-            t_T[...] = t.T                       # a part of A1
+            t_T[...] = t.T                       # a part of loss
             x_T[...] = x.T                       # a part of A1
             W1_b1_T_dot(x_and_1, A1)             # a part of A1
             tanh(A1, A1)                         # A1[i,j] = tanh(Z1[i,j])
-            W2_b2_T_dot(A1_and_1, loss_tanh)
-            multiply(k_1, loss_tanh, loss_tanh)
-            tanh(loss_tanh, loss_tanh)
+            W2_b2_T_dot(A1_and_1, loss_tanh)     # a part of loss
+            multiply(k_1, loss_tanh, loss_tanh)  # a part of loss
+            tanh(loss_tanh, loss_tanh)           # a part of loss
 
             # -- loss
             # weighted sums of t_and_1_and_loss_tanh
@@ -197,12 +197,13 @@ def build(parameters):
             W2_dot(d_Z2, d_Z1)
             # d_Z1[i,j] = (1 - tanh(Z1[i,j])**2)*d_A1[i,j]
             multiply(d_Z1, d_Z2_square_part_2, d_Z1)
+            # a part of W1_new
             x_and_1_dot(d_Z1_T, W1_new_contract)
+            # a part of W2_new
             A1_and_1_dot(d_Z2_T, W1_new_contract_2)
 
             # -- update
-            # W1_new[i,j] = W1[i,j] - 0.5*d_W1[i,j]; so for b1_new, W2_new, b2_new
-            subtract(P, G, P)
+            subtract(P, G, P)  # W1_new[i,j] = W1[i,j] - 0.5*d_W1[i,j]; so for all of P
             return float(loss)
 
         return step

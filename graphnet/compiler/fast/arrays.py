@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphnet.compiler.code import type_text
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.buffers import VIEW_WIDTH, Buffers
 from graphnet.compiler.fast.roles import Roles
@@ -153,9 +154,8 @@ class Arrays:
 
     def scalar(self, value: Value, dtype: str = "") -> Array:
         """A Python number as a 0-d array of a dtype, which ufuncs take without a conversion."""
-        kinds = {"float": f"np.{self.printer.dtype}", "int": "np.intp", "bool": "bool"}
-        text = self.printer.code(value).text
-        return self.constant(f"np.array({text}, {kinds[dtype or value.dtype]})", "k")
+        kind = type_text(dtype or value.dtype, self.printer.dtype)
+        return self.constant(f"np.array({self.printer.code(value).text}, {kind})", "k")
 
     def filled(self, number: str, extents: Sequence[Extent], wish: str) -> Array:
         """An array of one number over and over."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphnet.compiler.fast.arrays import Array, identity
@@ -14,7 +12,7 @@ from graphnet.compiler.fast.naming import INDENT, WIDTH
 from graphnet.compiler.function import commented
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
-from graphnet.compiler.wrapping import wrap
+from graphnet.compiler.wrapping import packed, wrap
 
 if TYPE_CHECKING:
     from graphnet.compiler.fast.emit import Emitter
@@ -35,12 +33,12 @@ def loop_over_blocks(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
         fills = _fills(e, run, size, step)
         slices |= dict(fills.values())
         arrays.fills = {number: Array(name, False) for number, (name, _) in fills.items()}
-    inner = [_told(e, v, s) for v in run for s in e.statement(v)]
+    inner = [s for v in run for s in e.told(v)]
     arrays.fills = None
     arrays.held.update(whole)
     blocks = e.namer.made("blocks")
     arrays.view_lines += [
-        f"{blocks} = [", *_tuple(list(slices.values())),
+        f"{blocks} = [", *packed("    (", list(slices.values()), ")", 70, "     "),
         f"    for k in range(0, {size}, {step})", "]",
     ]  # fmt: skip
     rows = "\n".join(commented(inner, INDENT + 4)).split("\n")
@@ -52,11 +50,11 @@ def loop_over_blocks(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
 
 def _numbers(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
     """Names for numbers that were to be written in place: once, not once a block."""
-    for number in dict.fromkeys(a for v in run for a, _ in v.args if not (a.rank or a.host)):
+    for v, number in ((line, a) for line in run for a, _ in line.args if not (a.rank or a.host)):
         if number not in e.arrays.held:
             name = e.namer.made(f"{e.context.get(run[-1], 't')}_scale")
             text = wrap(f"{name} = ", e.arrays.expression(number), WIDTH)
-            yield Statement(e.stage(run[0]), name, text, "", ())
+            yield Statement(e.stage(run[0]), name, text, e.part(v), ())
             e.arrays.held[number] = Array(name, False)
 
 
@@ -93,34 +91,9 @@ def _fills(
     return found
 
 
-def _told(e: Emitter, v: Value, s: Statement) -> Statement:
-    """A statement of a block of rows, which says what it is a part of if it is no node."""
-    if s.comment or v.rank == 1:
-        return s
-    part = "of the slope, for the backward pass" if v in e.plan.ahead else f"of {e.context[v]}"
-    return replace(s, comment=f"a part {part}")
-
-
-def _tuple(parts: Sequence[str]) -> list[str]:
-    """The lines of a tuple, broken between its items alone."""
-    return _broken(f"({', '.join(map(_whole, parts))})", 70, "    ", "     ")
-
-
 def _head(names: Sequence[str], blocks: str) -> list[str]:
     """The lines that open a loop over blocks."""
-    line, tail = f"for {', '.join(names)} in {blocks}:", _whole(f") in {blocks}:")
+    line = f"for {', '.join(names)} in {blocks}:"
     if len(line) <= WIDTH:
         return [line]
-    return _broken(f"{_whole('for (')}{', '.join(names)}{tail}", WIDTH, "", "     ")
-
-
-def _whole(text: str) -> str:
-    """A text that no line breaks."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def _broken(text: str, width: int, first: str, others: str) -> list[str]:
-    rows = textwrap.wrap(
-        text, width, initial_indent=first, subsequent_indent=others, break_long_words=False
-    )
-    return [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows]
+    return packed("for (", names, f") in {blocks}:", WIDTH, "     ")

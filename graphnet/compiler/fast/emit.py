@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphnet.compiler.fast.arrays import Array
 from graphnet.compiler.fast.blockwise import loop_over_blocks
@@ -25,61 +25,78 @@ class Emitter(Naming):
 
     def run(self, run: list[Value]) -> Iterator[Statement]:
         """The statement of a line, or one loop over blocks for lines that go together."""
-        return self.statement(run[0]) if len(run) == 1 else loop_over_blocks(self, run)
+        return self.told(run[0]) if len(run) == 1 else loop_over_blocks(self, run)
+
+    def told(self, v: Value) -> Iterator[Statement]:
+        """The statement of a line; one that computes no node says what it is a part of."""
+        for s in self.statement(v):
+            yield s if s.comment else replace(s, comment=self.part(v))
+
+    def part(self, v: Value) -> str:
+        """What a line is a part of, as a comment."""
+        if v in self.plan.ahead:
+            return "a part of the slope, for the backward pass"
+        return f"a part of {self.wholes[v]}" if v in self.wholes else ""
 
     def statement(self, v: Value) -> Iterator[Statement]:
-        stage = self.stage(v)
-        nodes = tuple(self.plan.owners.get(v, ()))
-        if v.op == "result":
-            return
+        """What a line is as text: nothing where the statement of a loop gives it out."""
         if v.op == "scan":
-            from graphnet.compiler.fast.loops import planned_loop
-
-            loop = planned_loop(self, v, stage)
-            if loop is not None:
-                yield loop
-                return
-            self.arrays.expression_of_arguments(v)
-            yield loop_statement(self.writer, v, stage)
-            for r in self.writer.results.get(v, ()):
-                self.arrays.held[r] = Array(self.printer.variables[r], False)
-            return
-        if v.op == "store":
+            yield self._loop(v)
+        elif v.op == "store":
             target, (source, _) = self._target(v), v.args[0]
-            text = (
-                self.printer.code(source).text if source.host else self.arrays.logical(source).text
-            )
-            yield Statement(stage, "", f"{target}[...] = {text}", "written when all are known", ())
-            return
-        if v.op == "output":
+            array = self.printer.code(source) if source.host else self.arrays.logical(source)
+            code = f"{target}[...] = {array.text}"
+            yield Statement(self.stage(v), "", code, "written when all are known", ())
+        elif v.op == "output":
             yield from self._output(v)
-            return
-        comment = "; ".join(self.plan.network.show(n) for n in nodes[:1])
-        if len(nodes) > 1 and v in self.plan.flat.covers:
-            comment += f"; so for {', '.join(nodes[1:])}"
-        elif len(nodes) > 1:
-            comment = "; ".join(self.plan.network.show(n) for n in nodes)
-        if not comment and v.op == "contract" and v.args[1][0].op == "numbers":
-            comment = f"weighted sums of {self.arrays.held[v.args[0][0]].text}"
-        if v in self.plan.memory.places:
-            out = self.arrays.held[v]
-            form = self.plan.forms.get(v)
-            if form is not None:
-                code = form.code(self.arrays, v, out)
-                if "\n" not in code:  # loops of windows stand as they are
-                    head, copies, text = code.partition("[...] = ")
-                    code = (
-                        wrap(head + copies, text, WIDTH) if copies
-                        else "\n".join(fill(code, WIDTH))
-                    )  # fmt: skip
-            else:
-                code = wrap(f"{out.text}[...] = ", self.arrays.expression(v), WIDTH)
-            yield Statement(stage, out.text, code, comment, nodes)
-            return
-        name = self._name(v)
+        elif v.op != "result":
+            yield self._in_place(v) if v in self.plan.memory.places else self._fresh(v)
+
+    def _loop(self, v: Value) -> Statement:
+        """A loop with memory of the plan, or in plain style."""
+        from graphnet.compiler.fast.loops import planned_loop
+
+        stage = self.stage(v)
+        loop = planned_loop(self, v, stage)
+        if loop is not None:
+            return loop
+        self.arrays.expression_of_arguments(v)
+        made = loop_statement(self.writer, v, stage)
+        for r in self.writer.results.get(v, ()):
+            self.arrays.held[r] = Array(self.printer.variables[r], False)
+        return made
+
+    def _in_place(self, v: Value) -> Statement:
+        """A value computed into its buffer."""
+        out, form = self.arrays.held[v], self.plan.forms.get(v)
+        code = form.code(self.arrays, v, out) if form else ""
+        head, copies, text = code.partition("[...] = ")
+        if form is None:
+            code = wrap(f"{out.text}[...] = ", self.arrays.expression(v), WIDTH)
+        elif "\n" not in code:  # loops of windows stand as they are
+            code = wrap(head + copies, text, WIDTH) if copies else "\n".join(fill(code, WIDTH))
+        return Statement(self.stage(v), out.text, code, self._comment(v), self._nodes(v))
+
+    def _fresh(self, v: Value) -> Statement:
+        """A number, or an array that its statement allocates."""
+        name, comment = self._name(v), self._comment(v)
         text = scalar(self.arrays, v) or self._mean(v) or self.arrays.expression(v)
         self.arrays.held[v] = Array(name, False)
-        yield Statement(stage, name, wrap(f"{name} = ", text, WIDTH), comment, nodes)
+        code = wrap(f"{name} = ", text, WIDTH)
+        return Statement(self.stage(v), name, code, comment, self._nodes(v))
+
+    def _nodes(self, v: Value) -> tuple[str, ...]:
+        return tuple(self.plan.owners.get(v, ()))
+
+    def _comment(self, v: Value) -> str:
+        """The formulas of the nodes that a value is; of those that lie in one vector the first."""
+        if v in self.joined_in:
+            first = self._nodes(v)[0]
+            return f"{self.plan.network.show(first)}; so for all of {self.joined_in[v]}"
+        comment = "; ".join(map(self.plan.network.show, self._nodes(v)))
+        if not comment and v.op == "contract" and v.args[1][0].op == "numbers":
+            return f"weighted sums of {self.arrays.held[v.args[0][0]].text}"
+        return comment
 
     def _mean(self, v: Value) -> str | None:
         """`0.25*total/batch` of a loss as one product, its factor made ahead of the step.

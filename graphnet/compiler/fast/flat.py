@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from graphnet.compiler.fast.arrays import identity
 from graphnet.compiler.fast.forms import UFUNCS
+from graphnet.compiler.fast.roles import live
 from graphnet.compiler.values import Value, Values
-from graphnet.formula.extent import Extent, product
+from graphnet.formula.extent import Extent, add, product
 from graphnet.network.graph import Network, Parameter, State
 
 __all__ = ["Flat", "Vector", "flatten"]
@@ -40,6 +41,18 @@ class Flat:
     vectors: list[Vector] = field(default_factory=list)
     updates: dict[Value, Value] = field(default_factory=dict)
     covers: dict[Value, tuple[str, ...]] = field(default_factory=dict)  # new value -> its nodes
+
+    def gradients(self) -> dict[Value, str]:
+        """What is computed straight into a slice of a vector -> the parameter that lies there."""
+        found: dict[Value, str] = {}
+        for pack in (v for v in live(self.updates.values()) if v.op == "pack"):
+            names = pack.extra[1:-1]  # type: ignore[index]
+            vector = next(v for v in self.vectors if v.members == names)
+            at: Extent = 0
+            for part, _ in pack.args:
+                found[part] = names[vector.starts.index(at)]
+                at = add(at, product(part.extents))
+        return found
 
 
 @dataclass

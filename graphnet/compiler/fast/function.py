@@ -6,13 +6,15 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphnet.compiler.code import tuple_text
 from graphnet.compiler.fast.flat import Adjacent
 from graphnet.compiler.fast.plan import make_plan
-from graphnet.compiler.fast.text import Text, size_names, written
+from graphnet.compiler.fast.text import Text, written
 from graphnet.compiler.function import Function
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.listing import Listing
 from graphnet.compiler.lower import Lowered
+from graphnet.compiler.wrapping import packed
 from graphnet.network.graph import Network
 
 __all__ = ["PlannedFunction", "planned"]
@@ -24,7 +26,7 @@ def planned(
 ) -> PlannedFunction:  # fmt: skip
     """The function `name` of a module in fast style."""
     plan = make_plan(network, lowered, inputs, outputs, copy=copy, adjacent=adjacent, off=off)
-    text = written(plan, lowered, inputs, dtype, size_names(network))
+    text = written(plan, lowered, inputs, dtype)
     sizes = {s: s for s in text.sizes}
     helpers = (*text.helpers, HELPERS["planned"])
     listing = Listing(text.statements, helpers, text.variable, sizes)
@@ -39,37 +41,17 @@ class PlannedFunction(Function):
 
     def source(self) -> str:
         """The def of build, and of the function."""
-        head = _broken(f"def {self.name}", self.arguments, "):", 79, "    " * 2)
+        head = "\n".join(packed(f"def {self.name}(", self.arguments, "):", 79, "    " * 2))
         stores = ["parameters"] * bool(self.parameters) + ["states"] * bool(self.states)
         given = [self.variable[name] for name in self.inputs] + ["rng"] * bool(self.draws)
         sizes = [self.origin(size) for size in self.text.sizes]
-        call = f"return planned({_tuple(stores)}, {_tuple(sizes)})({', '.join(given)})"
+        call = f"return planned({tuple_text(stores)}, {tuple_text(sizes)})({', '.join(given)})"
         body = [f'"""{self._summary()}"""']
         if self.draws:
             body.append("rng = generator if rng is None else rng")
         if len(call) > 75:
-            call = "\n".join(
-                [
-                    f"run = planned({_tuple(stores)}, {_tuple(sizes)})",
-                    _broken("return run", given, ")", 75, "    "),
-                ]
-            )
+            body.append(f"run = planned({tuple_text(stores)}, {tuple_text(sizes)})")
+            call = "\n".join(packed("return run(", given, ")", 75, "    "))
         body.append(call)
-        text = textwrap.indent("\n".join(body), "    ", lambda line: line.strip() != "")
+        text = textwrap.indent("\n".join(body), "    ")
         return f"{self.text.source}\n\n\n{head}\n{text}\n"
-
-
-def _broken(head: str, words: Sequence[str], tail: str, width: int, indent: str) -> str:
-    """`head(word, word)` over lines that break between the words alone."""
-    first, *rest = f"({', '.join(words)}{tail}".split(" ")
-    lines = [f"{head}{first}"]
-    for word in rest:
-        if len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(f"{indent}{word}")
-    return "\n".join(lines)
-
-
-def _tuple(items: Sequence[str]) -> str:
-    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"

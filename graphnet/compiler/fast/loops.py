@@ -15,11 +15,12 @@ from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Array
 from graphnet.compiler.fast.bodies import PlannedBody
 from graphnet.compiler.fast.emit import Emitter
-from graphnet.compiler.fast.naming import WIDTH, filled
+from graphnet.compiler.fast.naming import WIDTH
 from graphnet.compiler.fast.steps import BodyEmitter
 from graphnet.compiler.loops import described
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
+from graphnet.compiler.wrapping import listed
 from graphnet.formula.extent import Extent, add
 from graphnet.network.runs import Result
 
@@ -203,7 +204,7 @@ class _Loop:
             return [f"for _ in range({length}):", *_deeper(inside or ["pass"])]
         steps, tuple_ = self.namer.made("steps"), f"({', '.join(names)}{',' * (len(names) == 1)})"
         if names:
-            append = filled(f"{steps}.append((", tuple_[1:-1], "))", WIDTH)
+            append = listed(f"{steps}.append((", tuple_[1:-1].split(", "), "))", WIDTH)
             build = [*self.heads, *self.body.steps.step_lines, *append]
             self.outer.arrays.view_lines.append(
                 "\n".join([f"{steps} = []", f"for {self.counter} in {order}:", *_deeper(build)])
@@ -226,8 +227,8 @@ class _Loop:
 
 def _head(names: str, over: str) -> list[str]:
     """The head of a loop, over more than one line where it is long."""
-    bare = filled("for ", names, f" in {over}:", WIDTH)
-    return bare if len(bare) == 1 else filled("for (", names, f") in {over}:", WIDTH)
+    line, items = f"for {names} in {over}:", names.split(", ")
+    return [line] if len(line) <= WIDTH else listed("for (", items, f") in {over}:", WIDTH)
 
 
 def _deeper(lines: Sequence[str]) -> list[str]:

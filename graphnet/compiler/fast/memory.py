@@ -18,7 +18,7 @@ from graphnet.compiler.values import Value
 from graphnet.formula.extent import Extent, add, at_least, product, sub
 
 __all__ = [
-    "Given", "Memory", "Place", "allocate", "fits", "reads", "reads_of", "without_idle_stores"
+    "Given", "Memory", "Place", "allocate", "fits", "memory_of", "reads", "without_idle_stores"
 ]  # fmt: skip
 
 Kind = tuple[str, Extent, tuple[Extent, ...] | None]
@@ -77,9 +77,14 @@ class Memory:
 
 
 def reads(value: Value, roles: Roles) -> list[Value]:
-    """The values whose memory a statement reads, through views and through joined ones."""
+    """The values whose memory a statement reads."""
+    return memory_of([a for a, _ in value.args], roles)
+
+
+def memory_of(values: Sequence[Value], roles: Roles) -> list[Value]:
+    """The values whose memory these are, seen through views, numbers and joined ones."""
     found: dict[Value, None] = {}
-    stack = [a for a, _ in reversed(value.args)]
+    stack = list(reversed(values))
     while stack:
         v = stack.pop()
         role = roles(v)
@@ -194,20 +199,8 @@ def fits(
     return all(
         k in allowed and v is source and axes == same
         for k, (v, axes) in enumerate(line.args)
-        if source in (v, *reads_of(v, roles))
+        if source in (v, *memory_of([v], roles))
     )
-
-
-def reads_of(value: Value, roles: Roles) -> list[Value]:
-    """What the memory of an argument is made of."""
-    role = roles(value)
-    if role in ("host", "fixed"):
-        return []
-    if role == "joined":
-        return [value, *(w for a, _ in value.args for w in reads_of(a, roles))]
-    if role in ("view", "number"):
-        return [w for a, _ in value.args for w in reads_of(a, roles)]
-    return [value]
 
 
 def _over_operand(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
+from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Array, Arrays
 from graphnet.compiler.fast.blocks import BLOCK, scratch
 from graphnet.compiler.fast.buffers import Buffers
@@ -14,15 +14,17 @@ from graphnet.compiler.fast.chains import rows
 from graphnet.compiler.fast.plan import Plan, owned
 from graphnet.compiler.fast.roles import live
 from graphnet.compiler.fast.sides import Side, parts, width
+from graphnet.compiler.helpers import evenly
 from graphnet.compiler.identifiers import RESERVED, python_names
 from graphnet.compiler.listing import Writer
 from graphnet.compiler.lower import Lowered
 from graphnet.compiler.values import Value
+from graphnet.compiler.wrapping import listed
 from graphnet.formula.extent import Extent, add, product
 from graphnet.network.graph import Input, Parameter, Scan
 from graphnet.network.names import Namer
 
-__all__ = ["INDENT", "WIDTH", "Naming", "filled"]
+__all__ = ["INDENT", "WIDTH", "Naming"]
 
 INDENT = 12  # columns before a statement: it stands inside three functions
 WIDTH = 79 - INDENT  # columns of its code
@@ -39,6 +41,7 @@ class Naming:
     sizes: tuple[str, ...]
     stores: list[str] = field(default_factory=list)
     block_rows: dict[str, str] = field(default_factory=dict)  # rows of a block: expression -> name
+    joined_in: dict[Value, str] = field(default_factory=dict)  # new value -> the vector it is of
 
     def __post_init__(self) -> None:
         network = self.plan.network
@@ -79,12 +82,13 @@ class Naming:
         network, plan = self.plan.network, self.plan
         for vector in plan.flat.vectors:
             name = self.namer.made(vector.name)
-            members = ", ".join(f'"{m}"' for m in vector.members)
+            members = [f'"{m}"' for m in vector.members]
             maker = self.vectors.maker
             head = f"{name} = {self.printer.helper('joined')}({maker}, {vector.kind}, ["
             self.vectors.reserve((vector.size,), self.printer.kind(vector.leaf))
-            self.stores += filled(head, members, "])", 75)
+            self.stores += listed(head, members, "])", 75)
             self.arrays.held[vector.leaf] = Array(name)
+            self.joined_in[plan.flat.updates[vector.leaf]] = name
         read = {str(v.extra) for v in plan.memory.places if v.op == "leaf"}
         for name, node in owned(network):
             if name in read:
@@ -162,7 +166,7 @@ class Naming:
             for v, place in memory.places.items()
             if v.op == "leaf" and (place.start, place.size) == (0, memory.sizes[place.storage])
         }
-        self.context = self._contexts()
+        self.context, self.wholes = self._contexts(), self._wholes()
         for side in plan.sides:
             del occupants[side.storage]
             self._side_by_side(side)
@@ -200,7 +204,7 @@ class Naming:
         """How many rows a chain goes along at a time: a number, or the name of one."""
         count, most = v.extents[0], rows(v)
         if isinstance(count, int):
-            return str(-(-count // -(-count // most)))
+            return str(evenly(count, most))
         text = f"{self.printer.helper('evenly')}({self.printer.extent(count)}, {most})"
         if text not in self.block_rows:
             self.block_rows[text] = self.namer.made("step_rows")
@@ -239,6 +243,19 @@ class Naming:
             result[v] = self.identifier.get(whole, "t")
         return result
 
+    def _wholes(self) -> dict[Value, str]:
+        """The node that each statement is, or is a part of: the first that is made of it."""
+        updates, gradients = self.plan.network.updates, self.plan.flat.gradients()
+        nodes = {v: updates[name] for v, name in gradients.items()}
+        nodes |= {v: names[0] for v, names in self.plan.owners.items()}
+        found: dict[Value, tuple[int, str]] = {}  # where the node is computed, and its name
+        for k, v in reversed([*enumerate(self.plan.lines)]):
+            if v in nodes:
+                found[v] = k, nodes[v]
+            for a in mem.reads(v, self.plan.roles) if v in found else ():
+                found[a] = min(found[v], found.get(a, found[v]))
+        return {v: name for v, (_, name) in found.items()}
+
     def _name(self, value: Value) -> str:
         for name in self.plan.owners.get(value, ()):
             if self.identifier[name] not in self.writer._taken:
@@ -253,10 +270,3 @@ def _together(names: Sequence[str]) -> str:
     """What arrays that lie side by side are called."""
     first, *rest = names
     return "_and_".join(["ones" if first == "1" else first, *rest])
-
-
-def filled(head: str, inside: str, tail: str, width: int) -> list[str]:
-    if len(head) + len(inside) + len(tail) <= width:
-        return [f"{head}{inside}{tail}"]
-    rows = textwrap.wrap(inside, width - 4, break_long_words=False)
-    return [head, *(f"    {row}" for row in rows), tail]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from graphnet.compiler.fast.arrays import Order
 from graphnet.compiler.fast.forms import Form
-from graphnet.compiler.fast.memory import Memory, Place, fits, reads, reads_of
+from graphnet.compiler.fast.memory import Memory, Place, fits, memory_of, reads
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Value
 from graphnet.errors import GraphnetError
@@ -54,7 +54,7 @@ def check(
             form = forms.get(line)
             whole = form and own == place and fits(line, v, roles, form, orders)
             part = form and roles(v) == "line" and any(
-                roles(a) == "joined" and v in reads_of(a, roles)
+                roles(a) == "joined" and v in memory_of([a], roles)
                 and memory.places[a] == place and fits(line, a, roles, form, orders)
                 for a, _ in line.args
             )  # fmt: skip

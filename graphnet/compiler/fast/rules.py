@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 
 from graphnet.compiler.fast.rebuilt import again, rebuilt
 from graphnet.compiler.fast.windows import counted
-from graphnet.compiler.values import Axes, Local, Value, Values
+from graphnet.compiler.values import Local, Value, Values
 from graphnet.compiler.writes import end_to_end
 
 __all__ = ["RULES", "rewritten"]
 
-Args = tuple[tuple[Value, Axes], ...]
 Rule = Callable[[Values, Value], Value | None]
 
 

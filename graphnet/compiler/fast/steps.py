@@ -11,8 +11,8 @@ from graphnet.compiler.fast.bodies import PlannedBody
 from graphnet.compiler.fast.emit import Emitter
 from graphnet.compiler.fast.naming import WIDTH
 from graphnet.compiler.listing import Writer
-from graphnet.compiler.loops import told
 from graphnet.compiler.values import Value
+from graphnet.compiler.wrapping import comment_lines
 from graphnet.formula.extent import Extent
 
 __all__ = ["BodyEmitter"]
@@ -105,5 +105,5 @@ class BodyEmitter(Emitter):
             if v.op == "concatenate" and all(a in self.planned.slices for a, _ in v.args):
                 continue  # every part stands in its place
             for s in self.statement(v):
-                found[v] = [*told(s.comment, WIDTH - 4), *s.code.split("\n")]
+                found[v] = [*comment_lines(s.comment, WIDTH + 12), *s.code.split("\n")]
         return found

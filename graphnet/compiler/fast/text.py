@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from graphnet.compiler.draws import draw_of
 from graphnet.compiler.fast.emit import Emitter
 from graphnet.compiler.fast.naming import INDENT, WIDTH
 from graphnet.compiler.fast.plan import Plan, drawn
@@ -14,11 +15,10 @@ from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.lower import Lowered
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.wrapping import wrap
-from graphnet.errors import GraphnetError
-from graphnet.formula.extent import names
-from graphnet.network.graph import STAGES, Input, Network, Parameter, State
+from graphnet.network.extents import named_sizes
+from graphnet.network.graph import STAGES, Input, Parameter, State
 
-__all__ = ["Text", "size_names", "written"]
+__all__ = ["Text", "written"]
 
 
 @dataclass
@@ -33,10 +33,9 @@ class Text:
     draws: bool
 
 
-def written(
-    plan: Plan, lowered: Lowered, inputs: Sequence[str], dtype: str, sizes: Sequence[str]
-) -> Text:
+def written(plan: Plan, lowered: Lowered, inputs: Sequence[str], dtype: str) -> Text:
     """The text of a plan."""
+    sizes = named_sizes(node for _, node in plan.network.items())
     return text_of(Emitter(plan, lowered, list(inputs), dtype, tuple(sizes)))
 
 
@@ -46,7 +45,7 @@ def text_of(e: Emitter) -> Text:
     e.name_leaves()
     e.name_buffers()
     statements = [s for run in e.plan.runs for s in e.run(run)]
-    draws = [line for name, node in drawn(network, e.inputs) for line in draw(e, name, node)]
+    draws = [line for name, node in drawn(network, e.inputs) for line in draw_lines(e, name, node)]
     body = [*draws, *sections(e, statements), *results(e)]
     arguments = [e.identifier[name] for name in e.inputs] + ["rng"] * bool(draws)
     step = [f"def step({', '.join(arguments)}):", *_indented(body or ["pass"])]
@@ -115,34 +114,15 @@ def results(e: Emitter) -> Iterator[str]:
         yield wrap("return ", ", ".join(found), WIDTH)
 
 
-def draw(e: Emitter, name: str, node: Input) -> Iterator[str]:
+def draw_lines(e: Emitter, name: str, node: Input) -> Iterator[str]:
     """The lines that draw an input that no argument gives."""
-    distribution = node.distribution
-    if distribution is None:
-        raise GraphnetError(f"the input {name!r} is not given")
-    method = {"uniform": "random", "normal": "standard_normal"}.get(distribution.name)
-    if method is None:
-        raise GraphnetError(f"{name!r} is drawn from {distribution.name!r}, which is not known")
-    buffer = e.identifier[name]
+    draw, buffer = draw_of(name, node), e.identifier[name]
     e.buffers.add(buffer, node.shape, f"np.{e.dtype}")
-    low, high = distribution.args or (0.0, 1.0)
-    shown = ", ".join(f"{a:g}" for a in (low, high))
-    call = f"rng.{method}(None, np.{e.dtype}, {buffer})"
-    yield f"{call}  # {name} ~ {distribution.name}({shown})"
-    scale = high - low if method == "random" else high
-    if (low, high) != (0.0, 1.0):
-        for function, number in (("np.multiply", scale), ("np.add", low)):
+    yield f"rng.{draw.method}(None, np.{e.dtype}, {buffer})  # {draw.told}"
+    if not draw.is_standard:
+        for function, number in (("np.multiply", draw.scale), ("np.add", draw.shift)):
             constant = e.arrays.constant(f"np.array({number!r}, np.{e.dtype})", "k")
             yield f"{e.arrays.call(function)}({buffer}, {constant.text}, {buffer})"
-
-
-def size_names(network: Network) -> list[str]:
-    """The named sizes of a network, in order of appearance."""
-    found: dict[str, None] = {}
-    for _, node in network.items():
-        for extent in (*node.shape, *getattr(node, "extents", ())):
-            found |= dict.fromkeys(names(extent))
-    return list(found)
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
@@ -150,5 +130,4 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
-    text = "\n".join(lines)
-    return textwrap.indent(text, "    ", lambda line: line.strip() != "").split("\n")
+    return textwrap.indent("\n".join(lines), "    ").split("\n")

@@ -18,16 +18,7 @@ from graphnet.compiler.windows import is_window
 from graphnet.compiler.wrapping import wrap
 from graphnet.formula.extent import Extent, add, product
 
-__all__ = [
-    "Count",
-    "Fold",
-    "Pad",
-    "Pieces",
-    "Slabs",
-    "counted",
-    "see_through_copies",
-    "window_form",
-]
+__all__ = ["Pad", "counted", "see_through_copies", "window_form"]
 
 
 WIDTH = 67  # columns of code of a statement
