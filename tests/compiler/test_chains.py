@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.compiler.fast import blocks, blockwise, chains, naming
+from graphnet.compiler.fast import blocks, chains, naming
 from graphnet.compiler.fast.plan import make_plan
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.lower import lower
@@ -185,7 +185,6 @@ def test_what_is_read_of_a_whole_array_is_there(
     monkeypatch.setattr(chains, "BLOCK", 12)
     monkeypatch.setattr(blocks, "LEAST", 2)
     monkeypatch.setattr(blocks, "BLOCK", 7)
-    monkeypatch.setattr(blockwise, "BLOCK", 7)
     monkeypatch.setattr(naming, "BLOCK", 7)
     line = made == "along one axis"
     if line and name not in ("the largest", "an element"):

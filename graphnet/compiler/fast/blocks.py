@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from graphnet.compiler.fast.arrays import Order
 from graphnet.compiler.fast.chains import LEAST, is_link
 from graphnet.compiler.fast.forms import Form, Ufunc
-from graphnet.compiler.fast.memory import Memory, reads
+from graphnet.compiler.fast.memory import reads
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Value
 from graphnet.formula.extent import Extent
 
-__all__ = ["BLOCK", "gathered", "local", "runs", "scratch"]
+__all__ = ["BLOCK", "gathered", "local", "runs"]
 
 BLOCK = 49152  # elements: five such arrays are half a cache of 2 MB
 
@@ -97,23 +97,10 @@ def runs(
 
 
 def local(runs: Sequence[Sequence[Value]], roles: Roles) -> set[Value]:
-    """What only one chain of calls on rows reads."""
-    where = {v: k for k, run in enumerate(runs) if len(run) > 1 and run[0].rank > 1 for v in run}
+    """What only the calls that go block by block with it read: a block of it is enough."""
+    where = {v: k for k, run in enumerate(runs) if len(run) > 1 for v in run}
     found = set(where)
     for k, run in enumerate(runs):
         for line in run:
             found -= {v for v in reads(line, roles) if where.get(v) != k}
     return found
-
-
-def scratch(run: Sequence[Value], memory: Memory, roles: Roles) -> list[int]:
-    """The buffers that only the statements of a run use: a block of them is enough."""
-    inside = set(run)
-    used = {memory.places[v].storage for v in run} - memory.pinned
-    for v, place in memory.places.items():
-        if v not in inside:
-            used.discard(place.storage)
-    for line in memory.lines:
-        if line not in inside:
-            used -= {memory.places[v].storage for v in reads(line, roles) if v in memory.places}
-    return sorted(used)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from graphnet.compiler.fast.arrays import Array, identity
-from graphnet.compiler.fast.blocks import BLOCK
 from graphnet.compiler.fast.forms import KEYWORD
 from graphnet.compiler.fast.naming import INDENT, WIDTH
 from graphnet.compiler.function import commented
@@ -25,7 +24,7 @@ def loop_over_blocks(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
     yield from _numbers(e, run)
     arrays, flat = e.arrays, run[0].rank == 1
     size = e.printer.extent(run[0].extents[0])
-    step = str(BLOCK) if flat else e.step(run[0])
+    step = e.step(run[0])
     whole = dict(arrays.held)
     slices = _held_slices(e, run, size, step)
     arrays.fills = {}
@@ -70,8 +69,7 @@ def _held_slices(e: Emitter, run: Sequence[Value], size: str, step: str) -> dict
         text = e.arrays.held[w].text
         if text not in names:
             names[text] = e.namer.made(f"{text.lower()}_block")
-            storage = memory.places[w].storage
-            short = storage in e.scratch or storage in memory.blocks
+            short = memory.places[w].storage in memory.blocks
             slices[names[text]] = f"{text}[:{size} - k]" if short else f"{text}[k:k + {step}]"
         e.arrays.held[w] = Array(names[text], False)
     return slices

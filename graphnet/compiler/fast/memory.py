@@ -21,7 +21,8 @@ __all__ = [
     "Given", "Memory", "Place", "allocate", "fits", "memory_of", "reads", "without_idle_stores"
 ]  # fmt: skip
 
-Kind = tuple[str, Extent, tuple[Extent, ...] | None]
+Room = tuple[Extent, ...] | None  # the shape of arrays of which a buffer holds a block, or all
+Kind = tuple[str, Extent, Room]
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Memory:
     pinned: set[int] = field(default_factory=set)  # storages that are no buffers
     frames: dict[int, Value | None] = field(default_factory=dict)  # what stays in a storage, or 0
     given: dict[Value, list[Given]] = field(default_factory=dict)  # what loops write
-    local: set[Value] = field(default_factory=set)  # what only one chain reads, block by block
-    blocks: dict[int, tuple[Extent, ...]] = field(default_factory=dict)  # storages of such
+    local: set[Value] = field(default_factory=set)  # what only the calls of one run read
+    blocks: dict[int, tuple[Extent, ...]] = field(default_factory=dict)  # storages for such
 
     def storage(self, dtype: str, size: Extent, pinned: bool = False) -> Place:
         """A new storage."""
@@ -74,6 +75,17 @@ class Memory:
     def kind(self, storage: int) -> Kind:
         """What a storage is for: buffers of blocks are shared by arrays of one shape."""
         return self.dtypes[storage], self.sizes[storage], self.blocks.get(storage)
+
+    def rooms(self, line: Value) -> tuple[Room, ...]:
+        """What buffers a statement may take, the better ones first; the last may be a new one.
+
+        What block by block calls keep to themselves needs a block. Rows of a chain never stand in
+        memory for all of them, for a block stays in the cache. A long update takes the gradient
+        that it has read rather than a block: 40 us less of W3's step of 3,500.
+        """
+        if line not in self.local:
+            return (None,)
+        return (None, line.extents) if line.rank == 1 else (line.extents,)
 
 
 def reads(value: Value, roles: Roles) -> list[Value]:
@@ -150,14 +162,14 @@ def _spare(
     line: Value, memory: Memory, free: Mapping[Kind, list[int]]
 ) -> Place:  # fmt: skip
     """A buffer that is free, or a new one."""
-    size = product(line.extents)
-    shape = line.extents if line in memory.local else None
-    spare = free.get((line.dtype, size, shape))
-    if spare:
-        return Place(spare.pop(), 0, size)
+    size, rooms = product(line.extents), memory.rooms(line)
+    for room in rooms:
+        spare = free.get((line.dtype, size, room))
+        if spare:
+            return Place(spare.pop(), 0, size)
     place = memory.storage(line.dtype, size)
-    if shape is not None:
-        memory.blocks[place.storage] = shape
+    if rooms[-1] is not None:
+        memory.blocks[place.storage] = rooms[-1]
     return place
 
 
@@ -212,7 +224,7 @@ def _over_operand(
         place = memory.places.get(v)
         if place is None or place.start != 0 or place.size != memory.sizes[place.storage]:
             continue
-        if (place.storage in memory.blocks) != (line in memory.local):
+        if memory.blocks.get(place.storage) not in memory.rooms(line):
             continue
         if lives.get(place.storage) == k and fits(line, v, roles, forms[line], orders):
             return place

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Array, Arrays
-from graphnet.compiler.fast.blocks import BLOCK, scratch
+from graphnet.compiler.fast.blocks import BLOCK
 from graphnet.compiler.fast.buffers import Buffers
 from graphnet.compiler.fast.chains import rows
 from graphnet.compiler.fast.plan import Plan, owned
@@ -56,10 +56,6 @@ class Naming:
         self.vectors = Buffers(self.printer)
         plan = self.plan
         self.arrays = Arrays(plan.roles, self.printer, self.namer, plan.orders, self.buffers)
-        self.scratch = {
-            s for run in plan.runs if len(run) > 1 and run[0].rank == 1
-            for s in scratch(run, plan.memory, plan.roles)
-        }  # fmt: skip
         self.writer = Writer(
             network, self.lowered, self.dtype, known, self.size_names, self.namer, width=WIDTH
         )
@@ -187,13 +183,15 @@ class Naming:
                 if storage in memory.blocks:
                     self._add_block(base.text, owner)
                 else:
-                    room = (BLOCK,) if storage in self.scratch else shape
-                    self.buffers.add(base.text, room, self.printer.kind(owner), fill)
+                    self.buffers.add(base.text, shape, self.printer.kind(owner), fill)
             for v in held:
                 self._place(v, base, tuple(shape))
 
     def _add_block(self, name: str, owner: Value) -> None:
-        """A buffer of as many rows as a chain goes along at a time."""
+        """A buffer of as many elements or rows as calls go along at a time."""
+        if owner.rank == 1:
+            self.buffers.add(name, (BLOCK,), self.printer.kind(owner))
+            return
         count, *row = owner.extents
         most = 2 * rows(owner) if not isinstance(count, int) else rows(owner)
         tail = ", ".join(map(self.printer.extent, row))
@@ -201,7 +199,9 @@ class Naming:
         self.buffers.add(name, (most, *row), kind, room=f"({self.step(owner)}, {tail})")
 
     def step(self, v: Value) -> str:
-        """How many rows a chain goes along at a time: a number, or the name of one."""
+        """How many elements or rows calls go along at a time: a number, or the name of one."""
+        if v.rank == 1:
+            return str(BLOCK)
         count, most = v.extents[0], rows(v)
         if isinstance(count, int):
             return str(evenly(count, most))

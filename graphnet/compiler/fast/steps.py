@@ -74,7 +74,6 @@ class BodyEmitter(Emitter):
         )  # fmt: skip
         self.writer.owners = {v: list(names) for v, names in plan.owners.items()}
         self.context = self._contexts()
-        self.scratch: set[int] = set()  # nothing of a step is worked on block by block
 
     def name_temporaries(self) -> None:
         """Buffers for what lives within a step."""
