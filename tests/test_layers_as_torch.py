@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import graphnet as gn
 from graphnet.compiler.interpret import interpret
-from graphnet.network.graph import Network, Parameter
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Parameter
 
 ORACLE = runpy.run_path(str(Path(__file__).parent / "oracles" / "make_layers.py"))
 CASES, brief, draw, way = (ORACLE[k] for k in ("CASES", "brief", "draw", "way"))

@@ -14,7 +14,7 @@ from graphnet.formula.parse import parse
 from graphnet.formula.show import show
 from graphnet.formula.spelling import sizes_in
 from graphnet.formula.syntax import GREEK
-from graphnet.network.graph import Computed
+from graphnet.network.nodes import Computed
 
 WORDS = (
     "lambda np E I N S Q O exp abs Sum Max Min LogSumExp where Piecewise Eq Ne oo pi size shape "

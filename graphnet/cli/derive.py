@@ -19,7 +19,8 @@ from graphnet.formula.parse import parse
 from graphnet.formula.show import show
 from graphnet.formula.subscript import Affine
 from graphnet.network.backward import backward
-from graphnet.network.graph import Computed, Input, Network, Node, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Input, Node, show_shape
 from graphnet.ops.building import define
 
 __all__ = ["derive", "derived"]

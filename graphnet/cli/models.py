@@ -46,7 +46,7 @@ def source(arguments: argparse.Namespace) -> int:
 
 def explain(arguments: argparse.Namespace) -> int:
     """Prints how the gradients of a model's loss are derived."""
-    from graphnet.network.graph import Parameter
+    from graphnet.network.nodes import Parameter
     from graphnet.ops.tensor import Tensor
     from graphnet.view.explain import explain as explained
 

@@ -6,7 +6,8 @@ from sympy import Basic, Symbol
 
 from graphnet.formula.formula import symbol_kind
 from graphnet.formula.functions import where
-from graphnet.network.graph import Computed, Network, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Scan
 
 __all__ = ["sources"]
 

@@ -16,7 +16,8 @@ from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.kinks import Kinks
 from graphnet.network.backward import AS_IN_GRAPHNET as GRAPHNET
 from graphnet.network.backward import backward
-from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Node, Parameter, State, show_shape
 from graphnet.network.tighten import tighten
 from graphnet.numerics.commute import commute
 from graphnet.numerics.quicken import quicken

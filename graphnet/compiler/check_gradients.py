@@ -21,7 +21,8 @@ from graphnet.compiler.interpret import interpret
 from graphnet.compiler.program import STYLES
 from graphnet.compiler.samples import values_of
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
-from graphnet.network.graph import Computed, Input, Network, Node, Parameter, State, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Input, Node, Parameter, State, show_shape
 from graphnet.ops.gradients import grad
 from graphnet.ops.tensor import Tensor
 

@@ -17,7 +17,8 @@ import networkx as nx
 import numpy as np
 
 from graphnet.compiler.interpret import interpret
-from graphnet.network.graph import Network, Node
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Node
 
 __all__ = ["Moved", "Slope", "Values", "central", "complex_step"]
 

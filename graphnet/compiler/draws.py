@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphnet.errors import GraphnetError
-from graphnet.network.graph import Input
+from graphnet.network.nodes import Input
 
 __all__ = ["Draw", "draw_of"]
 

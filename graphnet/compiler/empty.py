@@ -9,7 +9,8 @@ import sympy
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent, evaluate, names, show_extent
 from graphnet.formula.formula import dim_symbol, size_symbol
-from graphnet.network.graph import Computed, Network, Order, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Order, Scan
 
 __all__ = ["refuse_empty"]
 

@@ -18,7 +18,8 @@ from graphnet.compiler.literals import kinds
 from graphnet.compiler.ranges import Bound
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.extent import Poly, evaluate, names, show_extent
-from graphnet.network.graph import Network, Node, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Node, show_shape
 
 __all__ = ["Entry", "check_finite", "check_labels"]
 

@@ -15,8 +15,9 @@ from graphnet.compiler.statement import Statement
 from graphnet.compiler.wrapping import comment_lines, listed, packed
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import names, show_extent
-from graphnet.network.graph import Input, Network, Node, Parameter, State, show_shape
+from graphnet.network.graph import Network
 from graphnet.network.names import Namer
+from graphnet.network.nodes import Input, Node, Parameter, State, show_shape
 
 __all__ = ["Function", "commented", "note_lines"]
 

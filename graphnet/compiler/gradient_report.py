@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 
 __all__ = ["GradientReport", "GradientRow"]
 

@@ -24,19 +24,19 @@ from graphnet.compiler.ieee import Number
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean
 from graphnet.formula import extent as ext
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
-from graphnet.network.graph import (
+from graphnet.network.graph import Network
+from graphnet.network.nodes import (
     Computed,
     Constant,
     Input,
     Loop,
-    Network,
     Node,
     Order,
     Parameter,
     Scan,
     State,
     show_shape,
-)  # fmt: skip
+)
 
 __all__ = ["infer_sizes", "interpret"]
 

@@ -20,8 +20,9 @@ from graphnet.compiler.wrapping import wrap
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import show_extent
 from graphnet.network.extents import named_sizes
-from graphnet.network.graph import Constant, Input, Network, Parameter, State
+from graphnet.network.graph import Network
 from graphnet.network.names import Namer
+from graphnet.network.nodes import Constant, Input, Parameter, State
 
 __all__ = ["Listing", "Statement", "listing"]
 

@@ -10,7 +10,8 @@ from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
 from graphnet.compiler.wrapping import comment_lines
 from graphnet.formula.extent import show_extent
-from graphnet.network.graph import Loop, Network, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Loop, Scan
 
 if TYPE_CHECKING:
     from graphnet.compiler.listing import Writer

@@ -31,7 +31,8 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula
 from graphnet.formula.subscript import Affine, Index
-from graphnet.network.graph import Computed, Network, Node, Order, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Node, Order, Scan
 
 __all__ = ["Lowered", "full", "lower"]
 

@@ -28,7 +28,8 @@ from graphnet.compiler.samples import sample_lines
 from graphnet.compiler.stages import part
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import show_extent
-from graphnet.network.graph import Constant, Init, Network, Node, Parameter, State, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Constant, Init, Node, Parameter, State, show_shape
 from graphnet.ops import initializers
 
 __all__ = ["DTYPES", "Module", "emit"]

@@ -29,7 +29,8 @@ from graphnet.compiler.stages import part
 from graphnet.compiler.stores import Store
 from graphnet.errors import GraphnetError, told
 from graphnet.files import write_file
-from graphnet.network.graph import Constant, Input, Network, Parameter, State
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Constant, Input, Parameter, State
 
 __all__ = ["STYLES", "Program", "execute", "only"]
 

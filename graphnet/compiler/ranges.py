@@ -13,7 +13,8 @@ from graphnet.formula.extent import Extent, product
 from graphnet.formula.formula import hole
 from graphnet.formula.subscript import Affine, Gather
 from graphnet.network.facts import is_one_hot
-from graphnet.network.graph import Computed, Network, Order, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Order, Scan
 
 __all__ = ["Bound", "bounds"]
 

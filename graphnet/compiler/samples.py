@@ -14,7 +14,8 @@ from graphnet.compiler.ranges import bounds
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula.extent import Extent, evaluate
 from graphnet.network.extents import named_sizes
-from graphnet.network.graph import Computed, Input, Network, Node, Parameter, State
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Input, Node, Parameter, State
 from graphnet.ops.array import Array
 from graphnet.ops.initializers import sample
 

@@ -17,7 +17,8 @@ from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula, Read, index_symbol, normalize, size_symbol
 from graphnet.formula.subscript import Affine, Index, bare
 from graphnet.network.contributions import is_pointwise
-from graphnet.network.graph import Computed, Network, Node
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Node
 
 __all__ = ["Wishes", "loops_to_split", "split_axes", "split_loops", "wished"]
 

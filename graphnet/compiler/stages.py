@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from graphnet.formula import extent as ext
 from graphnet.network.extents import named_sizes
-from graphnet.network.graph import STAGES, Input, Network, Node, Parameter
+from graphnet.network.graph import STAGES, Network
+from graphnet.network.nodes import Input, Node, Parameter
 
 __all__ = ["ancestors", "in_order", "part", "predictions", "staged"]
 

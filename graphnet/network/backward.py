@@ -14,7 +14,8 @@ from sympy import Expr, S
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.kinks import Kinks
 from graphnet.network.contributions import Uniform
-from graphnet.network.graph import Network, Node, show_shape, topological
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Node, show_shape, topological
 from graphnet.network.reverse import Reverse
 
 __all__ = ["AS_IN_GRAPHNET", "backward"]
@@ -40,7 +41,7 @@ def backward(
     Raises GraphnetError where a name is unknown, shapes do not fit, or a tensor is int or bool.
 
     >>> from graphnet.formula.parse import parse
-    >>> from graphnet.network.graph import Input
+    >>> from graphnet.network.nodes import Input
     >>> from graphnet.network.shapes import bind
     >>> a, b = Input(name="a", shape=(2, 3)), Input(name="b", shape=(3,))
     >>> (product,) = parse("y = Sum(a[i,k]*b[k], i, k)")

@@ -1,4 +1,4 @@
-"""Whether a network is legal: every law of graph.py and shapes.py, node by node.
+"""Whether a network is legal: every law of nodes.py and shapes.py, node by node.
 
 Passes are tested by it: what they make must be as legal as what the user wrote. Only the law that
 an outside read must say what it means is `bind`'s alone: in what a pass makes it is simply 0.
@@ -17,13 +17,12 @@ from graphnet.formula.extent import show_extent
 from graphnet.formula.formula import REDUCTIONS, Formula, symbol_kind
 from graphnet.formula.searched import Searched
 from graphnet.formula.subscript import Affine
-from graphnet.network.graph import (
-    STAGES,
+from graphnet.network.graph import STAGES, Network
+from graphnet.network.nodes import (
     Computed,
     Constant,
     Input,
     Loop,
-    Network,
     Node,
     Order,
     Parameter,

@@ -29,7 +29,7 @@ from graphnet.formula.formula import (
 from graphnet.formula.functions import where
 from graphnet.formula.kinks import AS_WRITTEN, Choice
 from graphnet.formula.subscript import Gather, bare
-from graphnet.network.graph import Computed, Input, Node
+from graphnet.network.nodes import Computed, Input, Node
 from graphnet.network.shapes import computed
 
 __all__ = [

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from graphnet.formula.extent import show_extent
 from graphnet.formula.show import show
-from graphnet.network.graph import (
+from graphnet.network.graph import Network
+from graphnet.network.nodes import (
     Computed,
     Constant,
     Init,
     Input,
-    Network,
     Order,
     Parameter,
     Scan,

@@ -10,7 +10,7 @@ from sympy import Expr
 from graphnet.errors import GraphnetTypeError
 from graphnet.formula.formula import Equation, Formula, hole, symbol_kind
 from graphnet.formula.functions import Holds, where
-from graphnet.network.graph import Node
+from graphnet.network.nodes import Node
 
 __all__ = ["check_dtypes", "result_dtype"]
 

@@ -14,7 +14,7 @@ from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, at_least
 from graphnet.formula.formula import Equation, Formula, Read, normalize
 from graphnet.formula.subscript import Affine, Index, constant
-from graphnet.network.graph import Node
+from graphnet.network.nodes import Node
 
 __all__ = ["element_reads", "infer_extents", "named_sizes"]
 

@@ -19,7 +19,7 @@ from graphnet.formula.formula import (
 from graphnet.formula.functions import where
 from graphnet.formula.subscript import bare
 from graphnet.network.contributions import draft
-from graphnet.network.graph import Computed, Input, Node
+from graphnet.network.nodes import Computed, Input, Node
 
 __all__ = ["Use", "facts_of", "is_one_hot", "with_facts"]
 

@@ -20,7 +20,7 @@ from graphnet.formula.formula import (
 )
 from graphnet.formula.subscript import Affine
 from graphnet.network.contributions import draft, is_pointwise
-from graphnet.network.graph import Computed, Node
+from graphnet.network.nodes import Computed, Node
 from graphnet.network.outside import is_inside
 
 __all__ = ["inline", "with_body"]

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from graphnet.formula.derive import slope
 from graphnet.formula.formula import hole
-from graphnet.network.graph import Computed, Loop, Node, Scan
+from graphnet.network.nodes import Computed, Loop, Node, Scan
 
 __all__ = ["STOP", "live", "live_states"]
 

@@ -17,8 +17,9 @@ from dataclasses import replace
 from sympy import Integer
 
 from graphnet.network.contributions import Uniform, Upstream, filled, merge, placed
-from graphnet.network.graph import Input, Loop, Network, Node, Scan
+from graphnet.network.graph import Network
 from graphnet.network.liveness import live_states
+from graphnet.network.nodes import Input, Loop, Node, Scan
 from graphnet.network.runs import Run
 
 __all__ = ["run_adjoint"]

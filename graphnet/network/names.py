@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from graphnet.errors import GraphnetError
 
 if TYPE_CHECKING:
-    from graphnet.network.graph import Node
+    from graphnet.network.nodes import Node
 
 __all__ = ["Namer"]
 

@@ -21,7 +21,8 @@ from graphnet.formula import functions as fn
 from graphnet.formula.extent import Extent, evaluate, names
 from graphnet.formula.formula import dim_symbol, hole, index_symbol, size_symbol, symbol_kind
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
-from graphnet.network.graph import Computed, Constant, Network, Node, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Constant, Node, Scan
 
 __all__ = ["Element", "Unfolding", "places", "unfold"]
 

@@ -16,7 +16,7 @@ from graphnet.formula.extent import Extent, at_least, show_extent
 from graphnet.formula.formula import Equation, Read, hole
 from graphnet.formula.functions import where
 from graphnet.formula.subscript import Affine
-from graphnet.network.graph import Node
+from graphnet.network.nodes import Node
 
 __all__ = ["check_outside", "is_inside", "reads_outside"]
 

@@ -16,8 +16,9 @@ import sympy
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import hole, normalize
 from graphnet.network.contributions import is_pointwise, placed
-from graphnet.network.graph import Computed, Input, Network, Node, Order, topological
+from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
+from graphnet.network.nodes import Computed, Input, Node, Order, topological
 from graphnet.network.runs import Body, Result, Run, built, rewrite_runs
 from graphnet.network.split import cut, joined
 from graphnet.network.timewise import STEP, Outer, all_steps, plus, repeated, total

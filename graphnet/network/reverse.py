@@ -33,9 +33,10 @@ from graphnet.network.contributions import (
     reduced,
 )
 from graphnet.network.facts import Use, facts_of, with_facts
-from graphnet.network.graph import Computed, Network, Node, Scan
+from graphnet.network.graph import Network
 from graphnet.network.liveness import live
 from graphnet.network.loops import run_adjoint
+from graphnet.network.nodes import Computed, Node, Scan
 from graphnet.network.runs import Run
 
 __all__ = ["Reverse", "isolate_extremum"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphnet.network.graph import Computed, Loop, Network, Node, Scan, topological
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Loop, Node, Scan, topological
 
 __all__ = ["Body", "Result", "Run", "bodies", "is_move", "rewrite_runs", "runs_of"]
 

@@ -26,7 +26,7 @@ from graphnet.formula.show import canonical_order
 from graphnet.formula.subscript import Affine, bare, constant
 from graphnet.network.dtypes import check_dtypes, result_dtype
 from graphnet.network.extents import element_reads, infer_extents
-from graphnet.network.graph import Computed, Node, show_shape
+from graphnet.network.nodes import Computed, Node, show_shape
 from graphnet.network.outside import check_outside
 
 __all__ = ["bind", "computed"]

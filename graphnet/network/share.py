@@ -16,8 +16,9 @@ from sympy import Expr
 from graphnet.formula.formula import Read, hole, index_symbol, normalize, symbol_kind
 from graphnet.formula.subscript import Affine
 from graphnet.network.contributions import is_pointwise
-from graphnet.network.graph import Computed, Input, Network, Node, Scan
+from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
+from graphnet.network.nodes import Computed, Input, Node, Scan
 from graphnet.network.outside import is_inside
 from graphnet.network.runs import Body, Result, Run, built, is_move, rewrite_runs, runs_of
 

@@ -25,8 +25,8 @@ from graphnet.formula.formula import (
 from graphnet.formula.functions import Holds, where
 from graphnet.formula.subscript import bare
 from graphnet.network.contributions import draft, is_pointwise
-from graphnet.network.graph import Computed, Node
 from graphnet.network.inline import inline, with_body
+from graphnet.network.nodes import Computed, Node
 from graphnet.network.outside import is_inside
 
 __all__ = ["cut", "joined"]

@@ -6,7 +6,8 @@ what passes from no step to the next leaves (peel.py).
 
 from __future__ import annotations
 
-from graphnet.network.graph import Network, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Scan
 from graphnet.network.peel import peel
 from graphnet.network.runs import bodies
 from graphnet.network.share import share

@@ -17,7 +17,7 @@ from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod, bar
 from graphnet.formula.subscript import floordiv as over
 from graphnet.formula.subscript import mod as rest
 from graphnet.network.contributions import is_pointwise, merge, placed
-from graphnet.network.graph import Computed, Node, Order
+from graphnet.network.nodes import Computed, Node, Order
 from graphnet.network.shapes import computed
 
 __all__ = ["STEP", "Outer", "all_steps", "total"]

@@ -20,8 +20,9 @@ from graphnet.formula.kinks import Kinks
 from graphnet.formula.subscript import bare
 from graphnet.network.backward import AS_IN_GRAPHNET
 from graphnet.network.contributions import draft, is_pointwise
-from graphnet.network.graph import Computed, Network, Node
+from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
+from graphnet.network.nodes import Computed, Node
 from graphnet.numerics.stabilize import Rewrite
 
 __all__ = ["commute"]

@@ -14,8 +14,8 @@ from sympy import Expr, Integer, S, Symbol
 from graphnet.formula.formula import Formula, Read, dim_symbol, hole, normalize, symbol_kind
 from graphnet.formula.functions import expw
 from graphnet.network.contributions import draft, is_pointwise
-from graphnet.network.graph import Computed, Input, Node
 from graphnet.network.inline import inline, with_body
+from graphnet.network.nodes import Computed, Input, Node
 from graphnet.numerics.exponentials import merged, split
 
 __all__ = ["Powers", "size"]

@@ -21,8 +21,9 @@ from graphnet.formula.formula import hole, normalize
 from graphnet.formula.functions import log1p, where
 from graphnet.formula.searched import ARGUMENT, Searched
 from graphnet.network.contributions import is_pointwise
-from graphnet.network.graph import Computed, Network, Node, Scan
+from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
+from graphnet.network.nodes import Computed, Node, Scan
 from graphnet.network.runs import bodies
 from graphnet.numerics.stabilize import Rewrite
 
@@ -38,7 +39,7 @@ def quicken(network: Network) -> Network:
     What was done is added to `graph["rewrites"]`.
 
     >>> from graphnet.formula.parse import parse
-    >>> from graphnet.network.graph import Input
+    >>> from graphnet.network.nodes import Input
     >>> from graphnet.network.shapes import bind
     >>> z = Input(name="z", shape=(3,))
     >>> (sigmoid,) = parse("1/(1 + exp(-z))")

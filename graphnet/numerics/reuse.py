@@ -25,8 +25,9 @@ from graphnet.formula.kinks import Kinks
 from graphnet.formula.searched import ARGUMENT, Record, Searched, searched
 from graphnet.network.backward import AS_IN_GRAPHNET
 from graphnet.network.contributions import is_pointwise
-from graphnet.network.graph import Computed, Network, Node
+from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
+from graphnet.network.nodes import Computed, Node
 from graphnet.numerics import cache as disk
 from graphnet.numerics import slopes
 from graphnet.numerics.exprat import in_q

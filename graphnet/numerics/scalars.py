@@ -17,9 +17,9 @@ from graphnet.formula.formula import hole, normalize
 from graphnet.formula.functions import hypot, where
 from graphnet.formula.searched import Record, searched
 from graphnet.network.contributions import is_pointwise
-from graphnet.network.graph import Computed, Node
 from graphnet.network.inline import inline, with_body
 from graphnet.network.liveness import STOP
+from graphnet.network.nodes import Computed, Node
 from graphnet.numerics.match import root
 from graphnet.numerics.pairs import may_pair, paired
 from graphnet.numerics.parts import held, is_plain, marked, parts, replaced, restored, written_out

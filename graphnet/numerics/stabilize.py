@@ -23,9 +23,10 @@ from sympy import Expr, Integer
 from graphnet.formula.formula import hole
 from graphnet.formula.functions import expw
 from graphnet.network.contributions import is_pointwise
-from graphnet.network.graph import Computed, Loop, Network, Node, Scan
+from graphnet.network.graph import Network
 from graphnet.network.inline import inline, with_body
 from graphnet.network.liveness import STOP
+from graphnet.network.nodes import Computed, Loop, Node, Scan
 from graphnet.network.runs import bodies
 from graphnet.numerics.exponentials import denominators, weight
 from graphnet.numerics.powers import Powers, size
@@ -57,7 +58,7 @@ def stabilize(network: Network, keep: Collection[str] = ()) -> Network:
     done is in `graph["rewrites"]`, a tuple of Rewrite. Stabilizing twice is stabilizing once.
 
     >>> from graphnet.formula.parse import parse
-    >>> from graphnet.network.graph import Input
+    >>> from graphnet.network.nodes import Input
     >>> from graphnet.network.shapes import bind
     >>> z = Input(name="z", shape=(2, 3))
     >>> total, softmax = parse("P[n,k] = exp(z[n,k])/Sum(exp(z[n,j]), j)")

@@ -25,7 +25,7 @@ from graphnet.formula.extent import Extent, show_extent
 from graphnet.formula.formula import hole, index_names, index_symbol
 from graphnet.formula.functions import where
 from graphnet.formula.subscript import Affine, bare, constant
-from graphnet.network.graph import Node, show_shape
+from graphnet.network.nodes import Node, show_shape
 from graphnet.ops.building import place
 from graphnet.ops.names import check_shape
 from graphnet.ops.reductions import axes_of, one_axis

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from graphnet.arguments import flag
 from graphnet.errors import GraphnetError
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
 
 __all__ = ["attention", "attention_weights", "weighted_values"]

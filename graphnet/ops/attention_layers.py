@@ -7,7 +7,7 @@ from typing import Any
 from graphnet.arguments import whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.attention import attention_weights, weighted_values
 from graphnet.ops.layer import Layer, require_width
 from graphnet.ops.layers import Dropout

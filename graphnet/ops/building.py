@@ -26,7 +26,7 @@ from graphnet.formula.parse import parse
 from graphnet.formula.scalars import EXACT_BITS
 from graphnet.formula.subscript import Affine, bare, constant
 from graphnet.formula.syntax import SPACES, Call, Name, Reading, syntax, walk
-from graphnet.network.graph import Computed, Constant, Node, show_shape
+from graphnet.network.nodes import Computed, Constant, Node, show_shape
 from graphnet.network.shapes import bind
 from graphnet.ops.array import Array
 

@@ -11,7 +11,7 @@ from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.facts import checked_facts
 from graphnet.formula.formula import Equation
 from graphnet.formula.syntax import fail, syntax
-from graphnet.network.graph import Init, Input, Parameter, State, show_shape
+from graphnet.network.nodes import Init, Input, Parameter, State, show_shape
 from graphnet.ops import building
 from graphnet.ops.initializers import resolve
 from graphnet.ops.names import check_dtype, check_name, check_shape

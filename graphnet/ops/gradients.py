@@ -25,7 +25,8 @@ from graphnet.formula.functions import where
 from graphnet.formula.kinks import PARTS, PRESETS, Kinks
 from graphnet.formula.kinks import kinks as kinks_of
 from graphnet.network.backward import backward
-from graphnet.network.graph import Constant, Input, Network, Node, show_shape, topological
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Constant, Input, Node, show_shape, topological
 from graphnet.numerics import stabilize as numerics
 from graphnet.ops import filling
 from graphnet.ops.building import constant_node, place, to_node

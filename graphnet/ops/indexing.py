@@ -22,7 +22,7 @@ from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, at_least, show_extent
 from graphnet.formula.subscript import Affine, Gather, bare, constant
-from graphnet.network.graph import Node, show_shape
+from graphnet.network.nodes import Node, show_shape
 from graphnet.ops.array import Array
 from graphnet.ops.building import constant_node, place, to_node
 from graphnet.ops.tensor import Tensor, TensorLike

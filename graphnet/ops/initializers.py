@@ -28,7 +28,7 @@ import numpy as np
 
 from graphnet.arguments import number
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
-from graphnet.network.graph import Init
+from graphnet.network.nodes import Init
 from graphnet.ops.array import Array
 
 __all__ = [

@@ -22,7 +22,7 @@ from graphnet.formula.extent import Extent
 from graphnet.formula.formula import dim_symbol, hole, index_names, index_symbol
 from graphnet.formula.functions import where
 from graphnet.formula.subscript import bare, constant
-from graphnet.network.graph import show_difference
+from graphnet.network.nodes import show_difference
 from graphnet.ops.arrays import reshape
 from graphnet.ops.building import place, to_number
 from graphnet.ops.reductions import one_axis

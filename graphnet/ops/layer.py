@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from graphnet.arguments import flag
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import (
+from graphnet.network.nodes import (
     Computed,
     Node,
     Order,

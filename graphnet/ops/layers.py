@@ -9,8 +9,8 @@ from typing import Any
 from graphnet.arguments import flag, number, whole
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent, product
-from graphnet.network.graph import Distribution, show_shape
-from graphnet.network.graph import Input as InputNode
+from graphnet.network.nodes import Distribution, show_shape
+from graphnet.network.nodes import Input as InputNode
 from graphnet.ops.activations import activation as function_of
 from graphnet.ops.arrays import reshape, take
 from graphnet.ops.define import formula, input

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from graphnet.arguments import number, one_of
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.extent import show_extent
-from graphnet.network.graph import show_difference, show_shape
+from graphnet.network.nodes import show_difference, show_shape
 from graphnet.ops.building import is_number
 from graphnet.ops.catalogue import FORMULAS
 from graphnet.ops.pointwise import where

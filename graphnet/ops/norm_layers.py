@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from graphnet.arguments import flag, number, whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.layer import Layer
 from graphnet.ops.norms import batch_norm, batch_statistics, group_norm, layer_norm, rms_norm
 from graphnet.ops.reductions import Axis, axes_of, one_axis

@@ -16,7 +16,7 @@ from graphnet.arguments import number
 from graphnet.errors import GraphnetError, told
 from graphnet.formula.extent import Extent, show_extent
 from graphnet.formula.formula import index_names
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.reductions import Axis, axes_of, one_axis
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
 

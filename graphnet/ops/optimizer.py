@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 
 from graphnet.arguments import flag, items, mapping, number
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
-from graphnet.network.graph import Network, Node, Parameter
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Node, Parameter
 from graphnet.ops import schedules
 from graphnet.ops.schedules import Schedule, exact
 from graphnet.ops.update_rules import SettledRule, settle, update_rule

@@ -7,7 +7,7 @@ from typing import Any
 from graphnet.arguments import flag, one_of, whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.initializers import resolve
 from graphnet.ops.layer import Layer, require_width
 from graphnet.ops.regularizers import Regularizer, check_regularizer

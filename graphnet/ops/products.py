@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import show_extent
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.catalogue import FORMULAS
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
 

@@ -27,7 +27,7 @@ import numpy as np
 from graphnet.arguments import flag, whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.activations import activation as function_of
 from graphnet.ops.activations import sigmoid, tanh
 from graphnet.ops.arrays import flip, transpose

@@ -21,8 +21,9 @@ from graphnet.arguments import flag, items, whole
 from graphnet.errors import GraphnetError, told
 from graphnet.formula import extent as ext
 from graphnet.formula.formula import index_names
-from graphnet.network.graph import Input as InputNode
-from graphnet.network.graph import Loop, Network, Node, Order, Scan, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input as InputNode
+from graphnet.network.nodes import Loop, Node, Order, Scan, show_shape
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
 
 __all__ = [

@@ -16,7 +16,8 @@ from typing import Any
 from graphnet.arguments import flag
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent, show_extent
-from graphnet.network.graph import Input, Loop, Network, Node, Scan, show_shape, topological
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Loop, Node, Scan, show_shape, topological
 from graphnet.ops.building import to_node
 from graphnet.ops.names import check_name, check_shape
 from graphnet.ops.tensor import Tensor, TensorLike

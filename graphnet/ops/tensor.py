@@ -19,7 +19,7 @@ import numpy as np
 from graphnet.arguments import flag
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import Computed, Node, Order, Scan, show_shape
+from graphnet.network.nodes import Computed, Node, Order, Scan, show_shape
 from graphnet.ops import building
 from graphnet.ops.names import check_name
 

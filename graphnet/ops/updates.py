@@ -9,7 +9,7 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Equation
 from graphnet.formula.parse import parse, parse_rule
-from graphnet.network.graph import Computed, Init, Node, Parameter, State, show_shape
+from graphnet.network.nodes import Computed, Init, Node, Parameter, State, show_shape
 from graphnet.network.shapes import bind
 from graphnet.ops.update_rules import SettledRule, stem
 

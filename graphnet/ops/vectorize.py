@@ -14,7 +14,8 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Read
 from graphnet.formula.subscript import Affine, bare
-from graphnet.network.graph import Computed, Input, Loop, Network, Node, Order, Scan, topological
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Input, Loop, Node, Order, Scan, topological
 from graphnet.network.shapes import computed
 from graphnet.ops.building import place
 

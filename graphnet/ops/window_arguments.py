@@ -10,7 +10,7 @@ from graphnet.arguments import one_of, whole
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, show_extent
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.tensor import Tensor, TensorLike, as_tensor
 
 __all__ = [

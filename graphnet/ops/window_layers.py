@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from graphnet.arguments import flag, whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.activations import activation as function_of
 from graphnet.ops.initializers import resolve
 from graphnet.ops.layer import Layer

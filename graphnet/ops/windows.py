@@ -18,7 +18,7 @@ from graphnet.arguments import whole
 from graphnet.errors import GraphnetError
 from graphnet.formula import extent as ext
 from graphnet.formula.extent import show_extent
-from graphnet.network.graph import show_shape
+from graphnet.network.nodes import show_shape
 from graphnet.ops.tensor import Tensor, TensorLike, apply, as_tensor
 from graphnet.ops.window_arguments import (
     Axis,

@@ -24,7 +24,8 @@ from graphnet.compiler.literals import kinds as kinds_of
 from graphnet.compiler.program import Program, check_options
 from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean
 from graphnet.formula.kinks import PRESETS, Kinks, kinks
-from graphnet.network.graph import Network, Node, Parameter, State, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Node, Parameter, State, show_shape
 from graphnet.ops import losses
 from graphnet.ops.array import Array
 from graphnet.ops.layer import layer_labels, set_layer_labels

@@ -20,7 +20,8 @@ from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.kinks import Kinks, kinks
 from graphnet.network.backward import AS_IN_GRAPHNET
-from graphnet.network.graph import Input, Network, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, show_shape
 from graphnet.ops import losses, optimizers
 from graphnet.ops.layer import layer_labels, layers_of, updates_of, with_training
 from graphnet.ops.optimizer import Optimizer

@@ -26,7 +26,8 @@ from graphnet.arguments import whole
 from graphnet.compiler.build import function
 from graphnet.errors import GraphnetError
 from graphnet.formula.formula import hole
-from graphnet.network.graph import Computed, Network, Parameter, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Parameter, Scan
 from graphnet.ops.gradients import grad
 from graphnet.ops.layer import layer_labels
 from graphnet.ops.reductions import sum as total

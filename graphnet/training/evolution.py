@@ -22,7 +22,8 @@ from graphnet.compiler.entry import check_finite
 from graphnet.compiler.program import checked_seed
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.extent import named
-from graphnet.network.graph import Input, Network, Parameter
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Parameter
 from graphnet.ops.array import Array
 from graphnet.ops.tensor import Tensor
 from graphnet.ops.vectorize import vectorize

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnet.compiler.program import Program
-from graphnet.network.graph import Computed, Node
+from graphnet.network.nodes import Computed, Node
 from graphnet.training.watch import watch
 
 __all__ = ["Guard", "NotFinite", "Snapshot"]

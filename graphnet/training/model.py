@@ -14,8 +14,9 @@ from graphnet.arguments import flag, items, number, whole
 from graphnet.compiler.program import Program, check_options
 from graphnet.compiler.stores import Store
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
-from graphnet.network.graph import Input as InputNode
-from graphnet.network.graph import Network, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input as InputNode
+from graphnet.network.nodes import show_shape
 from graphnet.ops.layer import Layer
 from graphnet.ops.rollback import rollback
 from graphnet.ops.tensor import Tensor

@@ -17,8 +17,8 @@ from graphnet.formula.extent import Extent, Floor, Poly, show_extent
 from graphnet.formula.formula import Equation, Formula
 from graphnet.formula.parse import parse
 from graphnet.formula.show import show
-from graphnet.network.graph import (
-    STAGES,
+from graphnet.network.graph import STAGES, Network
+from graphnet.network.nodes import (
     Array,
     Computed,
     Constant,
@@ -26,13 +26,12 @@ from graphnet.network.graph import (
     Init,
     Input,
     Loop,
-    Network,
     Node,
     Order,
     Parameter,
     Scan,
     State,
-)  # fmt: skip
+)
 from graphnet.numerics.stabilize import Rewrite
 from graphnet.numerics.stored import functions, rows
 

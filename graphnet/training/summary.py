@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from graphnet.network.graph import Input, Network, Parameter, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Parameter, show_shape
 
 __all__ = ["summary"]
 

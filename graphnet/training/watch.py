@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphnet.compiler.program import Program
-from graphnet.network.graph import Computed, Network, Order, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Order, Scan
 
 __all__ = ["watch"]
 

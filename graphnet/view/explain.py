@@ -32,7 +32,8 @@ from graphnet.formula.derive import slope
 from graphnet.formula.formula import Equation, Formula, Read, hole
 from graphnet.formula.latex import _Latex
 from graphnet.formula.show import Shower, show
-from graphnet.network.graph import Computed, Network, Scan, topological
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Scan, topological
 from graphnet.ops.gradients import grad
 from graphnet.ops.tensor import Tensor
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from graphnet.network.graph import Constant, Network, Parameter, State, show_shape
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Constant, Parameter, State, show_shape
 from graphnet.view.dot import Arrow, Box, Diagram
 from graphnet.view.tensors import homes, shown
 

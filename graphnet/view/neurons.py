@@ -13,8 +13,9 @@ from typing import Any
 
 from graphnet.errors import GraphnetError
 from graphnet.formula.formula import symbol_kind
-from graphnet.network.graph import Computed, Input, Network
+from graphnet.network.graph import Network
 from graphnet.network.neurons import Element, Unfolding
+from graphnet.network.nodes import Computed, Input
 from graphnet.ops.array import arrays_given
 from graphnet.view.dot import quote
 from graphnet.view.spell import write

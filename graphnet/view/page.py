@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphnet.formula.show import show
-from graphnet.network.graph import STAGES, Computed, Network
+from graphnet.network.graph import STAGES, Network
+from graphnet.network.nodes import Computed
 from graphnet.view.style import shorten
 
 __all__ = ["Run", "page"]

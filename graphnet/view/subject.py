@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetTypeError
-from graphnet.network.graph import Network, Node, topological
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Node, topological
 
 __all__ = ["network_of"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphnet.errors import GraphnetError
-from graphnet.network.graph import STAGES, Computed, Input, Network, Order, Scan, show_shape
+from graphnet.network.graph import STAGES, Network
+from graphnet.network.nodes import Computed, Input, Order, Scan, show_shape
 from graphnet.view.dot import Arrow, Box, Diagram
 from graphnet.view.style import shorten, wrap
 

@@ -21,9 +21,10 @@ import sympy
 from graphnet.arguments import flag, items
 from graphnet.arguments import whole as checked
 from graphnet.errors import GraphnetError, did_you_mean, told
-from graphnet.network.graph import Computed, Input, Network
+from graphnet.network.graph import Network
 from graphnet.network.neurons import Element, places
 from graphnet.network.neurons import unfold as unfold_network
+from graphnet.network.nodes import Computed, Input
 from graphnet.ops.array import arrays_given
 from graphnet.ops.equivalence import constant_number
 from graphnet.ops.names import sizes_given

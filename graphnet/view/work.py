@@ -24,18 +24,9 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.arrange import ordered
 from graphnet.formula.extent import evaluate
 from graphnet.network.describe import describe
-from graphnet.network.graph import (
-    STAGES,
-    Computed,
-    Input,
-    Network,
-    Node,
-    Order,
-    Parameter,
-    Scan,
-    State,
-)
+from graphnet.network.graph import STAGES, Network
 from graphnet.network.neurons import Element, places
+from graphnet.network.nodes import Computed, Input, Node, Order, Parameter, Scan, State
 from graphnet.ops.array import arrays_given
 from graphnet.view.spell import write
 from graphnet.view.subject import network_of

@@ -20,7 +20,8 @@ from graphnet.compiler.stages import part
 from graphnet.compiler.values import Value, live_values
 from graphnet.formula.extent import named
 from graphnet.network.backward import AS_IN_GRAPHNET
-from graphnet.network.graph import Constant, Input, Network, Parameter, State
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Constant, Input, Parameter, State
 from graphnet.ops.tensor import Tensor
 
 N = 4  # the size of "batch"

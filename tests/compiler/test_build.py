@@ -13,7 +13,7 @@ from graphnet.compiler.build import function, training_step
 from graphnet.compiler.interpret import interpret
 from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError, GraphnetTypeError
-from graphnet.network.graph import Distribution, Input
+from graphnet.network.nodes import Distribution, Input
 from graphnet.ops import reductions
 from graphnet.ops.define import formula, op, parameter, state
 from graphnet.ops.define import input as gn_input

@@ -13,7 +13,8 @@ from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.extent import named
 from graphnet.formula.parse import parse
-from graphnet.network.graph import Init, Input, Loop, Network, Node, Order, Parameter, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Init, Input, Loop, Node, Order, Parameter, Scan
 from graphnet.network.shapes import bind
 
 INF, NAN = math.inf, math.nan

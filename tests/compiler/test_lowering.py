@@ -9,7 +9,8 @@ from graphnet.compiler.interpret import interpret
 from graphnet.compiler.listing import listing
 from graphnet.formula.extent import named
 from graphnet.formula.parse import parse
-from graphnet.network.graph import Init, Input, Network, Node, Parameter
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Init, Input, Node, Parameter
 from graphnet.network.shapes import bind
 
 BATCH = named("batch")

@@ -20,7 +20,7 @@ import pytest
 
 from graphnet.compiler.build import function, training_step
 from graphnet.compiler.program import Program
-from graphnet.network.graph import Distribution, Input
+from graphnet.network.nodes import Distribution, Input
 from graphnet.ops import arrays, reductions
 from graphnet.ops.arrays import take
 from graphnet.ops.define import constant, formula, parameter, state

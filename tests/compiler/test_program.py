@@ -17,7 +17,8 @@ from graphnet.compiler.literals import literal
 from graphnet.compiler.program import Program
 from graphnet.compiler.stores import MissingNameError
 from graphnet.errors import GraphnetError, GraphnetFileError, GraphnetTypeError
-from graphnet.network.graph import Distribution, Input, Loop, Network, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Distribution, Input, Loop, Scan
 from graphnet.ops import filling, reductions
 from graphnet.ops.define import constant, formula, parameter, state
 from graphnet.ops.define import input as gn_input

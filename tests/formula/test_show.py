@@ -17,7 +17,7 @@ from graphnet.formula.formula import Equation, Formula, Read, dim_symbol, hole, 
 from graphnet.formula.parse import parse
 from graphnet.formula.show import show
 from graphnet.formula.subscript import Affine, Gather, bare, make
-from graphnet.network.graph import Input
+from graphnet.network.nodes import Input
 from graphnet.network.shapes import computed
 from tests.formula.formulas import formulas
 

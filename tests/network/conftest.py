@@ -10,7 +10,8 @@ import pytest
 from graphnet.compiler.interpret import interpret
 from graphnet.formula.parse import parse
 from graphnet.network.backward import backward
-from graphnet.network.graph import Computed, Input, Network, Node
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Input, Node
 from graphnet.network.shapes import bind
 
 STEP = 1e-5

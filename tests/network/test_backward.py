@@ -14,7 +14,8 @@ from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.extent import named
 from graphnet.formula.parse import parse
 from graphnet.network.backward import backward
-from graphnet.network.graph import Input, Network, Node
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Node
 from graphnet.network.shapes import bind
 
 # formula; shapes of the tensors it reads ("T3:5,4" is an int tensor of shape (5, 4) below 3)

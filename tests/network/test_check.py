@@ -13,13 +13,13 @@ from graphnet.formula.formula import Formula, Read, hole
 from graphnet.formula.parse import parse
 from graphnet.formula.subscript import Affine, Gather, bare, constant
 from graphnet.network.describe import describe
-from graphnet.network.graph import (
+from graphnet.network.graph import Network
+from graphnet.network.nodes import (
     Computed,
     Distribution,
     Init,
     Input,
     Loop,
-    Network,
     Node,
     Order,
     Parameter,

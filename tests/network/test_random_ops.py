@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from graphnet.network.graph import Input, Network, Node
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Node
 
 FUNCTIONS = ["exp({})", "sin({})", "tanh({})", "erf({})", "log1p({}**2)", "atan({})", "Abs({} + 9)"]
 

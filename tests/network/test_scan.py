@@ -9,7 +9,8 @@ import pytest
 
 from graphnet.compiler.interpret import interpret
 from graphnet.network.backward import backward
-from graphnet.network.graph import Input, Loop, Network, Node, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Loop, Node, Scan
 
 T = 3
 

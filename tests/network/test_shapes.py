@@ -7,7 +7,7 @@ import pytest
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.formula.extent import Extent, named
 from graphnet.formula.parse import parse
-from graphnet.network.graph import Computed, Input, show_shape
+from graphnet.network.nodes import Computed, Input, show_shape
 from graphnet.network.shapes import bind
 
 N = named("batch")

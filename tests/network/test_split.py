@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from graphnet.network.graph import Computed, Input, Network, Node
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Input, Node
 from graphnet.network.split import cut, joined
 
 H, P, Q = (Input(name=n, shape=(2, 3)) for n in "hpq")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import graphnet as gn
 from graphnet.compiler.interpret import interpret
-from graphnet.network.graph import Computed, Network, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Scan
 from graphnet.network.tighten import tighten
 
 

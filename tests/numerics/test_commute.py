@@ -9,7 +9,8 @@ import graphnet as gn
 from graphnet.compiler.interpret import interpret
 from graphnet.formula.kinks import kinks
 from graphnet.network.backward import backward
-from graphnet.network.graph import Computed, Network
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed
 from graphnet.numerics.commute import commute
 
 X, B = gn.input("X", (2, 3, 6, 7)), gn.input("b", (3,))

@@ -7,7 +7,8 @@ import pytest
 
 import graphnet as gn
 from graphnet.compiler.interpret import interpret
-from graphnet.network.graph import Network, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Scan
 from graphnet.numerics.quicken import RULE, quicken
 from graphnet.numerics.stabilize import stabilize
 

@@ -14,7 +14,8 @@ import pytest
 from graphnet.compiler.interpret import interpret
 from graphnet.formula.parse import parse
 from graphnet.network.backward import backward
-from graphnet.network.graph import Computed, Input, Network, Node
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Input, Node
 from graphnet.network.shapes import bind
 from graphnet.numerics.report import report
 from graphnet.numerics.stabilize import stabilize

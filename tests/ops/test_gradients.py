@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.network.graph import topological
+from graphnet.network.nodes import topological
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(2, 3))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from graphnet.errors import GraphnetError, GraphnetTypeError
-from graphnet.network.graph import Init
+from graphnet.network.nodes import Init
 from graphnet.ops import initializers as ini
 
 EVERY = [

@@ -10,7 +10,8 @@ import pytest
 import graphnet as gn
 from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError, GraphnetTypeError
-from graphnet.network.graph import Input, Network, Parameter
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Parameter
 from graphnet.ops import layer as layer_module
 from graphnet.ops.initializers import sample
 from graphnet.ops.layer import layer_labels, layers_of, with_training

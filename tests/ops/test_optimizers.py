@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import graphnet as gn
 from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError
-from graphnet.network.graph import Computed, Init, Input, Network, Parameter
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Init, Input, Parameter
 from graphnet.ops.optimizer import Optimizer
 
 ORACLE = runpy.run_path(str(Path(__file__).parents[1] / "oracles" / "make_optimizers.py"))

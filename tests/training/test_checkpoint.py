@@ -15,7 +15,8 @@ import pytest
 
 import graphnet as gn
 from graphnet.compiler.module import emit
-from graphnet.network.graph import Network, Scan
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Scan
 from graphnet.ops.array import Array
 from graphnet.training.container import read_container, write_container
 from graphnet.training.network_json import NetworkReader, NetworkWriter

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import graphnet as gn
-from graphnet.network.graph import Input, Network
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input
 
 
 def small_model() -> gn.Sequential:

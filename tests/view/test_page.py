@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import graphnet as gn
-from graphnet.network.graph import Input, Network
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input
 from graphnet.view import plot
 from graphnet.view.draw import draw
 from graphnet.view.page import Run, page

@@ -9,8 +9,9 @@ import sympy
 import graphnet as gn
 from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError
-from graphnet.network.graph import Input, Network, Parameter
+from graphnet.network.graph import Network
 from graphnet.network.neurons import Element, places
+from graphnet.network.nodes import Input, Parameter
 
 RNG = np.random.default_rng(0)
 

@@ -18,7 +18,8 @@ from graphnet.compiler.algebra.terms import Term, moved, power, scaled
 from graphnet.compiler.held import Held
 from graphnet.compiler.lower import Lowered, full, lower
 from graphnet.compiler.values import Value, Values, live_values
-from graphnet.network.graph import Computed, Constant, Input, Network, Parameter, State
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Constant, Input, Parameter, State
 
 __all__ = ["Reading", "improved", "improved_values"]
 

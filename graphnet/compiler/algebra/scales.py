@@ -20,7 +20,8 @@ from sympy import Add, S
 
 from graphnet.compiler.algebra.improve import Reading, improved, improved_values
 from graphnet.compiler.lower import Lowered, lower
-from graphnet.network.graph import Computed, Input, Network, Node, Parameter, State, topological
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Computed, Input, Node, Parameter, State, topological
 
 __all__ = ["Recast", "Scales", "chosen_scales"]
 

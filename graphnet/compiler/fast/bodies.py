@@ -22,7 +22,7 @@ from graphnet.compiler.fast.windows import Pad
 from graphnet.compiler.lower import full, lower
 from graphnet.compiler.values import Value
 from graphnet.formula.extent import Extent, add, product
-from graphnet.network.graph import Loop, Scan
+from graphnet.network.nodes import Loop, Scan
 from graphnet.network.runs import Result
 
 __all__ = ["PlannedBody", "planned_bodies"]

@@ -14,7 +14,8 @@ from graphnet.compiler.fast.forms import UFUNCS
 from graphnet.compiler.fast.roles import live
 from graphnet.compiler.values import Value, Values
 from graphnet.formula.extent import Extent, add, product
-from graphnet.network.graph import Network, Parameter, State
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Parameter, State
 
 __all__ = ["Flat", "Vector", "flatten"]
 

@@ -21,8 +21,8 @@ from graphnet.compiler.lower import Lowered
 from graphnet.compiler.values import Value
 from graphnet.compiler.wrapping import listed
 from graphnet.formula.extent import Extent, add, product
-from graphnet.network.graph import Input, Parameter, Scan
 from graphnet.network.names import Namer
+from graphnet.network.nodes import Input, Parameter, Scan
 
 __all__ = ["INDENT", "WIDTH", "Naming"]
 

@@ -27,7 +27,8 @@ from graphnet.compiler.fast.windows import see_through_copies
 from graphnet.compiler.lower import Lowered, full
 from graphnet.compiler.values import Value, Values
 from graphnet.formula.extent import Extent, add, product
-from graphnet.network.graph import Input, Network, Node, Parameter, State
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Node, Parameter, State
 
 if TYPE_CHECKING:
     from graphnet.compiler.fast.bodies import PlannedBody

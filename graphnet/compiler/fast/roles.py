@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.values import Value
-from graphnet.network.graph import Constant, Input, Network
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Constant, Input
 
 __all__ = ["Readers", "Roles", "live", "readers_of"]
 

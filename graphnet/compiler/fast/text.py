@@ -16,7 +16,8 @@ from graphnet.compiler.lower import Lowered
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.wrapping import wrap
 from graphnet.network.extents import named_sizes
-from graphnet.network.graph import STAGES, Input, Parameter, State
+from graphnet.network.graph import STAGES
+from graphnet.network.nodes import Input, Parameter, State
 
 __all__ = ["Text", "written"]
 
