@@ -111,9 +111,10 @@ def make_plan(
     if "turned" not in off:
         plan.orders = narrow(last, roles, plan.orders)
     roots = [v for _, v in shown]
-    last = [v for v in roots if v.op == "output" and not copy]
+    last = [v for v in roots if v.op == "output" and not v.extra]
     ahead = [v for v in roots if v not in last]
     packs = _packs(flat)
+    ahead += [v.args[0][0] for v in last]  # made of old values, and kept until all else is done
     roots = [*ahead, *packs, *(s.args[0][0] for s in stores), *stores, *last]
     if "windows" not in off:
         see_through_copies(live(roots), roles)
@@ -163,8 +164,9 @@ def _ends(
     for name in outputs:
         v = held[name]
         number = not v.rank and roles(v) in ("host", "line")
+        fresh = copy or roles.base(v).extra in network.updates  # a view would show the new value
         wrapped = (
-            v if number else values.make("output", [(v, identity(v))], v.extents, v.dtype, copy)
+            v if number else values.make("output", [(v, identity(v))], v.extents, v.dtype, fresh)
         )
         shown.append((name, wrapped))
     stores = []
