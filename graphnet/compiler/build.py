@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
-
-from sympy import Expr, S
+from typing import Any
 
 from graphnet.arguments import items, mapping
-from graphnet.compiler.algebra.scales import Recast, chosen_scales
+from graphnet.compiler.algebra.scales import Recast
+from graphnet.compiler.options import check_options
 from graphnet.compiler.pause import collector_paused
-from graphnet.compiler.program import Program, check_options, only
-from graphnet.compiler.stages import ancestors, in_order, predictions, staged
+from graphnet.compiler.program import Program, only
+from graphnet.compiler.recast import alike, quickened, recast
+from graphnet.compiler.stages import ancestors, in_order, predictions
+from graphnet.compiler.trained import Optimizer, tightened, trained
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
-from graphnet.formula.kinks import Kinks
-from graphnet.network.backward import AS_IN_GRAPHNET as GRAPHNET
-from graphnet.network.backward import backward
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Input, Node, Parameter, State, show_shape
-from graphnet.network.tighten import tighten
-from graphnet.numerics.commute import commute
-from graphnet.numerics.quicken import quicken
-from graphnet.numerics.reuse import reuse, with_slopes
-from graphnet.numerics.stabilize import Rewrite
 from graphnet.numerics.stabilize import stabilize as stabilized
 from graphnet.ops.gradients import chosen_kinks
 from graphnet.ops.layer import layer_labels, updates_of
 from graphnet.ops.tensor import Tensor, as_tensor
 
 __all__ = ["function", "training_step"]
-
-
-class Optimizer(Protocol):
-    """What adds update formulas to a network that has gradients."""
-
-    def extend(self, network: Network, gradients: dict[str, str]) -> Network: ...
 
 
 @collector_paused()
@@ -76,12 +63,12 @@ def function(
     wanted, restore = _structure(outputs)
     network = _collected({f"out{k}": t.node for k, t in enumerate(wanted)}, updates, given)
     network, names = _named(network, given, stabilize)
-    network = _tightened(network)
+    network = tightened(network)
     quick = quickened(network, accurate=accurate) if style == "fast" else network
     return Program(
         network, names, list(network.outputs.values()), restore=restore, parameters=parameters,
         states=states, seed=seed, dtype=dtype, check=check, copy=copy, style=style,
-        recast=Recast(quick) if style == "fast" and _alike(quick, network) else None,
+        recast=Recast(quick) if style == "fast" and alike(quick, network) else None,
     )  # fmt: skip
 
 
@@ -140,7 +127,7 @@ def training_step(
     network = _collected(keys, dict(renewed.values()), given)
     network, names = _named(network, given, stabilize)
     slopes = chosen_kinks(kinks, [loss.node])
-    before, network = network, _tightened(_trained(network, optimizer, slopes))
+    before, network = network, tightened(trained(network, optimizer, slopes))
     fast = recast(before, network, optimizer, slopes, accurate) if style == "fast" else None
     shown = list(network.outputs.values())
     several = not (isinstance(outputs, Sequence) and not wanted)
@@ -154,88 +141,6 @@ def training_step(
         predictions=predictions(network, shown[1:], shown[0]), dtype=dtype, check=check, copy=copy,
         style=style, recast=fast,
     )  # fmt: skip
-
-
-def recast(
-    network: Network, trained: Network, optimizer: Optimizer, kinks: Kinks, accurate: bool = False
-) -> Recast:
-    """What a fast step runs in the place of `trained`, the network with its gradients and updates.
-
-    It is derived anew from a forward network that is quicker to run, unless `accurate`; and the
-    adjoint of the loss may be another number than 1, and states be kept in scales of their own,
-    where that saves passes over the parameters and no one asks for a gradient.
-    """
-    made = trained.graph.get("gradients", {})
-    gradients = {n: g for n, g in made.items() if g in trained}  # times a rate of 0 they may not
-    shown = ancestors(trained, trained.outputs.values())
-    free = not any(trained.stage(name) == "backward" for name in shown)
-    scales = chosen_scales(trained, gradients, free)
-    quick = quickened(network, kinks, accurate)
-    again = quick is not network or scales.seed != 1
-    quick = _trained(quick, optimizer, kinks, scales.seed) if again else trained
-    quick = _tightened(quick if accurate else _reused(quick))
-    known = [n for n in scales.gradients if n in quick] == list(scales.gradients)
-    if not known or not _alike(quick, trained):
-        return Recast(trained, chosen_scales(trained, gradients, free=False))
-    return Recast(quick, scales)
-
-
-def quickened(network: Network, kinks: Kinks = GRAPHNET, accurate: bool = False) -> Network:
-    """The network with forms that are quicker to run: maxima before relu, and tanh for logistic
-    functions unless every function is to be `accurate`."""
-    new = commute(network, kinks=kinks)
-    new = new if accurate else with_slopes(quicken(new), kinks)
-    if new is network:
-        return network
-    return in_order(new, {node: new.stage(name) for name, node in new.items()})
-
-
-def _reused(network: Network) -> Network:
-    """The network with slopes made of values, in order of stages."""
-    new = reuse(network)
-    if new is network:
-        return network
-    return in_order(new, {node: new.stage(name) for name, node in new.items()})
-
-
-def _alike(a: Network, b: Network) -> bool:
-    """Whether two networks are called alike: the same leaves, outputs and updates."""
-    leaves = [{name for name, node in n.items() if not node.operands} for n in (a, b)]
-    return leaves[0] == leaves[1] and a.outputs == b.outputs and a.updates == b.updates
-
-
-def _trained(network: Network, optimizer: Optimizer, kinks: Kinks, seed: Expr = S.One) -> Network:
-    """The network with gradients of its loss and the optimizer's updates, in order of stages."""
-    loss = network.outputs["loss"]
-    needed = ancestors(network, [loss])
-    wrt = [n for n, node in network.of(Parameter) if node.trainable and n in needed]
-    if not wrt:
-        raise GraphnetError(f"the loss {loss!r} depends on no trainable parameter")
-    outputs, rewrites = dict(network.outputs), network.graph.get("rewrites", ())
-    network = staged(network, predictions(network, list(outputs.values())[1:], loss), loss)
-    network = backward(network, loss, wrt, kinks=kinks, seed=seed)
-    notes = {key: network.graph[key] for key in ("kinks", "facts") if key in network.graph}
-    gradients = {name: network.outputs[f"d_{name}"] for name in wrt}
-    network = optimizer.extend(network, gradients)
-    network.graph["outputs"] = outputs
-    network = in_order(network, {node: network.stage(name) for name, node in network.items()})
-    network.graph["rewrites"] = (*rewrites, *map(_by_fact, notes.get("facts", ())))
-    network.graph["gradients"] = gradients
-    network.graph.update(notes)
-    return network
-
-
-def _by_fact(note: tuple[str, str, str, str]) -> Rewrite:
-    fact, tensor, law, adjoint = note
-    return Rewrite(f"fact: {tensor} is {fact}", law, (adjoint,))
-
-
-def _tightened(network: Network) -> Network:
-    """The network with what can be done outside of loops done there, in order of stages."""
-    new = tighten(network)
-    if new is network:
-        return network
-    return in_order(new, {node: new.stage(name) for name, node in new.items()})
 
 
 def _collected(

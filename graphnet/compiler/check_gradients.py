@@ -18,7 +18,7 @@ from graphnet.compiler.build import function
 from graphnet.compiler.differences import Moved, Values, central, complex_step
 from graphnet.compiler.gradient_report import GradientReport, GradientRow
 from graphnet.compiler.interpret import interpret
-from graphnet.compiler.program import STYLES
+from graphnet.compiler.options import STYLES
 from graphnet.compiler.samples import values_of
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.network.graph import Network

@@ -1,8 +1,4 @@
-"""What a program checks of its arguments before its code runs: count, shape, dtype, labels.
-
-A label is an element of an int tensor that stands in a subscript. An int tensor that is computed
-from the inputs and then stands in a subscript is computed here a first time to be checked.
-"""
+"""What a program checks of its arguments before its code runs: count, shape, dtype, labels."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from graphnet.formula.extent import Poly, evaluate, names, show_extent
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Node, show_shape
 
-__all__ = ["Entry", "check_finite", "check_labels"]
+__all__ = ["Entry", "check_finite"]
 
 Arrays = tuple[NDArray[Any], ...]
 
@@ -52,7 +48,7 @@ class Entry:
         )  # fmt: skip
         sizes = self.measured(tuple([a.shape for a in arrays]))
         for k, bound in self.bounds:
-            check_labels(arrays[k], bound, sizes)
+            bound.check(arrays[k], sizes)
         if self.finite:
             for name, array, node in zip(self.names, arrays, self.nodes):
                 check_finite(name, array)
@@ -172,24 +168,6 @@ def _told(array: NDArray[Any], value: Any) -> str:
     if array.dtype.kind in "OUS":
         return f"{type(value).__name__} (dtype {array.dtype})"
     return f"dtype {array.dtype}"
-
-
-def check_labels(
-    array: NDArray[Any], bound: Bound, sizes: Mapping[str, int], what: str = "input"
-) -> None:
-    """Raises GraphnetError where an element is outside 0 .. size-1."""
-    size = bound.size if isinstance(bound.size, int) else evaluate(bound.size, sizes)
-    # As unsigned numbers the negative ones are the largest: one pass finds both kinds.
-    if array.size == 0 or array.view(np.uintp).max() < size:
-        return
-    row = np.argwhere((array < 0) | (array >= size))[0]
-    place = f"[{', '.join(map(str, row))}]" if row.size else ""
-    valid = f"0 .. {size - 1}" if size else "empty"
-    raise GraphnetError(
-        f"{bound.name}{place} is {array[tuple(row)]}, the valid range is {valid}: it picks from "
-        f"axis {bound.axis} of {bound.indexed}",
-        where=f"{what} {bound.name}",
-    )
 
 
 def check_finite(name: str, array: NDArray[Any], what: str = "input") -> None:

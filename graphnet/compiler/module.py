@@ -32,9 +32,7 @@ from graphnet.network.graph import Network
 from graphnet.network.nodes import Constant, Init, Node, Parameter, State, show_shape
 from graphnet.ops import initializers
 
-__all__ = ["DTYPES", "Module", "emit"]
-
-DTYPES = ("float32", "float64")
+__all__ = ["Module", "emit"]
 
 
 @dataclass(frozen=True)

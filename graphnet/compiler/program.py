@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import contextvars
-import itertools
-import linecache
 import os
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,28 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnet.arguments import flag, one_of, whole
 from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.aliases import sources
-from graphnet.compiler.allowed import check_code
 from graphnet.compiler.blas import unpacked
-from graphnet.compiler.entry import Entry, check_finite, check_labels
+from graphnet.compiler.entry import Entry, check_finite
+from graphnet.compiler.execute import execute
 from graphnet.compiler.fast.call import Steps, short_way
-from graphnet.compiler.identifiers import BUILTINS
-from graphnet.compiler.module import DTYPES, emit
-from graphnet.compiler.ranges import Bound, bounds
-from graphnet.compiler.stages import part
+from graphnet.compiler.labels import Labels
+from graphnet.compiler.module import emit
+from graphnet.compiler.options import check_style, checked_seed
+from graphnet.compiler.ranges import bounds
 from graphnet.compiler.stores import Store
-from graphnet.errors import GraphnetError, told
+from graphnet.errors import GraphnetError
 from graphnet.files import write_file
 from graphnet.network.graph import Network
-from graphnet.network.nodes import Constant, Input, Parameter, State
+from graphnet.network.nodes import Parameter, State
 
-__all__ = ["STYLES", "Program", "execute", "only"]
-
-STYLES = ("plain", "fast")
-
-_numbers = itertools.count(1)
+__all__ = ["Program", "only"]
 
 
 class Program:
@@ -102,7 +93,9 @@ class Program:
         self._copy = copy and style == "plain"  # planned code copies for itself
         self._leaves = frozenset(_leaves(network, self.outputs))
         self._function: Callable[..., Any] = partial(namespace[module.name], *before)
-        self._prepare_checks(check)
+        found = bounds(network)
+        self._entry = Entry(network, self.inputs, dtype, found, check)
+        self._labels = Labels(network, self.inputs, found, dtype, (self.parameters, self.states))
         self._short: Callable[..., Any] = self._checked
         self._checked_way: Callable[..., Any] | None = None
         if style == "fast":
@@ -135,9 +128,7 @@ class Program:
         """The arguments checked and cast, ready for `run`."""
         arrays = self._entry(args, given)
         if self._labels:
-            sizes = self._entry.sizes(arrays)
-            for bound, compute in self._labels:
-                check_labels(compute(arrays), bound, sizes, "node")
+            self._labels.check(arrays, self._entry.sizes(arrays))
         return arrays
 
     def run(self, *arrays: NDArray[Any]) -> Any:
@@ -270,64 +261,10 @@ class Program:
             result.append(store)
         return result[0], result[1]
 
-    def _prepare_checks(self, finite: bool) -> None:
-        """Which labels are checked where: inputs, constants, and what is computed from them."""
-        found = bounds(self.network)
-        own = [b for b in found if b.name in self.inputs]
-        self._entry = Entry(self.network, self.inputs, self.dtype, own, finite)
-        self._labels: list[tuple[Bound, Callable[[Sequence[NDArray[Any]]], NDArray[Any]]]] = []
-        for bound in found:
-            node = self.network.node(bound.name)
-            if isinstance(node, Constant):
-                array = np.asarray(node.array.array, np.intp)  # type: ignore[attr-defined]
-                if isinstance(bound.size, int):
-                    check_labels(array, bound, {}, "constant")
-                else:
-                    self._labels.append((bound, lambda _, array=array: array))  # type: ignore[misc]
-            elif not isinstance(node, Input):
-                self._labels.append((bound, self._computed(bound)))
-
-    def _computed(self, bound: Bound) -> Callable[[Sequence[NDArray[Any]]], NDArray[Any]]:
-        """What computes an int tensor from the inputs, ahead of the run that reads with it."""
-        network = part(self.network, [bound.name])
-        needed = [k for k, name in enumerate(self.inputs) if name in network]
-        module = emit(network, [self.inputs[k] for k in needed], [bound.name], self.dtype)
-        if module.draws:
-            raise GraphnetError(
-                f"it is computed from random draws and picks from axis {bound.axis} of "
-                f"{bound.indexed}; its range cannot be checked before it is drawn",
-                where=bound.name,
-            )
-        forward = execute(self, module.source, f"graphnet labels {bound.name}")["forward"]
-        stores = [self.parameters.arrays] * module.parameters
-        stores += [self.states.arrays] * module.states
-        return lambda arrays: np.asarray(forward(*stores, *(arrays[k] for k in needed)), np.intp)
-
 
 def only(results: list[Any]) -> Any:
     """The structure of a single result: itself."""
     return results[0]
-
-
-def execute(owner: object, source: str, name: str) -> dict[str, Any]:
-    """The names that a module's text defines; tracebacks and debuggers show its lines."""
-    filename = f"<{name} {next(_numbers)}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    weakref.finalize(owner, linecache.cache.pop, filename, None)
-    allowed = {word: getattr(builtins, word) for word in BUILTINS}
-    namespace: dict[str, Any] = {
-        "__name__": name.replace(" ", "_"),
-        "__builtins__": allowed | {"__import__": _import_numpy},
-    }
-    exec(compile(check_code(source), filename, "exec"), namespace)
-    return namespace
-
-
-def _import_numpy(name: str, *rest: Any) -> Any:
-    # NumPy imports parts of itself lazily, under the builtins of the code that called it.
-    if name.partition(".")[0] != "numpy":
-        raise GraphnetError(f"emitted code imports numpy only, not {name}")
-    return __import__(name, *rest)
 
 
 def _neighbors(
@@ -360,10 +297,6 @@ def _generator(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 1])
 
 
-def checked_seed(seed: Any) -> int:
-    return whole("a seed", seed, 0)
-
-
 def out_of_memory(error: Exception, what: str = "this call") -> Exception:
     """A GraphnetError where NumPy found no room for an array; any other error as it is."""
     too_big = isinstance(error, MemoryError) or "array is too big" in str(error)
@@ -381,17 +314,3 @@ def in_words(error: Exception) -> Exception:
             'style="plain", or hold a lock around the call'
         )
     return out_of_memory(error)
-
-
-def check_style(style: str) -> None:
-    if not isinstance(style, str) or style not in STYLES:
-        raise GraphnetError(f"there is no style {told(style)}; known: {', '.join(STYLES)}")
-
-
-def check_options(dtype: str, style: str, seed: Any, **flags: Any) -> None:
-    """Raises GraphnetError for an unknown dtype or style, GraphnetTypeError for no seed or flag."""
-    check_style(style)
-    checked_seed(seed)
-    one_of("dtype", dtype, DTYPES)
-    for name, value in flags.items():
-        flag(name, value)

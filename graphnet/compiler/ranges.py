@@ -5,11 +5,15 @@ NumPy would read element -1 as the last one, so a label is checked where it ente
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from graphnet.errors import GraphnetError
-from graphnet.formula.extent import Extent, product
+from graphnet.formula.extent import Extent, evaluate, product
 from graphnet.formula.formula import hole
 from graphnet.formula.subscript import Affine, Gather
 from graphnet.network.facts import is_one_hot
@@ -27,6 +31,21 @@ class Bound:
     size: Extent
     indexed: str
     axis: int
+
+    def check(self, array: NDArray[Any], sizes: Mapping[str, int], what: str = "input") -> None:
+        """Raises GraphnetError where an element is outside 0 .. size-1."""
+        size = self.size if isinstance(self.size, int) else evaluate(self.size, sizes)
+        # As unsigned numbers the negative ones are the largest: one pass finds both kinds.
+        if array.size == 0 or array.view(np.uintp).max() < size:
+            return
+        row = np.argwhere((array < 0) | (array >= size))[0]
+        place = f"[{', '.join(map(str, row))}]" if row.size else ""
+        valid = f"0 .. {size - 1}" if size else "empty"
+        raise GraphnetError(
+            f"{self.name}{place} is {array[tuple(row)]}, the valid range is {valid}: it picks from "
+            f"axis {self.axis} of {self.indexed}",
+            where=f"{what} {self.name}",
+        )
 
 
 def bounds(network: Network) -> list[Bound]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compiler.entry import check_labels
 from graphnet.compiler.interpret import infer_sizes, interpret
 from graphnet.compiler.ranges import bounds
 from graphnet.errors import GraphnetError, did_you_mean, told
@@ -70,7 +69,7 @@ def values_of(network: Network, given: Mapping[str, Any], seed: int) -> dict[Nod
     sizes = sample_sizes(network) | infer_sizes(network, arrays)
     for bound in bounds(network):
         if bound.name in arrays:
-            check_labels(arrays[bound.name].astype(np.intp), bound, sizes)
+            bound.check(arrays[bound.name].astype(np.intp), sizes)
     loops = [
         node.extents if isinstance(node, Computed) else node.shape for _, node in network.items()
     ]

@@ -44,8 +44,7 @@ def in_order(network: Network, stage: dict[Node, str]) -> Network:
         names={node: name for name, node in network.items()},
         stages=stage, layers=layers, extra=order,
     )  # fmt: skip
-    extra = {k: v for k, v in network.graph.items() if k not in result.graph}
-    result.graph.update({k: v for k, v in extra.items() if k != "_table"})
+    result.take_notes(network)
     return result
 
 

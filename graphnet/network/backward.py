@@ -104,7 +104,5 @@ def _collected(
         by_key, updates, names=names, stages=stages | dict.fromkeys(new, "backward"),
         layers=layers, extra=old,
     )  # fmt: skip
-    for key, value in network.graph.items():
-        if not key.startswith("_"):
-            result.graph.setdefault(key, value)
+    result.take_notes(network)
     return result

@@ -142,6 +142,12 @@ class Network(nx.MultiDiGraph):
 
         check(self)
 
+    def take_notes(self, network: Network) -> None:
+        """Takes over what passes noted of another network, where this one has no such note."""
+        for key, value in network.graph.items():
+            if not key.startswith("_"):
+                self.graph.setdefault(key, value)
+
     def rebuild(self, change: Callable[[str, Node], Node | None]) -> Network:
         """The network with some nodes replaced; what depends on them is rebuilt.
 

@@ -137,9 +137,7 @@ def rewrite_runs(network: Network, change: Change) -> Network:
         return done[run][node.result]
 
     result = network.rebuild(replaced)
-    for key, value in network.graph.items():
-        if not key.startswith("_"):
-            result.graph.setdefault(key, value)
+    result.take_notes(network)
     return result
 
 

@@ -58,9 +58,7 @@ def commute(network: Network, keep: Collection[str] = (), kinks: Kinks = AS_IN_G
         return _moved(node, depth[name]) if name in depth and isinstance(node, Computed) else None
 
     result = network.rebuild(change)
-    for key, value in network.graph.items():
-        if not key.startswith("_"):
-            result.graph.setdefault(key, value)
+    result.take_notes(network)
     result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
     return result
 

@@ -71,9 +71,7 @@ def _written_quick(network: Network, readers: Readers) -> Network:
         return with_body(node, f, node.operands)
 
     result = network.rebuild(change)
-    for key, value in network.graph.items():
-        if not key.startswith("_"):
-            result.graph.setdefault(key, value)
+    result.take_notes(network)
     done = tuple(
         Rewrite(RULE, GAP if _has_gap(node.formula.body) else LAW, (network.name_of(node),))
         for node in new_bodies

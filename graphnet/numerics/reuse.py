@@ -102,9 +102,7 @@ def reuse(network: Network) -> Network:
 
 
 def _noted(network: Network, result: Network, done: Any) -> Network:
-    for key, value in network.graph.items():
-        if not key.startswith("_"):
-            result.graph.setdefault(key, value)
+    result.take_notes(network)
     result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
     return result
 

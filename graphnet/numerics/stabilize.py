@@ -85,9 +85,7 @@ def _stabilized(network: Network, keep: Collection[str]) -> Network:
         for r, node in work.done
         if (r.nodes[0] in result if node is None else node in result)
     )
-    for key, value in network.graph.items():
-        if not key.startswith("_"):
-            result.graph.setdefault(key, value)
+    result.take_notes(network)
     result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
     return result
 

@@ -21,7 +21,8 @@ import graphnet
 from graphnet.arguments import path as file_name
 from graphnet.compiler.algebra.scales import Recast, Scales
 from graphnet.compiler.literals import kinds as kinds_of
-from graphnet.compiler.program import Program, check_options
+from graphnet.compiler.options import check_options
+from graphnet.compiler.program import Program
 from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean
 from graphnet.formula.kinks import PRESETS, Kinks, kinks
 from graphnet.network.graph import Network

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from graphnet.arguments import mapping, number, positive, share, whole
 from graphnet.compiler.build import function
 from graphnet.compiler.entry import check_finite
-from graphnet.compiler.program import checked_seed
+from graphnet.compiler.options import checked_seed
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.extent import named
 from graphnet.network.graph import Network

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnet.arguments import flag, items, number, whole
-from graphnet.compiler.program import Program, check_options
+from graphnet.compiler.options import check_options
+from graphnet.compiler.program import Program
 from graphnet.compiler.stores import Store
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.network.graph import Network

@@ -12,10 +12,10 @@ import graphnet as gn
 from graphnet.compiler.algebra.improve import improved
 from graphnet.compiler.algebra.scales import Recast
 from graphnet.compiler.algebra.simplify import RULES
-from graphnet.compiler.build import recast
 from graphnet.compiler.interpret import interpret
 from graphnet.compiler.listing import listing
 from graphnet.compiler.lower import lower
+from graphnet.compiler.recast import recast
 from graphnet.compiler.stages import part
 from graphnet.compiler.values import Value, live_values
 from graphnet.formula.extent import named

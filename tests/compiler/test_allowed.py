@@ -9,7 +9,7 @@ import pytest
 
 import graphnet as gn
 from graphnet.compiler.allowed import check_code
-from graphnet.compiler.program import execute
+from graphnet.compiler.execute import execute
 
 REFUSED = {
     "import os": "imports os",
