@@ -13,8 +13,8 @@ from typing import Any
 
 import sympy
 from sympy import Expr
-from sympy.logic.boolalg import And, BooleanFalse, BooleanTrue, Not, Or
 
+from graphnet.compiler.conditions import condition
 from graphnet.compiler.contraction import sum_of_product
 from graphnet.compiler.cumulative import is_running, running
 from graphnet.compiler.inside import asks
@@ -22,7 +22,7 @@ from graphnet.compiler.values import Local, Values
 from graphnet.compiler.writes import end_to_end
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
-from graphnet.formula.arrange import fraction, ordered, terms
+from graphnet.formula.arrange import fraction, terms
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula, symbol_kind
 from graphnet.formula.searched import Searched
@@ -38,11 +38,6 @@ POINTWISE: dict[type, str] = {
     sympy.erf: "erf", fn.sign: "sign", fn.Abs: "absolute", fn.log1p: "log1p",
     fn.expm1: "expm1", fn.expw: "expw",
 }  # fmt: skip
-COMPARE: dict[type, str] = {
-    sympy.StrictLessThan: "less", sympy.LessThan: "less_equal", sympy.StrictGreaterThan: "greater",
-    sympy.GreaterThan: "greater_equal", sympy.Eq: "equal", sympy.Ne: "not_equal",
-}  # fmt: skip
-INTEGRAL = (fn.where, fn.Max, fn.Min, fn.Abs, fn.sign, sympy.Add, sympy.Mul)
 
 
 @dataclass
@@ -62,7 +57,7 @@ class Context:
         """The local of a part of the body, as float, int or bool."""
         key = (expr, dtype)
         if key not in self._memo:
-            self._memo[key] = self.condition(expr) if dtype == "bool" else self._make(expr, dtype)
+            self._memo[key] = condition(self, expr) if dtype == "bool" else self._make(expr, dtype)
         return self._memo[key]
 
     # -- numbers ---------------------------------------------------------------------------------
@@ -203,13 +198,13 @@ class Context:
         return self.values.pointwise("power", args, dtype)
 
     def _where(self, expr: Expr, dtype: str) -> Local:
-        condition, a, b = expr.args
-        if isinstance(condition, sympy.StrictGreaterThan) and condition.args == (a, b) and b == 0:
+        test, a, b = expr.args
+        if isinstance(test, sympy.StrictGreaterThan) and test.args == (a, b) and b == 0:
             # where(x > 0, x, 0) = maximum(x, 0); a nan goes through instead of becoming 0
             return self.values.pointwise(
                 "maximum", [self.local(a, dtype), self.local(b, dtype)], dtype
             )
-        tests = asks(condition, self.extents, self.formula.dims)
+        tests = asks(test, self.extents, self.formula.dims)
         if tests and b.is_number and isinstance(a, sympy.Symbol) and symbol_kind(a)[0] == "h":
             framed = self.read_in(symbol_kind(a)[1], b, tests)
             if framed is not None:
@@ -217,57 +212,9 @@ class Context:
         if tests is not None and tests <= self.given:
             return self.local(a, dtype)
         if (a, b) == (1, 0):
-            return self.values.cast(self.condition(condition), dtype)
-        args = [self.condition(condition), self.local(a, dtype), self.local(b, dtype)]
+            return self.values.cast(condition(self, test), dtype)
+        args = [condition(self, test), self.local(a, dtype), self.local(b, dtype)]
         return self.values.pointwise("where", args, dtype)
-
-    # -- conditions ------------------------------------------------------------------------------
-
-    def condition(self, expr: sympy.Basic) -> Local:
-        """The local of a condition, or of a body that is true where it is not 0."""
-        make = self.values.pointwise
-        if isinstance(expr, fn.Holds):
-            return self.condition(expr.args[0])
-        if isinstance(expr, BooleanTrue | BooleanFalse):
-            return self.values.number(sympy.Integer(int(expr == sympy.true)), "bool")
-        if isinstance(expr, And | Or):
-            op = "logical_and" if isinstance(expr, And) else "logical_or"
-            result, *rest = [self.condition(a) for a in ordered(expr)]
-            for other in rest:
-                result = make(op, [result, other], "bool")
-            return result
-        if isinstance(expr, Not):
-            return make("logical_not", [self.condition(expr.args[0])], "bool")
-        if type(expr) in COMPARE:
-            a, b = expr.args
-            dtype = "int" if self._integral(a) and self._integral(b) else "float"
-            sides = [self.local(a, dtype), self.local(b, dtype)]
-            return make(COMPARE[type(expr)], sides, "bool")
-        if isinstance(expr, fn.where):
-            c, a, b = expr.args
-            if (a, b) == (1, 0):
-                return self.condition(c)
-            if (a, b) == (0, 1):
-                return make("logical_not", [self.condition(c)], "bool")
-            return make("where", [self.condition(x) for x in (c, a, b)], "bool")
-        if isinstance(expr, sympy.Symbol) and symbol_kind(expr)[0] == "h":
-            return self.read(symbol_kind(expr)[1])
-        if expr in (0, 1):
-            return self.values.number(expr, "bool")
-        raise GraphnetError(f"{expr} is not a condition")
-
-    def _integral(self, expr: sympy.Basic) -> bool:
-        if isinstance(expr, sympy.Symbol):
-            kind, k = symbol_kind(expr)
-            return kind != "h" or self.read(k).value.dtype == "int"
-        if isinstance(expr, sympy.Integer):
-            return True
-        if isinstance(expr, sympy.Pow):
-            base, exponent = expr.args
-            return bool(exponent.is_Integer and exponent >= 0) and self._integral(base)
-        if isinstance(expr, fn.where):
-            return all(map(self._integral, expr.args[1:]))
-        return isinstance(expr, INTEGRAL) and all(map(self._integral, expr.args))
 
     # -- sums ------------------------------------------------------------------------------------
 

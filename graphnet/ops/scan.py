@@ -20,13 +20,13 @@ from graphnet.network.graph import Network
 from graphnet.network.nodes import Input, Loop, Node, Scan, show_shape, topological
 from graphnet.ops.building import to_node
 from graphnet.ops.names import check_name, check_shape
-from graphnet.ops.tensor import Tensor, TensorLike
+from graphnet.ops.structures import Tree, leaves_of, like, outline, spread
+from graphnet.ops.tensor import Tensor
 
 __all__ = ["scan"]
 
-Tree = Any  # a tensor, a list, tuple or dict of trees, or None
 Step = Callable[..., tuple[Tree, Tree]]
-DEEPEST = 50
+PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 STEP = "t"  # a keyword-only argument of a step that has this name is given the step's number
 
 
@@ -68,12 +68,12 @@ def scan(
             f"a step is a function (*states, *sequences) -> (new states, outs), not {told(step)}",
             where="scan",
         )
-    names = _argument_names(step)
+    names = _argument_names(step, *PLACED)  # so are the tensors of the loop's body called
     start, along = _nodes(states, "a state"), _nodes(sequences, "a sequence")
-    count = _length(along, names[len(_spread(states)) :], length)
+    count = _length(along, names[len(spread(states)) :], length)
     given = _inputs(states, names, "state", ())
     ahead = _inputs(sequences, names[len(given[1]) :], "sequence", (count,))
-    counted = STEP in _own(step)
+    counted = STEP in _argument_names(step, inspect.Parameter.KEYWORD_ONLY)
     t = Input(shape=(), dtype="int", name=STEP, made=True, label=STEP) if counted else None
     new, outs = _called(step, [*given[1], *ahead[1]], t)
     carried = _carried(new, states, start, given[0])
@@ -93,83 +93,26 @@ def scan(
 
     every = [result("emit", k, node) for k, node in enumerate(emitted)]
     last = [result("last", k, node) for k, node in enumerate(start)]
-    return _like(outs, map(Tensor, every)), _like(states, map(Tensor, last))
-
-
-# -- structures: a tensor, or lists, tuples and dicts of them ------------------------------------
-
-
-def _spread(tree: Tree) -> Sequence[Tree]:
-    """The arguments that a step gets for a structure: those of a list or tuple one by one."""
-    if tree is None:
-        return ()
-    return tuple(tree) if isinstance(tree, list | tuple) else (tree,)
-
-
-def _leaves(tree: Tree, depth: int = 0) -> list[TensorLike]:
-    if tree is None:
-        return []
-    if depth > DEEPEST:
-        raise GraphnetError(f"structures are nested at most {DEEPEST} deep", where="scan")
-    if isinstance(tree, Mapping):
-        return [leaf for value in tree.values() for leaf in _leaves(value, depth + 1)]
-    if isinstance(tree, list | tuple):
-        return [leaf for value in tree for leaf in _leaves(value, depth + 1)]
-    return [tree]
-
-
-def _like(tree: Tree, leaves: Any) -> Tree:
-    """The same structure of other leaves, taken one after another."""
-    found = iter(leaves)
-
-    def fill(part: Tree) -> Tree:
-        if part is None:
-            return None
-        if isinstance(part, Mapping):
-            return {key: fill(value) for key, value in part.items()}
-        if isinstance(part, list | tuple):
-            filled = [fill(value) for value in part]
-            return tuple(filled) if isinstance(part, tuple) else filled
-        return next(found)
-
-    return fill(tree)
-
-
-def _shape_of(tree: Tree) -> Tree:
-    """The structure with its leaves blotted out, to compare and to show; lists are tuples."""
-    if isinstance(tree, Mapping):
-        return {key: _shape_of(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return tuple(map(_shape_of, tree))
-    return tree if tree is None else "tensor"
-
-
-def _nodes(tree: Tree, what: str) -> list[Node]:
-    try:
-        return [to_node(leaf) for leaf in _leaves(tree)]
-    except GraphnetTypeError as error:
-        raise GraphnetTypeError(f"{what}: {error}", where="scan") from None
+    return like(outs, map(Tensor, every)), like(states, map(Tensor, last))
 
 
 # -- the step called once ------------------------------------------------------------------------
 
 
-def _own(step: Step) -> list[str]:
-    """The keyword-only arguments of a step."""
+def _nodes(tree: Tree, what: str) -> list[Node]:
+    try:
+        return [to_node(leaf) for leaf in leaves_of(tree)]
+    except GraphnetTypeError as error:
+        raise GraphnetTypeError(f"{what}: {error}", where="scan") from None
+
+
+def _argument_names(step: Step, *kinds: Any) -> list[str]:
+    """What a step calls its arguments of some kinds; nothing where it cannot be looked into."""
     try:
         parameters = inspect.signature(step).parameters.values()
     except (TypeError, ValueError):
         return []
-    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-
-
-def _argument_names(step: Step) -> list[str]:
-    """What a step calls its arguments: so are the tensors of the loop's body called."""
-    try:
-        parameters = inspect.signature(step).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [p.name for p in parameters if p.kind in kinds]
 
 
 def _length(sequences: Sequence[Node], names: Sequence[str], length: Any) -> Extent:
@@ -202,7 +145,7 @@ def _inputs(
     """The inputs of the body for a structure, and the arguments a step is given for them."""
     made: list[Input] = []
     arguments = []
-    for k, part in enumerate(_spread(tree)):
+    for k, part in enumerate(spread(tree)):
         nodes = _nodes(part, f"a {kind}")
         called = _called_after(part, names[k] if k < len(names) else kind)
         for name, node in zip(called, nodes, strict=True):
@@ -210,7 +153,7 @@ def _inputs(
             shape = node.shape[len(front) :]
             made.append(Input(shape=shape, dtype=node.dtype, name=name, made=True, label=name))
         fresh = made[len(made) - len(nodes) :]
-        arguments.append(_like(part, map(Tensor, fresh)))
+        arguments.append(like(part, map(Tensor, fresh)))
     return made, arguments
 
 
@@ -257,9 +200,9 @@ def _called(step: Step, arguments: Sequence[Tree], t: Input | None) -> tuple[Tre
 
 def _carried(new: Tree, states: Tree, start: Sequence[Node], inputs: Sequence[Input]) -> list[Node]:
     """The new states, which have the structure, shapes and dtypes of those before."""
-    if _shape_of(new) != _shape_of(states):
+    if outline(new) != outline(states):
         raise GraphnetError(
-            f"the states are {_shape_of(states)}, but step returns {_shape_of(new)} as new states",
+            f"the states are {outline(states)}, but step returns {outline(new)} as new states",
             where="scan",
         )
     carried = _nodes(new, "a new state")
