@@ -112,7 +112,7 @@ def test_no_statement_reads_what_another_wrote_over(name: str) -> None:
     fast = program(*TABLE[name][:3], "fast")
     assert fast.recast is not None
     network, lowered = fast.recast.network, fast.recast.lowered()
-    plan = make_plan(network, lowered, fast.inputs, fast.outputs)
+    plan = make_plan(network, lowered, fast.outputs)
     plan.check()
     joins = [join for side in plan.sides for join in side.joins if join.op == "beside"]
     assert len(joins) == len(TABLE[name][3])

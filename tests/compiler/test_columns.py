@@ -51,9 +51,7 @@ def test_rows_of_ones_change_nothing(name: str, off: str) -> None:
 
 def agree(plain: Program, off: str, count: int, shapes: list[tuple[int, ...]]) -> None:
     """Both styles learn the same from x of these shapes, with so many arrays beside ones."""
-    plan = make_plan(
-        plain.network, lower(plain.network), plain.inputs, plain.outputs, off=frozenset({off})
-    )
+    plan = make_plan(plain.network, lower(plain.network), plain.outputs, off=frozenset({off}))
     plan.check()
     assert sum(v.op == "pad" for v in plan.lines) == (count if off == "" else 0)
     fast = Program(

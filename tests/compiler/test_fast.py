@@ -149,9 +149,7 @@ def same(fast: Program, plain: Program, batches: Sequence[int], tolerance: float
 def test_fast_is_plain(name: str, off: str) -> None:
     """20 steps with every recogniser, and with one left out; short batches in between."""
     plain = NETWORKS[name](dtype="float64", style="plain")
-    plan = make_plan(
-        plain.network, lower(plain.network), plain.inputs, plain.outputs, off=frozenset({off})
-    )
+    plan = make_plan(plain.network, lower(plain.network), plain.outputs, off=frozenset({off}))
     plan.check()
     fast = Program(
         plain.network, plain.inputs, plain.outputs, dtype="float64", style="fast",

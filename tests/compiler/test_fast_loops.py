@@ -152,9 +152,7 @@ def test_fast_loops_are_plain_loops(name: str, off: str) -> None:
 
 def planned(name: str, off: str = "") -> Plan:
     made = LOOPS[name](style="plain")
-    return make_plan(
-        made.network, lower(made.network), made.inputs, made.outputs, off=frozenset({off})
-    )
+    return make_plan(made.network, lower(made.network), made.outputs, off=frozenset({off}))
 
 
 @pytest.mark.parametrize("name", LOOPS)
@@ -218,9 +216,7 @@ def test_a_sequence_is_turned_before_it_is_multiplied(name: str) -> None:
     loss = gn.mse(gn.Dense(3)(cls(H)(x)), t)
     for off in ("", "step_by_step"):
         made = gn.training_step([x, t], loss, gn.SGD(lr=0.1), style="plain")
-        plan = make_plan(
-            made.network, lower(made.network), made.inputs, made.outputs, off=frozenset({off})
-        )
+        plan = make_plan(made.network, lower(made.network), made.outputs, off=frozenset({off}))
         plan.check()
         turned = [
             a.op for v in plan.lines for a, axes in v.args

@@ -74,7 +74,7 @@ def test_fast_is_plain(name: str, off: str) -> None:
     plain = step(name, dtype="float64", style="plain")
     for split in (False, True):
         plan = make_plan(
-            plain.network, lower(plain.network, split=split), plain.inputs, plain.outputs,
+            plain.network, lower(plain.network, split=split), plain.outputs,
             off=frozenset({off}),
         )  # fmt: skip
         plan.check()

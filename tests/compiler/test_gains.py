@@ -106,7 +106,7 @@ def products(program: Program, off: str) -> int:
     """Statements of a fast step that multiply matrices over rows."""
     switched, recast = frozenset({off}), Recast(program.network)
     lowered = recast.lowered(program.outputs, switched)
-    plan = make_plan(recast.network, lowered, program.inputs, program.outputs, off=switched)
+    plan = make_plan(recast.network, lowered, program.outputs, off=switched)
     plan.check()
     large = (v for v in plan.lines if v.op == "contract" and v.rank > 1)
     return sum(v.extents[0] not in (F, H, 8) for v in large)

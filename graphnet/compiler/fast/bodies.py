@@ -16,7 +16,7 @@ from graphnet.compiler.fast.arrays import identity
 from graphnet.compiler.fast.flat import Flat
 from graphnet.compiler.fast.forms import UFUNCS, form_of
 from graphnet.compiler.fast.plan import Plan, lines_of
-from graphnet.compiler.fast.roles import Roles
+from graphnet.compiler.fast.roles import Roles, readers_of
 from graphnet.compiler.fast.rules import rewritten
 from graphnet.compiler.fast.windows import Pad
 from graphnet.compiler.lower import full, lower
@@ -209,10 +209,7 @@ class PlannedBody:
     def _join(self, lines: Sequence[Value], memory: mem.Memory) -> None:
         """Parts that are written end to end are computed in their place, where nobody else reads
         them: the whole has memory of its own, and its parts are slices of it."""
-        readers: dict[Value, int] = {}
-        for v in lines:
-            for a, _ in v.args:
-                readers[a] = readers.get(a, 0) + 1
+        readers = readers_of(lines)
         self.slices: dict[Value, tuple[Value, str]] = {}
         self.joined = [v for v in lines if v.op == "concatenate" and v.extra == v.rank - 1]
         for whole in self.joined:
@@ -222,7 +219,7 @@ class PlannedBody:
             start: Extent = 0
             for part, axes in whole.args:
                 end = add(start, part.extents[-1])
-                own = part.op in UFUNCS and readers[part] == 1 and part not in memory.places
+                own = part.op in UFUNCS and len(readers[part]) == 1 and part not in memory.places
                 if own and axes == identity(part) and self.roles(part) == "line":
                     size = product(part.extents)
                     memory.places[part] = memory.storage(part.dtype, size, pinned=True)

@@ -25,7 +25,7 @@ def planned(
     lowered: Lowered, copy: bool, adjacent: Adjacent | None, off: frozenset[str],
 ) -> PlannedFunction:  # fmt: skip
     """The function `name` of a module in fast style."""
-    plan = make_plan(network, lowered, inputs, outputs, copy=copy, adjacent=adjacent, off=off)
+    plan = make_plan(network, lowered, outputs, copy=copy, adjacent=adjacent, off=off)
     text = written(plan, lowered, inputs, dtype)
     sizes = {s: s for s in text.sizes}
     helpers = (*text.helpers, HELPERS["planned"])

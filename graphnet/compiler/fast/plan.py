@@ -16,7 +16,7 @@ from graphnet.compiler.fast.flat import Adjacent, Flat
 from graphnet.compiler.fast.forms import Form, form_of
 from graphnet.compiler.fast.replay import check
 from graphnet.compiler.fast.rewriting import Rewriting
-from graphnet.compiler.fast.roles import Roles, live
+from graphnet.compiler.fast.roles import Roles, live, readers_of
 from graphnet.compiler.fast.rules import rewritten
 from graphnet.compiler.fast.schedule import scheduled
 from graphnet.compiler.fast.sequences import step_by_step
@@ -64,7 +64,6 @@ class Plan:
 def make_plan(
     network: Network,
     lowered: Lowered,
-    inputs: Sequence[str],
     outputs: Sequence[str],
     *,
     copy: bool = True,
@@ -72,50 +71,21 @@ def make_plan(
     off: frozenset[str] = frozenset(),
 ) -> Plan:
     """The plan of a network. `off` names the recognisers that are not used."""
-    values = lowered.values
-    whole = {*outputs, *network.updates.values()}
-    held = {
-        name: full(values, lowered.held[name], node.shape)
-        if node.shape and (name in whole or lowered.held[name].steps is None)
-        else lowered.held[name].value
-        for name, node in network.items()
-        if name in lowered.held  # what algebra did away with is not there
-    }
-    held = rewritten(values, held, off)
-    if "batched" not in off:
-        held = merged_as_read(values, held)
-    roles = Roles(network)
-    if "step_by_step" not in off:
-        held = step_by_step(values, held, [n for n in held if n in whole], roles)
+    values, roles = lowered.values, Roles(network)
+    held = _held(network, lowered, outputs, roles, off)
     stages = {v: network.stage(name) for v, name in lowered.notes.items() if name in network}
     work = Rewriting(network, values, roles, stages, held, outputs, adjacent, off)
     work.run()
     held, flat = work.held, work.flat
-    owners: dict[Value, list[str]] = {}
-    for name, value in held.items():
-        if not value.host and value.op != "leaf":
-            owners.setdefault(value, []).append(name)
-    for name, value in held.items():  # a node that is moved by nothing but views is its source
-        base = value
-        while base.op in ("reshape", "transpose") and roles(base) == "view":
-            base = base.args[0][0]
-        if base is not value and roles(base) == "line":
-            owners.setdefault(base, [name])
-    for value, names in flat.covers.items():
-        owners[value] = list(names)
     shown, stores = _ends(values, network, held, flat, roles, outputs, copy)
-    plan = Plan(network, values, owners, shown, flat, roles, stages)
-    last = [*(v for _, v in shown), *(s.args[0][0] for s in stores)]
-    plan.orders = biases.orders(last)
-    plan.orders = orders_of_sides(last, roles, plan.orders) or plan.orders
-    if "turned" not in off:
-        plan.orders = narrow(last, roles, plan.orders)
-    roots = [v for _, v in shown]
-    last = [v for v in roots if v.op == "output" and not v.extra]
-    ahead = [v for v in roots if v not in last]
+    plan = Plan(network, values, _owners(held, flat, roles), shown, flat, roles, stages)
+    ends, news = [v for _, v in shown], [s.args[0][0] for s in stores]
+    plan.orders = _orders([*ends, *news], roles, off)
     packs = _packs(flat)
-    ahead += [v.args[0][0] for v in last]  # made of old values, and kept until all else is done
-    roots = [*ahead, *packs, *(s.args[0][0] for s in stores), *stores, *last]
+    views = [v for v in ends if v.op == "output" and not v.extra]
+    first = [v for v in ends if v not in views]
+    first += [v.args[0][0] for v in views]  # made of old values, and kept until all else is done
+    roots = [*first, *packs, *news, *stores, *views]
     if "windows" not in off:
         see_through_copies(live(roots), roles)
     lines = lines_of(plan, roots, packs if "early" not in off else ())
@@ -128,8 +98,51 @@ def make_plan(
         lines = gathered(lines, plan.forms, roles) if "blocks" not in off else lines
         possible = _allocate(plan, lines, stores, off)
     return plan if possible else make_plan(
-        network, lowered, inputs, outputs, copy=copy, adjacent=adjacent, off=off | _next_off(off)
+        network, lowered, outputs, copy=copy, adjacent=adjacent, off=off | _next_off(off)
     )  # fmt: skip
+
+
+def _held(
+    network: Network, lowered: Lowered, outputs: Sequence[str], roles: Roles, off: frozenset[str]
+) -> dict[str, Value]:
+    """What each node holds, in the faster forms that no layout of parameters decides."""
+    values = lowered.values
+    whole = {*outputs, *network.updates.values()}
+    held = {
+        name: full(values, lowered.held[name], node.shape)
+        if node.shape and (name in whole or lowered.held[name].steps is None)
+        else lowered.held[name].value
+        for name, node in network.items()
+        if name in lowered.held  # what algebra did away with is not there
+    }
+    held = rewritten(values, held, off)
+    if "batched" not in off:
+        held = merged_as_read(values, held)
+    if "step_by_step" not in off:
+        held = step_by_step(values, held, [n for n in held if n in whole], roles)
+    return held
+
+
+def _owners(held: Mapping[str, Value], flat: Flat, roles: Roles) -> dict[Value, list[str]]:
+    """The nodes that each value is."""
+    owners: dict[Value, list[str]] = {}
+    for name, value in held.items():
+        if not value.host and value.op != "leaf":
+            owners.setdefault(value, []).append(name)
+    for name, value in held.items():  # a node that is moved by nothing but views is its source
+        base = value
+        while base.op in ("reshape", "transpose") and roles(base) == "view":
+            base = base.args[0][0]
+        if base is not value and roles(base) == "line":
+            owners.setdefault(base, [name])
+    return owners | {value: list(names) for value, names in flat.covers.items()}
+
+
+def _orders(ends: Sequence[Value], roles: Roles, off: frozenset[str]) -> dict[Value, Order]:
+    """Which arrays stand transposed."""
+    orders = biases.orders(ends)
+    orders = orders_of_sides(ends, roles, orders) or orders
+    return narrow(ends, roles, orders) if "turned" not in off else orders
 
 
 def _next_off(off: frozenset[str]) -> frozenset[str]:
@@ -181,16 +194,12 @@ def _ends(
 
 def lines_of(plan: Plan, roots: Sequence[Value], early: Sequence[Value] = ()) -> tuple[Value, ...]:
     """The statements. A number that one statement reads is written inside that statement."""
-    readers: dict[Value, int] = {}
-    for v in live(roots):
-        for a, _ in v.args:
-            readers[a] = readers.get(a, 0) + 1
     returned = {v for _, v in plan.outputs}
     returned |= {root.args[0][0] for root in roots if root.op == "store"}
-    for v, count in readers.items():
+    for v, readers in readers_of(live(roots)).items():
         named = any(plan.network.node(n).name is not None for n in plan.owners.get(v, ()))
         inside = v.op not in ("scan", "result", "contract", "sum", "copy") and v not in returned
-        if inside and v.rank == 0 and plan.roles(v) == "line" and count == 1 and not named:
+        if inside and v.rank == 0 and plan.roles(v) == "line" and len(readers) == 1 and not named:
             plan.roles.number(v)
     return scheduled(roots, plan.roles, early)
 
@@ -211,28 +220,8 @@ def _allocate(
     from graphnet.compiler.fast.bodies import planned_bodies
 
     memory = mem.Memory(lines)
-    leaves = [v for v in live([*lines, *plan.flat.updates]) if v.op == "leaf"]
-    joined: dict[str, mem.Place] = {}
-    for vector in plan.flat.vectors:
-        place = memory.storage(vector.leaf.dtype, vector.size, pinned=True)
-        memory.places[vector.leaf] = place
-        for member, offset in zip(vector.members, vector.starts, strict=True):
-            joined[member] = mem.Place(place.storage, offset, 0)
-    for leaf in leaves:
-        if plan.roles(leaf) == "stored" and leaf not in memory.places:
-            size = product(leaf.extents)
-            inside = joined.get(str(leaf.extra))
-            memory.places[leaf] = (
-                mem.Place(inside.storage, inside.start, size) if inside
-                else memory.storage(leaf.dtype, size, pinned=True)
-            )  # fmt: skip
-    for pack in (v for v in live(lines) if v.op == "pack"):
-        place = memory.places[pack] = memory.storage(pack.dtype, pack.extents[0])
-        start: Extent = 0
-        for v, _ in pack.args:
-            size = product(v.extents)
-            memory.places[v] = mem.Place(place.storage, start, size)
-            start = add(start, size)
+    _place_stored(plan, lines, memory)
+    _place_packs(lines, memory)
     wishes = {s.args[0][0]: memory.places[s.extra] for s in reversed(stores)}  # type: ignore[index]
     joins = [v for v in live(lines) if v.op in ("over_ones", "beside")]
     plan.runs = [[v] for v in lines]
@@ -251,12 +240,38 @@ def _allocate(
     return all(memory.places.get(v) == place for v, place in together.items())
 
 
+def _place_stored(plan: Plan, lines: Sequence[Value], memory: mem.Memory) -> None:
+    """Memory for parameters and states, those of a vector inside it."""
+    joined: dict[str, mem.Place] = {}
+    for vector in plan.flat.vectors:
+        place = memory.storage(vector.leaf.dtype, vector.size, pinned=True)
+        memory.places[vector.leaf] = place
+        for member, offset in zip(vector.members, vector.starts, strict=True):
+            joined[member] = mem.Place(place.storage, offset, 0)
+    for leaf in (v for v in live([*lines, *plan.flat.updates]) if v.op == "leaf"):
+        if plan.roles(leaf) == "stored" and leaf not in memory.places:
+            size = product(leaf.extents)
+            inside = joined.get(str(leaf.extra))
+            memory.places[leaf] = (
+                mem.Place(inside.storage, inside.start, size) if inside
+                else memory.storage(leaf.dtype, size, pinned=True)
+            )  # fmt: skip
+
+
+def _place_packs(lines: Sequence[Value], memory: mem.Memory) -> None:
+    """Memory for joined gradients, and a part of it for each of them."""
+    for pack in (v for v in live(lines) if v.op == "pack"):
+        place = memory.places[pack] = memory.storage(pack.dtype, pack.extents[0])
+        start: Extent = 0
+        for v, _ in pack.args:
+            size = product(v.extents)
+            memory.places[v] = mem.Place(place.storage, start, size)
+            start = add(start, size)
+
+
 def _pass_on(wishes: dict[Value, mem.Place], plan: Plan, lines: Sequence[Value]) -> None:
     """What a new state is made of, element by element, wants the place of the state too."""
-    readers: dict[Value, int] = {}
-    for line in lines:
-        for v in {a: None for a, _ in line.args}:
-            readers[v] = readers.get(v, 0) + 1
+    readers = readers_of(lines)
     stack = list(wishes)
     while stack:
         line = stack.pop()
@@ -264,7 +279,7 @@ def _pass_on(wishes: dict[Value, mem.Place], plan: Plan, lines: Sequence[Value])
         for k, (v, axes) in enumerate(line.args if form else ()):
             alike = axes == identity(line) and v.extents == line.extents and v.dtype == line.dtype
             inside = form is not None and k in form.overwrites(line) and v in plan.forms
-            if alike and inside and readers[v] == 1 and v not in wishes and line.rank:
+            if alike and inside and len({*readers[v]}) == 1 and v not in wishes and line.rank:
                 wishes[v] = wishes[line]
                 stack.append(v)
 
