@@ -22,6 +22,7 @@ from graphnet.formula.extent import Extent
 from graphnet.network.nodes import Computed, Node, Order, Scan, show_shape
 from graphnet.ops import building
 from graphnet.ops.names import check_name
+from graphnet.ops.ufuncs import operated, refuse
 
 __all__ = ["Tensor", "TensorLike", "apply", "as_tensor"]
 
@@ -40,7 +41,6 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "node")
-    __array_ufunc__ = None  # `array @ tensor` asks the tensor
 
     def __init__(self, node: Node) -> None:
         if not isinstance(node, Node):
@@ -79,7 +79,7 @@ class Tensor:
         Raises GraphnetError for inputs, parameters and states, which are named where they are made.
         """
         if not isinstance(self.node, Computed | Scan | Order):
-            raise GraphnetError(f"a {self.node.kind} is named where it is made: {self!r}")
+            raise GraphnetError(f"it is named where it is made: {self!r}")
         return Tensor(replace(self.node, name=check_name(name), made=flag("made", made)))
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -120,6 +120,14 @@ class Tensor:
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise GraphnetTypeError(f"a tensor holds no values: {self!r}; compile it with gn.function")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
+        if method != "__call__" or options:
+            refuse(ufunc.__name__, self)
+        return operated(ufunc.__name__, operands, self)
+
+    def __array_function__(self, function: Any, *_: Any) -> NoReturn:
+        refuse(function.__name__, self)
 
     def __float__(self) -> NoReturn:
         raise GraphnetTypeError(f"a tensor holds no values: {self!r}; compile it with gn.function")

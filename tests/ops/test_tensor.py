@@ -211,6 +211,11 @@ WRONG: dict[str, tuple[Any, str]] = {
     "bool wanted": (lambda: gn.where(gn.input("x", 3), 1, 2), "must be of dtype bool"),
     "arguments": (lambda: gn.exp(1, 2), "exp: expected x"),
     "keyword": (lambda: gn.sqrt(y=1), r"sqrt: expected x, came y \(sqrt\(x\)\)"),
+    "ufunc": (lambda: np.exp(gn.input("x", 3)), r"np.exp takes .* x \(3,\).*write gn.exp"),
+    "numpy": (lambda: np.mean(gn.input("x", 3)), "np.mean takes arrays, .*; write gn.mean"),
+    "numpy dot": (lambda: np.dot(np.ones(3), gn.input("x", 3)), "write x @ y"),
+    "in place": (lambda: np.add(np.ones(3), gn.input("x", 3), out=np.ones(3)), "write x .* y"),
+    "reduced": (lambda: np.add.reduce(gn.input("x", 3)), "np.add takes arrays"),
     "clip": (lambda: gn.clip(gn.input("x")), "low, high or both"),
     "index": (
         lambda: gn.formula("Y[i,j] = Sum(A[i,k]*B[k,j], k)", A=gn.input("A", (3, 4)),

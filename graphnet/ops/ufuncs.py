@@ -1,0 +1,52 @@
+"""What NumPy's own functions and operators do where they meet a tensor.
+
+An operator between an array and a tensor is the tensor's; np.exp and its like hold for arrays,
+so they are refused with the name of what takes tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from graphnet.errors import GraphnetTypeError
+from graphnet.ops.catalogue import FORMULAS
+
+__all__ = ["operated", "refuse"]
+
+# The ufunc of an operator -> what the operand on the right has for it.
+REFLECTED = {
+    "add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__", "divide": "__rtruediv__",
+    "power": "__rpow__", "matmul": "__rmatmul__", "bitwise_and": "__rand__",
+    "bitwise_or": "__ror__", "less": "__gt__", "less_equal": "__ge__", "greater": "__lt__",
+    "greater_equal": "__le__",
+}  # fmt: skip
+SAME = (
+    "argmax", "argsort", "clip", "concatenate", "cumprod", "cumsum", "einsum", "equal", "flip",
+    "matmul", "max", "mean", "min", "pad", "prod", "reshape", "stack", "std", "sum", "take",
+    "transpose", "tril", "var", "where",
+)  # fmt: skip
+OTHERWISE = {
+    "absolute": "gn.abs", "amax": "gn.max", "amin": "gn.min", "square": "x**2", "dot": "x @ y",
+    "negative": "-x", "divide": "x / y", "multiply": "x * y", "add": "x + y",
+    "subtract": "x - y", "power": "x**y", "vstack": "gn.concatenate", "hstack": "gn.concatenate",
+    "swapaxes": "gn.transpose", "ravel": "gn.reshape", "expand_dims": "x[:, None]",
+    "shape": "x.shape", "ndim": "x.ndim",
+}  # fmt: skip
+
+
+def operated(name: str, operands: Sequence[Any], tensor: Any) -> Any:
+    """The result of the operator whose ufunc has this name, of an array and a tensor."""
+    if len(operands) == 2 and operands[1] is tensor and operands[0] is not tensor:
+        if name in ("equal", "not_equal"):  # `==` is identity
+            return name != "equal"
+        if name in REFLECTED:
+            return getattr(tensor, REFLECTED[name])(operands[0])
+    return refuse(name, tensor)
+
+
+def refuse(name: str, tensor: object) -> NoReturn:
+    """Says what takes tensors in the place of NumPy's function."""
+    own = OTHERWISE.get(name) or (f"gn.{name}" if name in FORMULAS or name in SAME else None)
+    hint = f"; write {own}" if own else ""
+    raise GraphnetTypeError(f"np.{name} takes arrays, but {tensor!r} holds no values{hint}")
