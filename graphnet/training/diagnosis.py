@@ -2,7 +2,7 @@
 
     health = gn.Health(X, y)
     model.fit(X, y, epochs=20, callbacks=[health])
-    print(model.diagnose(X, y))            # nothing to say of a healthy network
+    print(model.diagnose(X, y))            # or that nothing is wrong
     gn.plot.layers(health.norms, steps=health.steps)
 
 The adjoint of a layer is that of the next one times the weights between them times the slope of
@@ -87,7 +87,8 @@ class Diagnosis:
         return bool(self.findings)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.findings))
+        healthy = "no vanishing or exploding gradient and no dead unit was found"
+        return "\n".join(map(str, self.findings)) or healthy
 
     def table(self) -> str:
         """Every layer in a line: its delta, its slopes, the weights that follow."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import graphviz
 
-from graphnet.arguments import flag, one_of
+from graphnet.arguments import flag, mapping, one_of
 from graphnet.errors import GraphnetError, GraphnetFileError, told
 from graphnet.files import require_writable, write_file
 from graphnet.view import engine as engines
@@ -61,6 +61,8 @@ def draw(
     if level == "neurons":
         neurons = neuron_diagram(network, stage, values)
         return Drawing(neurons, neurons, engine)
+    if mapping("values", values, "arrays by name"):
+        raise GraphnetError(f'values stand in circles: ask for level="neurons", not {level!r}')
     make = layer_diagram if level == "layers" else tensor_diagram
     diagram = make(network, stage)
     return Drawing(fold_diagram(diagram) if fold else diagram, diagram, engine)

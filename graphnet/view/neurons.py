@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from graphnet.errors import GraphnetError
+from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula.formula import symbol_kind
 from graphnet.network.graph import Network
 from graphnet.network.neurons import Element, Unfolding
@@ -179,7 +179,11 @@ def neuron_diagram(
     columns, hidden = _columns(neurons, unfolded)
     adjoints = network if stage == "backward" else None
     title = f"{stage}: {sum(map(len, columns)) + sum(hidden):,} neurons"
-    return NeuronDiagram(title, unfolded, columns, hidden, adjoints, arrays_given(values))
+    arrays = arrays_given(values)
+    if arrays and not any(name in network for name in arrays):
+        wrong = next(iter(arrays))
+        raise GraphnetError(f"values: there is no tensor {told(wrong)}{did_you_mean(wrong, names)}")
+    return NeuronDiagram(title, unfolded, columns, hidden, adjoints, arrays)
 
 
 def _label(element: Element) -> int:

@@ -68,6 +68,6 @@ def _node(what: Any) -> Node:
     node = what if isinstance(what, Node) else getattr(what, "node", None)
     if not isinstance(node, Node):
         raise GraphnetTypeError(
-            f"expected a tensor, a network or a model to draw, got {type(what).__name__}"
+            f"expected a tensor, a network or a model, got {type(what).__name__}"
         )
     return node

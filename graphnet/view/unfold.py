@@ -50,7 +50,8 @@ def unfold(
     of the int inputs that choose what is read, such as labels.
     Raises GraphnetError where there is a loop, or more than can be written out.
     """
-    network = network_of(what, "forward")
+    model = callable(getattr(what, "network", None))  # of one that trains, what it predicts
+    network = what.network() if model else network_of(what, "forward")
     arrays = arrays_given(values)
 
     def whole(element: Element) -> int:
@@ -163,7 +164,9 @@ class Unfolded:
     def _output(self) -> str:
         outputs = list(dict.fromkeys(self.network.outputs.values()))
         if len(outputs) != 1:
-            raise GraphnetError(f"this network has {len(outputs)} outputs: say which tensor")
+            raise GraphnetError(
+                f"this network has {len(outputs)} outputs, {', '.join(outputs)}: say which tensor"
+            )
         return self._computed(outputs[0])
 
     def __str__(self) -> str:

@@ -91,6 +91,12 @@ def test_the_picture_is_the_same_each_time() -> None:
             lambda: gn.draw(model(2, 1), level="neurons", values={"x": [1.0, 2.0]}),
             r"values\['x'\] is \(2,\), without x\[0,0\]",
         ),
+        (
+            lambda: gn.draw(model(2, 1), level="neurons", values={"X": [[1.0, 2.0]]}),
+            "there is no tensor 'X'; did you mean 'x'",
+        ),
+        (lambda: gn.draw(model(2, 1), values={"x": [[1.0, 2.0]]}), 'level="neurons"'),
+        (lambda: gn.draw(model(2, 1), values=3), "values is a dict of arrays by name, not 3"),
         (lambda: gn.draw(gn.parameter("w", (2,)) * 2, level="neurons"), "nothing from its inputs"),
         (lambda: gn.draw(model(2, 1), "forward", "neuron"), "did you mean 'neurons'"),
     ],

@@ -114,9 +114,17 @@ def test_labels_choose() -> None:
     assert gn.unfold(y, {"batch": 2}, {"T": [4, 1]}).lines("y")[2] == "y[1,0] = E[1,0]"
 
 
+def test_a_model_that_trains_is_what_it_predicts() -> None:
+    model = gn.Sequential([gn.Input(2), gn.Dense(1, init=[[2], [3]])])
+    told = gn.unfold(model).formula()
+    model.compile("adam")
+    assert gn.unfold(model).formula() == told == "Z1[0,0] = x[0,0]*W1[0,0] + x[0,1]*W1[1,0] + b1[0]"
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
+        (lambda: gn.unfold([dense()[0], gn.input("z") * 2]).formula(), "2 outputs, .*: say which"),
         (lambda: gn.unfold(dense()[0], {"batches": 2}), "no size 'batches'"),
         (lambda: gn.unfold(dense()[0], {"batch": 1.5}), "whole number"),
         (lambda: chosen([1]), r"values\['k'\] of shape \(1,\) has no k\[1\]"),

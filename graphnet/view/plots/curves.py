@@ -187,7 +187,8 @@ def _function(one: Any) -> tuple[str, Callable[[Any], Any]]:
     if one == "prelu":
         return "prelu (0.25)", lambda x: module.prelu(x, 0.25)
     if one not in ACTIVATIONS:
-        raise GraphnetError(f"there is no activation {told(one)}{did_you_mean(one, ACTIVATIONS)}")
+        near = did_you_mean(one, ACTIVATIONS, module.ELSEWHERE)
+        raise GraphnetError(f"there is no activation {told(one)}{near}")
     return one, getattr(module, one)
 
 
