@@ -11,7 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 # Public name -> the module that defines it (see _public.py for the table).
-from graphnet._public import PUBLIC
+from graphnet._public import ELSEWHERE, PUBLIC
 
 __all__ = sorted(PUBLIC)
 
@@ -20,8 +20,8 @@ def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         from graphnet.errors import did_you_mean
 
-        hint = "" if name.startswith("_") else did_you_mean(name, PUBLIC)
-        hint = hint if "did you mean" in hint else ""
+        hint = "" if name.startswith("_") else did_you_mean(name, PUBLIC, ELSEWHERE)
+        hint = "" if "; known:" in hint else hint
         raise AttributeError(f"module 'graphnet' has no attribute {name!r}{hint}")
     module = importlib.import_module(PUBLIC[name])
     whole = PUBLIC[name].rpartition(".")[2] == name  # the module itself, if it holds no such name

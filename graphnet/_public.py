@@ -65,3 +65,21 @@ _MODULES: dict[str, str] = {
 PUBLIC: dict[str, str] = {
     name: module for module, names in _MODULES.items() for name in names.split()
 }
+
+ELSEWHERE = {  # what torch, Keras and books call it, in small letters
+    "linear": "gn.Dense", "fullyconnected": "gn.Dense", "simplernn": "gn.RNN",
+    **dict.fromkeys(("batchnorm1d", "batchnorm2d", "batchnormalization"), "gn.BatchNorm"),
+    **dict.fromkeys(("layernormalization",), "gn.LayerNorm"),
+    **dict.fromkeys(("maxpooling1d",), "gn.MaxPool1D"),
+    **dict.fromkeys(("maxpooling2d",), "gn.MaxPool2D"),
+    **dict.fromkeys(("avgpool1d", "averagepool1d"), "gn.AveragePooling1D"),
+    **dict.fromkeys(("avgpool2d", "averagepool2d"), "gn.AveragePooling2D"),
+    "convtranspose1d": "gn.Conv1DTranspose", "convtranspose2d": "gn.Conv2DTranspose",
+    "leakyrelu": 'gn.Activation("leaky_relu")', "swish": "gn.silu", "relu6": "gn.clip(x, 0, 6)",
+    "bidirectional": "two layers, one of them with go_backwards=True, and gn.concatenate",
+    "crossentropyloss": "gn.cross_entropy", "mseloss": "gn.mse", "square": "x**2", "add": "x + y",
+    **{
+        name: f'gn.op("{name}(x)")(x)'
+        for name in ("tan", "sinh", "cosh", "atan", "asinh", "acosh", "atanh", "floor", "erfc")
+    },
+}  # fmt: skip

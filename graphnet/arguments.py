@@ -10,17 +10,19 @@ graphnet.errors.GraphnetError: units is a whole number of at least 1, not 0
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 
 __all__ = [
-    "LARGEST", "flag", "items", "mapping", "number", "one_of", "path", "positive", "share", "text",
-    "whole",
+    "LARGEST", "checked", "flag", "items", "mapping", "number", "one_of", "path", "positive",
+    "share", "takes", "text", "whole",
 ]  # fmt: skip
 
 LARGEST = 2**63 - 1  # what an index of an array can be
@@ -151,6 +153,53 @@ def mapping(what: str, value: Any, of: str, *, where: str | None = None) -> dict
     if not isinstance(value, Mapping):
         raise GraphnetTypeError(f"{what} is a dict of {of}, not {told(value)}", where=where)
     return dict(value)
+
+
+def takes(what: str, function: Callable[..., Any], *names: str) -> None:
+    """Whether a user's function can be called with arguments of these names, in this order.
+
+    >>> takes("a loss", lambda prediction: prediction, "prediction", "target")
+    Traceback (most recent call last):
+        ...
+    graphnet.errors.GraphnetTypeError: a loss is called as f(prediction, target), but <lambda> \
+is f(prediction): too many positional arguments
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # one that cannot be looked into
+        return
+    try:
+        signature.bind(*names)
+    except TypeError as error:
+        name = getattr(function, "__name__", type(function).__name__)
+        own = ", ".join(signature.parameters)
+        raise GraphnetTypeError(
+            f"{what} is called as f({', '.join(names)}), but {name} is f({own}): {error}"
+        ) from None
+
+
+def checked(init: Callable[..., None], elsewhere: Mapping[str, str]) -> Callable[..., None]:
+    """An `__init__` that tells arguments which do not fit as a GraphnetError of its class.
+
+    `elsewhere` says of names that other tools have, what stands here.
+    """
+    signature = inspect.signature(init)
+    own = list(signature.parameters.values())[1:]
+    known = [p.name for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    more = any(p.kind is p.VAR_KEYWORD for p in own)
+
+    @wraps(init)
+    def made(self: Any, *given: Any, **options: Any) -> None:
+        try:
+            signature.bind(self, *given, **options)
+        except TypeError as error:
+            unknown = [n for n in options if n not in known and (n in elsewhere or not more)]
+            told_of = f" has no argument {told(unknown[0])}" if unknown else f": {error}"
+            near = did_you_mean(unknown[0], known, elsewhere) if unknown else ""
+            raise GraphnetTypeError(f"{type(self).__name__}{told_of}{near}") from None
+        init(self, *given, **options)
+
+    return made
 
 
 def path(what: str, value: Any) -> str:

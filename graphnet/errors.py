@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 __all__ = ["GraphnetError", "GraphnetFileError", "GraphnetTypeError", "did_you_mean", "told"]
 
@@ -61,14 +62,24 @@ def told(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[: limit - 4]}...{text[-1]}"
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
+def did_you_mean(
+    name: object, known: Iterable[str], elsewhere: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """A tail for an error message: the nearest known name, or the list of them.
+
+    `elsewhere` says of names that other tools and books use, in small letters, what stands here.
 
     >>> did_you_mean("adma", ["adam", "sgd"])
     "; did you mean 'adam'?"
+    >>> did_you_mean("Momentum", ["adam", "sgd"], {"momentum": "gn.SGD(lr, momentum=0.9)"})
+    '; here it is gn.SGD(lr, momentum=0.9)'
     """
     known = sorted(known)
     wrong = name if isinstance(name, str) and len(name) <= 100 else ""
+    if wrong.lower() in elsewhere:
+        return f"; here it is {elsewhere[wrong.lower()]}"
+    if wrong.lower() in known:
+        return f"; did you mean {wrong.lower()!r}?"
     near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]!r}?"

@@ -43,6 +43,20 @@ ARITY = {"where": (3,), "expw": (2,), "Heaviside": (1, 2), "Max": None, "Min": N
 # Bounds on numbers, so that no text makes sympy compute for long: bits of an exact number, of a
 # number under a root, of the size of any number, of the size of an argument of exp.
 EXACT_BITS, ROOT_BITS, SIZE_BITS, EXPONENT_BITS = 4096, 256, 20_000, 14
+WRITTEN = {  # what books and other tools have a function for
+    "ln": "written log(x)", "log2": "written log(x)/log(2)", "log10": "written log(x)/log(10)",
+    "pow": "written x**n", "cbrt": "written sign(x)*abs(x)**(1/3)", "sgn": "written sign(x)",
+    "sigmoid": "written 1/(1 + exp(-x))", "logistic": "written 1/(1 + exp(-x))",
+    "relu": "written where(x > 0, x, 0)", "leaky_relu": "written where(x > 0, x, 0.01*x)",
+    "softplus": "written log(1 + exp(x))", "silu": "written x/(1 + exp(-x))",
+    "swish": "written x/(1 + exp(-x))", "elu": "written where(x > 0, x, exp(x) - 1)",
+    "gelu": "written x*(1 + erf(x/sqrt(2)))/2", "if": "written where(condition, a, b)",
+    "softmax": "written exp(z[k])/Sum(exp(z[j]), j)",
+    "mean": "written Sum(x[i]/size(i), i)", "avg": "written Sum(x[i]/size(i), i)",
+    "prod": "gn.prod of a tensor", "product": "gn.prod of a tensor",
+    "argmax": "gn.argmax of a tensor", "ceil": "written -floor(-x)",
+    "σ": "written Sum(...) for a sum, 1/(1 + exp(-x)) for a sigmoid",
+}  # fmt: skip
 GROWING = ("exp", "expm1", "sinh", "cosh", "expw", "erfcx")
 
 
@@ -164,7 +178,7 @@ class Scalars(Elements):
             self.fail(tree, f"a condition is no number; write where({name}(...), 1, 0)")
         if function is None:
             known = {*fn.FUNCTIONS, *REDUCTIONS, "Piecewise", "size"}
-            self.fail(tree, f"there is no function {name!r}{did_you_mean(name, known)}")
+            self.fail(tree, f"there is no function {name!r}{did_you_mean(name, known, WRITTEN)}")
         wanted = ARITY.get(function.__name__, (getattr(function, "arity", 1),))
         if not args or (wanted is not None and len(args) not in wanted):
             number = " or ".join(map(str, wanted or ("one or more",)))

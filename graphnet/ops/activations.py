@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphnet.arguments import flag
+from graphnet.arguments import flag, takes
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.ops.arrays import one_hot, transpose
 from graphnet.ops.building import is_number
@@ -238,6 +238,16 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
 }  # fmt: skip
 
 
+ELSEWHERE = {  # what other tools and books call them
+    "swish": "'silu'",
+    **dict.fromkeys(("logistic", "sigm"), "'sigmoid'"),
+    **dict.fromkeys(("identity", "id", "none"), "'linear'"),
+    **dict.fromkeys(("lrelu", "leaky"), "'leaky_relu'"),
+    "prelu": "the layer gn.PReLU(), whose slope is a parameter",
+    "rrelu": "the layer gn.RReLU()",
+}
+
+
 def activation(wish: str | Callable[..., Tensor] | None) -> Callable[..., Tensor]:
     """The function of a name; a function as it is; None is linear.
 
@@ -249,9 +259,10 @@ def activation(wish: str | Callable[..., Tensor] | None) -> Callable[..., Tensor
     if isinstance(wish, str):
         if wish not in ACTIVATIONS:
             raise GraphnetError(
-                f"there is no activation {told(wish)}{did_you_mean(wish, ACTIVATIONS)}"
+                f"there is no activation {told(wish)}{did_you_mean(wish, ACTIVATIONS, ELSEWHERE)}"
             )
         return ACTIVATIONS[wish]
     if not callable(wish):
         raise GraphnetTypeError(f"an activation is a name or a function, not {told(wish)}")
+    takes("an activation", wish, "x")
     return wish

@@ -118,6 +118,19 @@ INITIALIZERS: dict[str, Callable[..., Init]] = {
 }  # fmt: skip
 
 
+ELSEWHERE = {  # what torch and Keras call them
+    **dict.fromkeys(("xavier", "xavier_uniform", "glorot"), "'glorot_uniform'"),
+    "xavier_normal": "'glorot_normal'",
+    **dict.fromkeys(("he", "kaiming", "kaiming_normal"), "'he_normal'"),
+    "kaiming_uniform": "'he_uniform'",
+    "lecun": "'lecun_normal'",
+    **dict.fromkeys(("random", "random_normal", "gaussian"), "'normal'"),
+    "random_uniform": "'uniform'",
+    "zero": "'zeros'",
+    "one": "'ones'",
+}
+
+
 def resolve(init: Any) -> Init:
     """The Init that a name, a number, an array or an Init stands for.
 
@@ -127,7 +140,7 @@ def resolve(init: Any) -> Init:
         return init
     if isinstance(init, str):
         if init not in INITIALIZERS:
-            tail = did_you_mean(init, INITIALIZERS)
+            tail = did_you_mean(init, INITIALIZERS, ELSEWHERE)
             raise GraphnetError(f"there is no initializer {told(init)}{tail}")
         if init == "constant":
             raise GraphnetError('"constant" needs its number: write the number itself')

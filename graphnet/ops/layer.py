@@ -12,8 +12,8 @@ from inspect import signature
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from graphnet.arguments import flag
-from graphnet.errors import GraphnetError, GraphnetTypeError
+from graphnet.arguments import checked, flag, takes
+from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent
 from graphnet.network.nodes import (
     Computed,
@@ -35,6 +35,22 @@ from graphnet.ops.tensor import Tensor
 __all__ = [
     "Call", "Layer", "layer_labels", "layers_of", "set_layer_labels", "updates_of", "with_training",
 ]  # fmt: skip
+
+
+ELSEWHERE = {  # what Keras and torch call arguments of layers
+    "kernel_size": "'size'", "pool_size": "'size'", "strides": "'stride'",
+    "dilation_rate": "'dilation'", "data_format": "'layout'", "out_channels": "'filters'",
+    "hidden_size": "'units'",
+    "kernel_initializer": "'init'", "embeddings_initializer": "'init'",
+    "bias_initializer": "'bias_init'",
+    "recurrent_initializer": "'recurrent_init'", "kernel_regularizer": "'regularizer'",
+    "bias": "'use_bias'", "epsilon": "'eps'", "input_dim": "'count'", "num_embeddings": "'count'",
+    "output_dim": "'width'", "embedding_dim": "'width'", "center": "'use_bias'", "p": "'rate'",
+    "input_shape": "gn.Input(shape), the first layer of a Sequential",
+    "stateful": "return_state=True: give the state to the next call, layer(x, h)",
+    "in_features": "left out: the layer learns it from what it is called on",
+    "in_channels": "left out: the layer learns it from what it is called on",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,10 @@ class Layer:
     counted: bool = True  # whether the layer takes a number
     built_for: tuple[tuple[Extent, ...], ...] | None = None
 
+    def __init_subclass__(cls) -> None:
+        if "__init__" in vars(cls):
+            cls.__init__ = checked(cls.__init__, ELSEWHERE)  # type: ignore[method-assign]
+
     def __init__(self, name: str | None = None) -> None:
         self.name = None if name is None else check_name(name, "a layer")
 
@@ -86,7 +106,7 @@ class Layer:
 
     def call(self, *tensors: Any) -> Tensor:
         """The tensor that comes out; the last argument is `training`."""
-        raise NotImplementedError(f"{type(self).__name__} defines no call(self, x, training)")
+        raise GraphnetTypeError(f"{type(self).__name__} defines no call(self, x, training)")
 
     # What it has for that.
 
@@ -140,6 +160,10 @@ class Layer:
 
         What has a name already, an input that an activation hands through, keeps it.
         """
+        if not isinstance(tensor, Tensor):
+            raise GraphnetTypeError(
+                f"{self.called(role)} of {self} is a tensor, but {told(tensor)} came"
+            )
         if tensor.name is not None or not isinstance(tensor.node, Computed | Scan | Order):
             return tensor
         return tensor.rename(self.called(role), made=True)
@@ -200,6 +224,7 @@ class Layer:
                 if self.number is None:
                     self.number = before + self.counted
                 self.built_for = tuple(t.shape for t in tensors)
+                takes(f"{type(self).__name__}.build", self.build, *map(show_shape, self.built_for))
                 self.build(*self.built_for)
         try:
             signature(self.call).bind(*tensors, training)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from graphnet.arguments import number, one_of
+from graphnet.arguments import number, one_of, takes
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.formula.extent import show_extent
 from graphnet.network.nodes import show_difference, show_shape
@@ -315,12 +315,31 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }  # fmt: skip
 
 
+ELSEWHERE = {  # what Keras and torch call them
+    **dict.fromkeys(
+        ("categorical_crossentropy", "sparse_categorical_crossentropy", "crossentropyloss", "nll",
+         "nll_loss", "nllloss", "softmax_cross_entropy"),
+        "'cross_entropy', of logits: it has the softmax in it",
+    ),
+    **dict.fromkeys(("mean_squared_error", "mseloss", "l2_loss", "squared_error"), "'mse'"),
+    **dict.fromkeys(("mean_absolute_error", "l1_loss", "l1loss", "absolute_error"), "'mae'"),
+    **dict.fromkeys(
+        ("binary_crossentropy", "bce", "bce_loss", "bceloss", "log_loss"), "'binary_cross_entropy'"
+    ),
+    "bcewithlogitsloss": "'binary_cross_entropy_with_logits'",
+    **dict.fromkeys(("kld", "kl_div", "kldivloss"), "'kl_divergence'"),
+    **dict.fromkeys(("smooth_l1_loss", "smoothl1loss", "huberloss"), "'huber'"),
+}  # fmt: skip
+
+
 def loss(wish: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The loss of a name, or a function (prediction, target, reduction=, weight=) as it is."""
     if isinstance(wish, str):
         if wish not in LOSSES:
-            raise GraphnetError(f"there is no loss {told(wish)}{did_you_mean(wish, LOSSES)}")
+            tail = did_you_mean(wish, LOSSES, ELSEWHERE)
+            raise GraphnetError(f"there is no loss {told(wish)}{tail}")
         return LOSSES[wish]
     if not callable(wish):
         raise GraphnetTypeError(f"a loss is a name or a function, not {told(wish)}")
+    takes("a loss", wish, "prediction", "target")
     return wish

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, ClassVar, Self
 
-from graphnet.arguments import flag, items, mapping, number
+from graphnet.arguments import checked, flag, items, mapping, number
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Node, Parameter
@@ -21,6 +21,11 @@ __all__ = ["Optimizer"]
 Value = float | bool | Schedule | tuple[float, float]
 
 COMMON = ("clip_norm", "groups")
+ELSEWHERE = {  # what Keras calls arguments of optimizers
+    "learning_rate": "'lr'", "beta_1": "betas=(0.9, 0.999)", "beta_2": "betas=(0.9, 0.999)",
+    "epsilon": "'eps'", "clipnorm": "'clip_norm'", "global_clipnorm": "'clip_norm'",
+    "max_norm": "'clip_norm'", "decay": "a schedule as lr, see gn.schedules",
+}  # fmt: skip
 FLAGS = ("nesterov", "centered", "amsgrad", "decoupled_weight_decay")
 # Option -> least value and the first value that is too large, as torch refuses them.
 RANGES: dict[str, tuple[float, float]] = {
@@ -56,6 +61,8 @@ class Optimizer:
 
     def __init_subclass__(cls) -> None:
         Optimizer.kinds[cls.__name__] = cls
+        if "__init__" in vars(cls):
+            cls.__init__ = checked(cls.__init__, ELSEWHERE)  # type: ignore[method-assign]
 
     def __init__(
         self, rule: str, *, clip_norm: float | None = None,
@@ -96,7 +103,7 @@ class Optimizer:
         """The start of a built-in optimizer; `common` are the keywords that all of them take."""
         for name in common:
             if name not in COMMON:
-                near = did_you_mean(name, [*options, *COMMON])
+                near = did_you_mean(name, [*options, *COMMON], ELSEWHERE)
                 raise GraphnetTypeError(f"{type(self).__name__} has no option {told(name)}{near}")
         self._start(options, common.get("clip_norm"), common.get("groups"))
 

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.arguments import flag, number, whole
+from graphnet.arguments import flag, number, takes, whole
 from graphnet.arguments import path as file_name
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.files import require_writable
@@ -180,6 +180,8 @@ def as_callbacks(given: Sequence[Any] | Any, model: Model) -> list[Callback]:
             raise GraphnetTypeError(
                 f"a callback is a gn.Callback or a function (epoch, row), not {told(one)}"
             )
+        if not isinstance(one, Callback):
+            takes("a callback", one, "epoch", "row")
         callback = one if isinstance(one, Callback) else _Function(one)
         callback.model, callback.stopped = model, None
         found.append(callback)

@@ -272,12 +272,19 @@ def loss_tensor(
     return value
 
 
+ELSEWHERE = {
+    "momentum": "gn.SGD(lr=0.01, momentum=0.9)",
+    "nesterov": "gn.SGD(lr=0.01, momentum=0.9, nesterov=True)",
+    **dict.fromkeys(("gd", "gradient_descent"), "'sgd'"),
+}
+
+
 def optimizer_of(given: str | Optimizer) -> Optimizer:
     """An optimizer as it is, or one by its name, "adam" or "Adam", with its usual options."""
     if isinstance(given, str):
         known = {name.lower(): name for name in optimizers.__all__ if name != "Optimizer"}
         if given.lower() not in known:
-            tail = did_you_mean(given.lower(), known)
+            tail = did_you_mean(given, known, ELSEWHERE)
             raise GraphnetError(f"there is no optimizer {told(given)}{tail}")
         usual = {"lr": 0.01} if given.lower() == "sgd" else {}
         made: Optimizer = getattr(optimizers, known[given.lower()])(**usual)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnet.arguments import whole
+from graphnet.arguments import takes, whole
 from graphnet.compiler.build import training_step
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.ops.define import parameter
@@ -40,6 +40,7 @@ def descend(
     steps = whole("steps", steps, 0)
     if not callable(f):
         raise GraphnetTypeError(f"a descent is of a function of a tensor, not of {told(f)}")
+    takes("what a descent is on", f, "w")
     w = parameter("w", first.shape, init=first)
     step = training_step([], f(w), optimizer, dtype="float64")
     points = [first]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnet.arguments import mapping, number, positive, share, whole
+from graphnet.arguments import mapping, number, positive, share, takes, whole
 from graphnet.compiler.build import function
 from graphnet.compiler.entry import check_finite
 from graphnet.compiler.options import checked_seed
@@ -234,6 +234,7 @@ def _model(model: Model, fitness: Any) -> _Judged:
     inputs = list(compiled.heads.inputs)
     score: Callable[[Sequence[Floats]], Any]
     if callable(fitness):
+        takes("a fitness", fitness, "predict")
         parameters, program = _wide(prediction, inputs, dtype)
 
         def score(individuals: Sequence[Floats]) -> Any:

@@ -18,7 +18,7 @@ from graphnet.training.batches import Data, row_batches
 from graphnet.training.callbacks import Callback
 from graphnet.training.guard import Guard, NotFinite
 from graphnet.training.history import History
-from graphnet.training.metrics import Metric
+from graphnet.training.metrics import Metric, measured
 from graphnet.training.progress import Progress, Verbose
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Run:
         means.add("loss", loss, mass)
         target = arguments[len(self.model.heads.inputs)]
         for name, metric in self.metrics.items():
-            means.add(name, metric(prediction, target), count)
+            means.add(name, measured(name, metric, prediction, target), count)
         self.progress.batch(loss)
         for callback in self.callbacks:
             callback.on_batch_end(self.model.steps, loss)
@@ -160,7 +160,7 @@ def judge(
     if metrics:
         whole = np.concatenate(predictions)
         target = data.arrays[-1 if data.weight is None else -2]
-        row |= {name: float(metric(whole, target)) for name, metric in metrics.items()}
+        row |= {n: measured(n, metric, whole, target) for n, metric in metrics.items()}
     return row
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.arguments import items
+from graphnet.arguments import items, takes
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 
 __all__ = ["METRICS", "Metric", "accuracy", "decide", "metrics_by_name", "threshold_of"]
@@ -80,6 +80,30 @@ def _difference(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "mae": mae, "mse": mse, "rmse": rmse}
 
 
+ELSEWHERE = {  # what Keras calls them
+    **dict.fromkeys(
+        ("acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy"),
+        "'accuracy'",
+    ),
+    "mean_squared_error": "'mse'",
+    "mean_absolute_error": "'mae'",
+    **dict.fromkeys(("root_mean_squared_error", "rms"), "'rmse'"),
+}
+
+
+def measured(name: str, metric: Metric, prediction: np.ndarray, target: np.ndarray) -> float:
+    """The number that a metric gives. Raises GraphnetTypeError where it gives something else."""
+    value = metric(prediction, target)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        hint = "; it is given arrays, so it is written with NumPy" if hasattr(value, "node") else ""
+        raise GraphnetTypeError(
+            f"the metric {name} of arrays {prediction.shape} and {target.shape} gave "
+            f"{told(value)}, not a number{hint}"
+        ) from None
+
+
 def metrics_by_name(
     asked: Sequence[str | Metric] | str | Metric, loss: object
 ) -> dict[str, Metric]:
@@ -90,11 +114,15 @@ def metrics_by_name(
     for metric in listed:
         if isinstance(metric, str):
             if metric not in METRICS:
-                raise GraphnetError(f"no metric {told(metric)}{did_you_mean(metric, METRICS)}")
+                raise GraphnetError(
+                    f"no metric {told(metric)}{did_you_mean(metric, METRICS, ELSEWHERE)}; "
+                    "a function (prediction, target) of arrays is a metric, too"
+                )
             name, function = metric, METRICS[metric]
             if metric == "accuracy":
                 function = _accuracy_at(threshold_of(loss))
         elif callable(metric):
+            takes("a metric", metric, "prediction", "target")
             name, function = getattr(metric, "__name__", type(metric).__name__), metric
         else:
             raise GraphnetTypeError(f"a metric is a name or a function, not {told(metric)}")

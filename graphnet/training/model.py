@@ -191,6 +191,8 @@ class Model:
 
     def set_values(self, kept: Snapshot) -> None:
         """Puts parameters and states back; the generator goes on."""
+        if not isinstance(kept, Snapshot):
+            raise GraphnetTypeError(f"values are what model.values_now() gave, not {told(kept)}")
         self.parameters.update(kept.parameters)
         self.states.update(kept.states)
 

@@ -34,7 +34,9 @@ class Sequential(Model):
         listed = items("layers", layers, "layers")
         for layer in listed:
             if not isinstance(layer, Layer):
-                raise GraphnetTypeError(f"a Sequential is made of layers, not of {told(layer)}")
+                raise GraphnetTypeError(
+                    f"a Sequential is made of layers, not of {told(layer)}{_made_of(layer)}"
+                )
         if not any(not isinstance(layer, Input) for layer in listed):
             raise GraphnetError("a Sequential needs at least one layer besides its input")
         self.layers = listed
@@ -53,3 +55,13 @@ class Sequential(Model):
             dtype = "int" if isinstance(self.layers[0], Embedding) else "float"
             self._build(Input(as_array("X", X).shape[1:], dtype).tensor(), self.layers)
             self._compile(Target.usual(self._recipe.loss, self.heads.prediction), keep_states=False)
+
+
+def _made_of(given: Any) -> str:
+    """How a layer is made of what was given in its place, as the tail of a message."""
+    name = getattr(given, "__name__", "")
+    if isinstance(given, type) and issubclass(given, Layer):
+        return f"; write gn.{name}(...), with its arguments"
+    if isinstance(given, str):
+        return f"; write gn.Activation({told(given)})"
+    return "; gn.Activation(function) makes one of a function" if callable(given) else ""

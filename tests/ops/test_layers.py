@@ -253,7 +253,19 @@ REFUSED = [
      r"adds x \(batch, 3\) to .* \(batch, 2\)"),
     (lambda: gn.Input((64,))(x_of("batch", 3)), GraphnetError, r"shape \(64,\), not \(3,\)"),
     (lambda: gn.L2(-1), GraphnetError, "a finite number >= 0, came -1"),
-    (lambda: gn.Layer()(x_of("batch", 3)), NotImplementedError, "defines no call"),
+    (lambda: gn.Layer()(x_of("batch", 3)), GraphnetTypeError, "defines no call"),
+    (lambda: gn.Dense(), GraphnetTypeError, "Dense: missing a required argument: 'units'"),
+    (lambda: gn.Dense(2, activaton="relu"), GraphnetTypeError,
+     "Dense has no argument 'activaton'; did you mean 'activation'"),
+    (lambda: gn.Conv2D(2, kernel_size=3), GraphnetTypeError, "here it is 'size'"),
+    (lambda: gn.GRU(2, return_sequence=True), GraphnetTypeError,
+     "GRU has no argument 'return_sequence'; did you mean 'return_sequences'"),
+    (lambda: gn.RNN(2, units=2), GraphnetTypeError, "RNN: multiple values for argument 'units'"),
+    (lambda: gn.Dense(2, "swish"), GraphnetError, "here it is 'silu'"),
+    (lambda: gn.Dense(2, init="kaiming"), GraphnetError, "here it is 'he_normal'"),
+    (lambda: gn.Dense(2, np.tanh)(x_of("batch", 3)), GraphnetTypeError, "write gn.tanh"),
+    (lambda: gn.Dense(2, lambda a, b: a), GraphnetTypeError, r"is f\(a, b\): missing"),
+    (lambda: gn.Dense(2, lambda x: 3)(x_of("batch", 3)), GraphnetTypeError, "a tensor, but 3 came"),
 ]  # fmt: skip
 
 
