@@ -4,11 +4,15 @@ PYTHON ?= python3
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.PHONY: train test lint golden benchmark numpy-mkl docs
+.PHONY: train test oldest lint golden benchmark numpy-mkl docs
 train: .venv/bin/python
 	.venv/bin/pip install -q -e . && .venv/bin/graphnet train digits
 test: .venv/bin/python
 	.venv/bin/pip install -q -e '.[test]' && .venv/bin/python -m pytest -n auto
+oldest: .venv/bin/python # the tests with the oldest versions that pyproject.toml allows
+	.venv/bin/pip install -q uv && .venv/bin/uv venv -q .oldest
+	.venv/bin/uv pip install -q --python .oldest/bin/python --resolution lowest-direct -e '.[test]'
+	.oldest/bin/python -m pytest -n auto -o filterwarnings= # old releases warn of new ones
 lint:
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 golden:
