@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Code", "tuple_text", "type_text"]
+__all__ = ["Code", "axis_text", "tuple_text", "type_text"]
 
 # Python's levels of precedence, tightest first.
 ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARE, CHOICE = 16, 14, 13, 12, 11, 9, 7, 6, 1
@@ -33,3 +33,8 @@ def tuple_text(items: Iterable[object]) -> str:
 def type_text(kind: str, dtype: str) -> str:
     """The NumPy dtype of a "float" | "int" | "bool", where floats are of `dtype`."""
     return {"float": f"np.{dtype}", "int": "np.intp", "bool": "bool"}[kind]
+
+
+def axis_text(axes: Sequence[int]) -> str:
+    """The argument `axis` of a reduction: a number, or a tuple of several."""
+    return str(axes[0]) if len(axes) == 1 else str(tuple(axes))

@@ -23,6 +23,7 @@ from graphnet.compiler.code import (
     SUM,
     UNARY,
     Code,
+    axis_text,
     tuple_text,
     type_text,
 )  # fmt: skip
@@ -254,10 +255,9 @@ class Printer:
         ((arg, axes),) = value.args
         over = [d for d, axis in enumerate(axes) if axis >= value.rank]
         a = self.code(arg)
-        which = str(over[0]) if len(over) == 1 else str(tuple(over))
         if value.op == "logsumexp":
-            return Code(f"{self.helper('logsumexp')}({a.text}, axis={which})")
-        options = [] if len(over) == len(axes) else [f"axis={which}"]
+            return Code(f"{self.helper('logsumexp')}({a.text}, axis={axis_text(over)})")
+        options = [] if len(over) == len(axes) else [f"axis={axis_text(over)}"]
         if value.op in ("max", "min") and value.extra and value.dtype == "float":
             options.append("initial=-np.inf" if value.op == "max" else "initial=np.inf")
         return Code(f"{a.at(ATOM)}.{value.op}({', '.join(options)})")
@@ -266,8 +266,8 @@ class Printer:
         """How often a mask holds."""
         ((arg, axes),) = value.args
         over = [d for d, axis in enumerate(axes) if axis >= value.rank]
-        which = str(over[0]) if len(over) == 1 else str(tuple(over))
-        return Code(f"{self.code(arg).at(ATOM)}.sum(axis={which}, dtype={self.kind(value)})")
+        which, kind = axis_text(over), self.kind(value)
+        return Code(f"{self.code(arg).at(ATOM)}.sum(axis={which}, dtype={kind})")
 
     def _order(self, value: Value) -> Code:
         ((arg, _),) = value.args

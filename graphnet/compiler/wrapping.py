@@ -14,7 +14,14 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["comment_lines", "fill", "listed", "packed", "wrap"]
+__all__ = [
+    "INDENT", "VIEW_WIDTH", "WIDTH", "comment_lines", "fill", "listed", "packed", "wrap"
+]  # fmt: skip
+
+# Of a step in fast style:
+INDENT = 12  # columns before a statement: it stands inside three functions
+WIDTH = 79 - INDENT  # columns of its code
+VIEW_WIDTH = 88  # columns of a line that names an array
 
 BREAK = re.compile(r"(?<=,) | (?=(?:[-+*/@%&|]|//|[<>=!]=?|==|if|else) )")
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from graphnet.compiler.code import type_text
 from graphnet.compiler.expressions import Printer
-from graphnet.compiler.fast.buffers import VIEW_WIDTH, Buffers
+from graphnet.compiler.fast.buffers import Buffers
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.moves import pattern_text
 from graphnet.compiler.values import Axes, Value
-from graphnet.compiler.wrapping import wrap
+from graphnet.compiler.wrapping import VIEW_WIDTH, wrap
 from graphnet.formula.extent import Extent
 from graphnet.network.names import Namer
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from graphnet.compiler.fast.arrays import Order
 from graphnet.compiler.fast.chains import LEAST, is_link
-from graphnet.compiler.fast.forms import Form, Ufunc
+from graphnet.compiler.fast.form import Form
+from graphnet.compiler.fast.forms import Ufunc
 from graphnet.compiler.fast.memory import reads
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Value

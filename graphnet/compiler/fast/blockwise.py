@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from graphnet.compiler.fast.arrays import Array, identity
 from graphnet.compiler.fast.forms import KEYWORD
-from graphnet.compiler.fast.naming import INDENT, WIDTH
 from graphnet.compiler.function import commented
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
-from graphnet.compiler.wrapping import packed, wrap
+from graphnet.compiler.wrapping import INDENT, WIDTH, packed, wrap
 
 if TYPE_CHECKING:
     from graphnet.compiler.fast.emit import Emitter

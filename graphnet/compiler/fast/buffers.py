@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
-from graphnet.compiler.wrapping import wrap
+from graphnet.compiler.wrapping import VIEW_WIDTH, wrap
 from graphnet.formula.extent import Extent, add, product
 
-__all__ = ["VIEW_WIDTH", "Buffers"]
+__all__ = ["Buffers"]
 
 BYTES = {"np.float32": 4, "np.float64": 8, "np.intp": 8, "bool": 1}
-VIEW_WIDTH = 88  # columns of a line that names an array
 LINE = 64  # bytes of a line of the cache, where every array starts
 
 

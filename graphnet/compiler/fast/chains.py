@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphnet.compiler.fast.arrays import Order
-from graphnet.compiler.fast.forms import Form, Ufunc
+from graphnet.compiler.fast.form import Form
+from graphnet.compiler.fast.forms import Ufunc
 from graphnet.compiler.fast.memory import reads
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Axes, Value

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from graphnet.compiler.fast.arrays import Array
 from graphnet.compiler.fast.blockwise import loop_over_blocks
 from graphnet.compiler.fast.forms import scalar
-from graphnet.compiler.fast.naming import WIDTH, Naming
+from graphnet.compiler.fast.naming import Naming
 from graphnet.compiler.loops import loop_statement
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
-from graphnet.compiler.wrapping import fill, wrap
+from graphnet.compiler.wrapping import WIDTH, fill, wrap
 
 __all__ = ["Emitter"]
 

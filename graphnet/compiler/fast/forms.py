@@ -1,23 +1,25 @@
 """Forms: how a value is computed into memory that is there already, one NumPy call each.
 
 `form_of` gives the form of a value, or None where it has none: then the value is computed by its
-plain expression, which allocates. A form knows which arguments the result may be written over.
+plain expression, which allocates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from graphnet.compiler.code import axis_text
 from graphnet.compiler.fast.arrays import Array, Arrays, Order, identity
+from graphnet.compiler.fast.form import UFUNC_OF, Form, what_is_left
 from graphnet.compiler.fast.products import contiguous, contraction, product_of
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.fast.windows import window_form
 from graphnet.compiler.values import Value
 from graphnet.formula.extent import mul, product
 
-__all__ = ["Form", "form_of", "scalar"]
+__all__ = ["KEYWORD", "UFUNCS", "Ufunc", "form_of", "scalar"]
 
 UFUNCS = frozenset({
     "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "power", "negative",
@@ -27,16 +29,6 @@ UFUNCS = frozenset({
     "logical_not",
 })  # fmt: skip
 KEYWORD = ("maximum", "minimum")  # a third positional argument is deprecated for these
-
-
-class Form(Protocol):
-    """How a value is written into `out`, an array in the physical order of the value."""
-
-    def code(self, arrays: Arrays, value: Value, out: Array) -> str: ...
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        """The arguments whose memory the result may take."""
-        ...
 
 
 def form_of(
@@ -68,7 +60,7 @@ def form_of(
 
 
 @dataclass(frozen=True)
-class Ufunc:
+class Ufunc(Form):
     """add(a, b, out)."""
 
     def overwrites(self, value: Value) -> Sequence[int]:
@@ -106,14 +98,11 @@ class Ufunc:
 
 
 @dataclass(frozen=True)
-class Copy:
+class Copy(Form):
     """out[...] = a: the same elements in another dtype, or in another place.
 
     It casts where that is asked for, and costs two thirds of what `copyto` does.
     """
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
 
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         ((source, axes),) = value.args
@@ -124,11 +113,8 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Joined:
+class Joined(Form):
     """concatenate((a, b), axis, out), without what was computed in its place."""
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
 
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         parts = [arrays.logical(a).text for a, _ in value.args]
@@ -137,7 +123,7 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Form):
     """table.take(index, axis, out, "clip"): the index was checked, and "clip" does not copy."""
 
     @staticmethod
@@ -149,9 +135,6 @@ class Rows:
         (table, _), (index, axes) = value.args
         return table.rank > 0 and index.rank > 0 and axes == tuple(range(inner))
 
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
-
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         (table, _), (index, _) = value.args
         axis = value.extra[0]  # type: ignore[index]
@@ -160,11 +143,8 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class OneHot:
+class OneHot(Form):
     """eye.take(labels, axis, out, "clip"), in either layout."""
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
 
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         ((labels, axes),) = value.args
@@ -179,33 +159,22 @@ class OneHot:
 
 
 @dataclass(frozen=True)
-class Reduction:
+class Reduction(Form):
     """ones.dot(a, out), a.dot(ones, out) or add.reduce(a, axes, None, out)."""
 
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
-
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
-        ((source, axes),) = value.args
-        order = arrays.order(source)
-        along = [axes[axis] for axis in order]  # the loop of every physical axis
-        over = [k for k, loop in enumerate(along) if loop >= value.rank]
-        kept = [loop for loop in along if loop < value.rank]
-        wanted = arrays.order(value)
+        ((source, _),) = value.args
+        over, left = what_is_left(arrays, value, out)
         array = arrays.physical(source)
-        if value.op == "sum" and value.dtype == source.dtype == "float" and kept == list(wanted):
+        if value.op == "sum" and value.dtype == source.dtype == "float" and left is out:
             text = self._by_ones(arrays, value, source, array, over, out)
             if text:
                 return text
-        if kept != list(wanted):  # the result in the order in which it comes
-            turn = [list(wanted).index(loop) for loop in kept]
-            out = arrays.transposed(out, turn)
-        op = {"sum": "add", "max": "maximum", "min": "minimum"}[value.op]
-        which = str(over[0]) if len(over) == 1 else str(tuple(over))
+        which, op = axis_text(over), UFUNC_OF[value.op]
         tail = ""
         if value.extra and value.dtype == "float":
             tail = f", False, {'-' * (value.op == 'max')}np.inf"
-        return f"{arrays.call(f'np.{op}.reduce')}({array.text}, {which}, None, {out.text}{tail})"
+        return f"{arrays.call(f'np.{op}.reduce')}({array.text}, {which}, None, {left.text}{tail})"
 
     def _by_ones(
         self, arrays: Arrays, value: Value, source: Value, array: Array, over: Sequence[int],
@@ -230,7 +199,7 @@ class Reduction:
 
 
 @dataclass(frozen=True)
-class Extreme:
+class Extreme(Form):
     """The largest or least element of every row by its place: argmax, then take.
 
     NumPy finds places with wide registers, largest elements of rows one by one: (32, 10) in
@@ -248,9 +217,6 @@ class Extreme:
         kept = list(orders.get(value) or identity(value))
         last = along[: len(kept)] == kept
         return last and isinstance(size, int) and size > 1 and contiguous(roles, source)
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
 
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         ((source, axes),) = value.args

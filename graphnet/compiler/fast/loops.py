@@ -15,12 +15,11 @@ from graphnet.compiler.fast import memory as mem
 from graphnet.compiler.fast.arrays import Array
 from graphnet.compiler.fast.bodies import PlannedBody
 from graphnet.compiler.fast.emit import Emitter
-from graphnet.compiler.fast.naming import WIDTH
 from graphnet.compiler.fast.steps import BodyEmitter
 from graphnet.compiler.loops import described
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value
-from graphnet.compiler.wrapping import listed
+from graphnet.compiler.wrapping import WIDTH, listed
 from graphnet.formula.extent import Extent, add
 from graphnet.network.runs import Result
 

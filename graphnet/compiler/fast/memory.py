@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.fast.arrays import Order, identity
-from graphnet.compiler.fast.forms import Form
+from graphnet.compiler.fast.form import Form
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.fast.windows import Pad
 from graphnet.compiler.values import Value

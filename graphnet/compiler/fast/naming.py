@@ -19,15 +19,12 @@ from graphnet.compiler.identifiers import RESERVED, python_names
 from graphnet.compiler.listing import Writer
 from graphnet.compiler.lower import Lowered
 from graphnet.compiler.values import Value
-from graphnet.compiler.wrapping import listed
+from graphnet.compiler.wrapping import WIDTH, listed
 from graphnet.formula.extent import Extent, add, product
 from graphnet.network.names import Namer
 from graphnet.network.nodes import Input, Parameter, Scan
 
-__all__ = ["INDENT", "WIDTH", "Naming"]
-
-INDENT = 12  # columns before a statement: it stands inside three functions
-WIDTH = 79 - INDENT  # columns of its code
+__all__ = ["Naming"]
 
 
 @dataclass

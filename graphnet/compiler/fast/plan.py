@@ -13,7 +13,8 @@ from graphnet.compiler.fast.arrays import Order, identity
 from graphnet.compiler.fast.batched import merged_as_read
 from graphnet.compiler.fast.blocks import gathered, local, runs
 from graphnet.compiler.fast.flat import Adjacent, Flat
-from graphnet.compiler.fast.forms import Form, form_of
+from graphnet.compiler.fast.form import Form
+from graphnet.compiler.fast.forms import form_of
 from graphnet.compiler.fast.replay import check
 from graphnet.compiler.fast.rewriting import Rewriting
 from graphnet.compiler.fast.roles import Roles, live, readers_of

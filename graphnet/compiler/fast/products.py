@@ -17,6 +17,7 @@ from math import prod
 
 from graphnet.compiler.blas import SMALL
 from graphnet.compiler.fast.arrays import Array, Arrays, Order, identity
+from graphnet.compiler.fast.form import Form
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Axes, Value
 from graphnet.formula.extent import Extent, add, evaluate, floordiv, names, product
@@ -34,7 +35,7 @@ NARROW = 32  # columns of a narrow matrix
 
 
 @dataclass(frozen=True)
-class Dot:
+class Dot(Form):
     """a.dot(b, out) or matmul(a, b, out) on views with at most one axis for each kind of loop.
 
     `left` and `right` are the loops of the factors in the order of their views, grouped: shared,
@@ -47,9 +48,6 @@ class Dot:
     summed: tuple[int, ...]
     swapped: bool
     small: bool = True  # whether long factors may go in blocks that need no packing
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
 
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         (a, axes_a), (b, axes_b) = value.args

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphnet.compiler.fast.arrays import Order
-from graphnet.compiler.fast.forms import Form
+from graphnet.compiler.fast.form import Form
 from graphnet.compiler.fast.memory import Memory, Place, fits, memory_of, reads
 from graphnet.compiler.fast.roles import Roles
 from graphnet.compiler.values import Value

@@ -9,10 +9,9 @@ from graphnet.compiler.expressions import Printer
 from graphnet.compiler.fast.arrays import Array, Arrays
 from graphnet.compiler.fast.bodies import PlannedBody
 from graphnet.compiler.fast.emit import Emitter
-from graphnet.compiler.fast.naming import WIDTH
 from graphnet.compiler.listing import Writer
 from graphnet.compiler.values import Value
-from graphnet.compiler.wrapping import comment_lines
+from graphnet.compiler.wrapping import WIDTH, comment_lines
 from graphnet.formula.extent import Extent
 
 __all__ = ["BodyEmitter"]

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from graphnet.compiler.draws import draw_of
 from graphnet.compiler.fast.emit import Emitter
-from graphnet.compiler.fast.naming import INDENT, WIDTH
 from graphnet.compiler.fast.plan import Plan, drawn
 from graphnet.compiler.function import commented, note_lines
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.lower import Lowered
 from graphnet.compiler.statement import Statement
-from graphnet.compiler.wrapping import wrap
+from graphnet.compiler.wrapping import INDENT, WIDTH, wrap
 from graphnet.network.extents import named_sizes
 from graphnet.network.graph import STAGES
 from graphnet.network.nodes import Input, Parameter, State

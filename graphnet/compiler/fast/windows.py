@@ -9,19 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphnet.compiler.code import axis_text
 from graphnet.compiler.fast.arrays import Array, Arrays
+from graphnet.compiler.fast.form import UFUNC_OF, Form, what_is_left
 from graphnet.compiler.fast.products import USUAL
 from graphnet.compiler.fast.roles import Roles, readers_of
 from graphnet.compiler.moves import fold_options
 from graphnet.compiler.values import Value, Values
 from graphnet.compiler.windows import is_window
-from graphnet.compiler.wrapping import wrap
+from graphnet.compiler.wrapping import WIDTH, wrap
 from graphnet.formula.extent import Extent, add, product
 
 __all__ = ["Pad", "counted", "see_through_copies", "window_form"]
-
-
-WIDTH = 67  # columns of code of a statement
 
 
 def see_through_copies(live: Sequence[Value], roles: Roles) -> None:
@@ -62,7 +61,7 @@ def seen_through(value: Value, roles: Roles) -> bool:
     return roles(value.args[0][0]) == "view" and value.args[0][0].op != "reshape"
 
 
-def window_form(value: Value, roles: Roles) -> Pad | Fold | Count | Pieces | Slabs | None:
+def window_form(value: Value, roles: Roles) -> Form | None:
     """The form of a frame, of what is made of windows, or of a count; None for other values."""
     if value.op == "contract":
         copied = value.args[0][0]
@@ -78,11 +77,8 @@ def window_form(value: Value, roles: Roles) -> Pad | Fold | Count | Pieces | Sla
 
 
 @dataclass(frozen=True)
-class Pad:
+class Pad(Form):
     """inner[...] = a. The frame around it is written once; only equal ones share a buffer."""
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
 
     @staticmethod
     def fill(value: Value) -> Value | None:
@@ -111,7 +107,7 @@ class Pad:
 
 
 @dataclass(frozen=True)
-class Pieces:
+class Pieces(Form):
     """Windows copied out and multiplied piece by piece, so that a piece stays in the cache."""
 
     @staticmethod
@@ -121,9 +117,6 @@ class Pieces:
         return a is copied and axes == (0, 2) and (value.rank, b.rank, value.dtype) == (
             2, 2, "float",
         )  # fmt: skip
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
 
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         (copied, _), (b, axes) = value.args
@@ -143,7 +136,7 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Slabs:
+class Slabs(Form):
     """The largest, least or sum of every window, the largest or least of every short row: one
     place of all windows after another.
     """
@@ -170,9 +163,6 @@ class Slabs:
         rows = math.prod(e if isinstance(e, int) else USUAL for e in value.extents)
         return size <= 32 and rows >= 32 * size
 
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
-
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         ((source, axes),) = value.args
         over = [k for k, loop in enumerate(axes) if loop >= value.rank]
@@ -184,22 +174,18 @@ class Slabs:
         else:
             name = arrays.namer.made(f"{out.text}_slabs")
             first = [wrap(f"{name} = ", text, WIDTH)]
-        op = {"sum": "add", "max": "maximum", "min": "minimum"}[value.op]
         slab = arrays.local("slab")
         return "\n".join([
             *first,
             f"{arrays.call('np.copyto')}({out.text}, {name}[0])",
             f"for {slab} in {name}[1:]:",
-            f"    {arrays.call(f'np.{op}')}({out.text}, {slab}, out={out.text})",
+            f"    {arrays.call(f'np.{UFUNC_OF[value.op]}')}({out.text}, {slab}, out={out.text})",
         ])  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Fold:
+class Fold(Form):
     """Zeros, to which slabs of windows are added one by one."""
-
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
 
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
         ((source, _),) = value.args
@@ -224,25 +210,16 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Count:
+class Count(Form):
     """How often a mask holds: few bits are added as bytes, four times as fast as floats."""
 
-    def overwrites(self, value: Value) -> Sequence[int]:
-        return ()
-
     def code(self, arrays: Arrays, value: Value, out: Array) -> str:
-        ((mask, axes),) = value.args
-        along = [axes[axis] for axis in arrays.order(mask)]
-        over = [k for k, loop in enumerate(along) if loop >= value.rank]
-        kept = [loop for loop in along if loop < value.rank]
-        wanted = list(arrays.order(value))
-        if kept != wanted:
-            out = arrays.transposed(out, [wanted.index(loop) for loop in kept])
-        array = arrays.physical(mask)
-        which = str(over[0]) if len(over) == 1 else str(tuple(over))
-        reduce = arrays.call("np.add.reduce")
+        ((mask, _),) = value.args
+        over, left = what_is_left(arrays, value, out)
+        array, reduce = arrays.physical(mask), arrays.call("np.add.reduce")
         bits = arrays.view(array, f"{array.text}.view(np.int8)", "bits")
-        return f"{arrays.call('np.copyto')}({out.text}, {reduce}({bits.text}, {which}, np.int8))"
+        count = f"{reduce}({bits.text}, {axis_text(over)}, np.int8)"
+        return f"{arrays.call('np.copyto')}({left.text}, {count})"
 
 
 def counted(values: Values, v: Value) -> Value | None:
