@@ -17,8 +17,8 @@ from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Input, Node, Parameter, State, show_shape
 from graphnet.numerics.stabilize import stabilize as stabilized
+from graphnet.ops.calls import layer_labels, updates_of
 from graphnet.ops.gradients import chosen_kinks
-from graphnet.ops.layer import layer_labels, updates_of
 from graphnet.ops.tensor import Tensor, as_tensor
 
 __all__ = ["function", "training_step"]

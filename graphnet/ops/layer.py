@@ -1,30 +1,28 @@
 """Layer: parameters and the formulas that use them, called on tensors again and again.
 
 A layer makes its parameters when it is first called and shares them among all its calls. Every
-call is remembered by the node it gave, so that a Model can play it again for training.
+call is remembered by the node it gave (calls.py), so that a Model can play it again for training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from graphnet.arguments import checked, flag, takes
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent
 from graphnet.network.nodes import (
     Computed,
-    Node,
     Order,
     Parameter,
     Scan,
     State,
     show_shape,
-    topological,
 )
+from graphnet.ops import calls
 from graphnet.ops.define import formula
 from graphnet.ops.initializers import resolve
 from graphnet.ops.names import check_name, check_shape
@@ -32,9 +30,7 @@ from graphnet.ops.regularizers import Regularizer
 from graphnet.ops.rollback import rollback
 from graphnet.ops.tensor import Tensor
 
-__all__ = [
-    "Call", "Layer", "layer_labels", "layers_of", "set_layer_labels", "updates_of", "with_training",
-]  # fmt: skip
+__all__ = ["Layer", "require_width"]
 
 
 ELSEWHERE = {  # what Keras and torch call arguments of layers
@@ -51,22 +47,6 @@ ELSEWHERE = {  # what Keras and torch call arguments of layers
     "in_features": "left out: the layer learns it from what it is called on",
     "in_channels": "left out: the layer learns it from what it is called on",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Call:
-    """A layer and what it was given; that and the parameters are all it may hold of the graph."""
-
-    layer: Layer
-    inputs: tuple[Node, ...]
-    place: int = 0  # which of the layer's outputs, where it has several
-
-
-_CALLS: WeakKeyDictionary[Node, Call] = WeakKeyDictionary()  # by output; the outermost call wins
-_LABELS: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # node -> layer; the innermost wins
-_NUMBERS: WeakKeyDictionary[Node, int] = WeakKeyDictionary()  # by output: layers so far
-Renewal = tuple[State, Node]  # a state and its new value
-_RENEWALS: WeakKeyDictionary[Node, tuple[Renewal, ...]] = WeakKeyDictionary()  # by output
 
 
 class Layer:
@@ -185,8 +165,8 @@ class Layer:
         return terms
 
     @property
-    def _pending(self) -> list[Renewal]:
-        pending: list[Renewal] = self.__dict__.setdefault("_renewals", [])
+    def _pending(self) -> list[calls.Renewal]:
+        pending: list[calls.Renewal] = self.__dict__.setdefault("_renewals", [])
         return pending
 
     # What a caller uses.
@@ -201,7 +181,8 @@ class Layer:
         for place, output in enumerate(outputs):
             if output.node in inputs:  # the identity: the call needs a node to be remembered by
                 outputs[place] = output = _copy(output)
-            self._remember(inputs, output.node, place)
+            calls.remember(output.node, calls.Call(self, inputs, place))
+            calls.count(output.node, self.number or 0)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)  # type: ignore[return-value]
 
     def apply(self, *tensors: Tensor, training: bool = False) -> Tensor:
@@ -218,7 +199,7 @@ class Layer:
                 raise GraphnetTypeError(
                     f"{self} is called on tensors, not on {type(t).__name__}; gn.input makes one"
                 )
-        before = max((_number(t.node) for t in tensors), default=0)
+        before = max((calls.layers_before(t.node) for t in tensors), default=0)
         if self.built_for is None:
             with rollback([self], Layer):  # a layer that refused a shape may be given another
                 if self.number is None:
@@ -242,16 +223,12 @@ class Layer:
             if self._pending:
                 given = _copy(given) if given.node in [t.node for t in tensors] else given
                 outputs = (*outputs[:place], given, *outputs[place + 1 :])
-                _RENEWALS[given.node] = (*_RENEWALS.get(given.node, ()), *self._pending)
+                calls.renew(given.node, self._pending)
                 self._pending.clear()
-            _label(given.node, tuple(t.node for t in tensors), self.label)
+            calls.label(given.node, [t.node for t in tensors], self.label)
             # A layer of layers counts those in it, so that the next one has a number of its own.
-            _NUMBERS.setdefault(given.node, max(_number(given.node), before, self.number or 0))
+            calls.count(given.node, max(before, self.number or 0))
         return outputs
-
-    def _remember(self, inputs: tuple[Node, ...], output: Node, place: int) -> None:
-        _NUMBERS.setdefault(output, self.number or 0)
-        _CALLS[output] = Call(self, inputs, place)
 
     @property
     def label(self) -> str:
@@ -265,108 +242,6 @@ class Layer:
 
 def _copy(x: Tensor) -> Tensor:
     return Tensor(replace(formula("x", x=x).node, label="identity"))
-
-
-def _label(output: Node, inputs: tuple[Node, ...], label: str) -> None:
-    for node in topological([output], dict.fromkeys(inputs)):
-        _LABELS.setdefault(node, label)
-
-
-def _number(node: Node) -> int:
-    """How many numbered layers stand before a node: the largest number it depends on."""
-    found, stack, seen = 0, [node], {node}
-    while stack:
-        at = stack.pop()
-        if at in _NUMBERS:
-            found = max(found, _NUMBERS[at])
-            continue
-        fresh = [o for o in at.operands if o not in seen]
-        seen.update(fresh)
-        stack += fresh
-    return found
-
-
-def layer_labels(nodes: Sequence[Node]) -> dict[Node, str]:
-    """The label of the layer that made each node, for `Network.collect(layers=...)`."""
-    return {node: _LABELS[node] for node in topological(nodes) if node in _LABELS}
-
-
-def set_layer_labels(labels: Mapping[Node, str]) -> None:
-    """Says which layers made nodes that were read from a file."""
-    _LABELS.update(labels)
-
-
-def layers_of(outputs: Sequence[Tensor]) -> list[Layer]:
-    """The layers whose calls lead to the outputs, each once, in topological order."""
-    calls = (_CALLS[node].layer for node in topological(t.node for t in outputs) if node in _CALLS)
-    return list(dict.fromkeys(calls))
-
-
-def updates_of(outputs: Sequence[Tensor]) -> dict[Tensor, Tensor]:
-    """The states that layers renew on the way to the outputs, with their new values.
-
-    Where a state is renewed twice, the second formula reads what the first one gave.
-    """
-    new: dict[Node, Node] = {}
-    for node in topological(t.node for t in outputs):
-        for state, value in _RENEWALS.get(node, ()):
-            new[state] = _substituted(value, state, new[state]) if state in new else value
-    return {Tensor(state): Tensor(value) for state, value in new.items()}
-
-
-def _substituted(root: Node, old: Node, new: Node) -> Node:
-    """The node with another in the place of one that it depends on."""
-    moved: dict[Node, Node] = {old: new}
-    for node in topological([root], moved):
-        operands = tuple(moved.get(o, o) for o in node.operands)
-        if any(a is not b for a, b in zip(operands, node.operands, strict=True)):
-            moved[node] = replace(node, operands=operands, name=None)
-    return moved.get(root, root)
-
-
-def with_training(outputs: Sequence[Tensor], training: bool) -> list[Tensor]:
-    """The same tensors with every layer called again, for training or not.
-
-    Inputs, parameters and states are the same nodes; layers keep their parameters.
-    """
-    new: dict[Node, Node] = {}
-    played: dict[int, tuple[Tensor, ...]] = {}  # by the call: its outputs name one tuple of inputs
-    for node in _outer_order([t.node for t in outputs]):
-        call = _CALLS.get(node)
-        if call is not None:
-            if id(call.inputs) not in played:
-                given = [Tensor(new[o]) for o in call.inputs]
-                played[id(call.inputs)] = call.layer._run(*given, training=training)
-            new[node] = played[id(call.inputs)][call.place].node
-            continue
-        operands = tuple(new[o] for o in node.operands)
-        moved = any(a is not b for a, b in zip(operands, node.operands, strict=True))
-        new[node] = replace(node, operands=operands) if moved else node
-        if moved and node in _LABELS:
-            _LABELS[new[node]] = _LABELS[node]
-    return [Tensor(new[t.node]) for t in outputs]
-
-
-def _outer_order(roots: Sequence[Node]) -> list[Node]:
-    """Topological order of what stands outside layers: a call depends on its inputs alone."""
-    order: list[Node] = []
-    state: dict[Node, bool] = {}  # seen; True where done
-    stack = list(reversed(roots))
-    while stack:
-        node = stack[-1]
-        if state.get(node):
-            stack.pop()
-            continue
-        call = _CALLS.get(node)
-        operands: Mapping[Node, None] = dict.fromkeys(call.inputs if call else node.operands)
-        if node in state:
-            state[node] = True
-            order.append(node)
-            stack.pop()
-            continue
-        state[node] = False
-        stack += [o for o in operands if o not in state]
-    return order
 
 
 def require_width(layer: Layer, shape: tuple[Extent, ...]) -> int:

@@ -29,7 +29,7 @@ from graphnet.network.graph import Network
 from graphnet.network.nodes import Node, Parameter, State, show_shape
 from graphnet.ops import losses
 from graphnet.ops.array import Array
-from graphnet.ops.layer import layer_labels, set_layer_labels
+from graphnet.ops.calls import layer_labels, set_layer_labels
 from graphnet.ops.optimizer import Optimizer
 from graphnet.ops.tensor import Tensor
 from graphnet.training.compiled import Compiled, Heads, Recipe, Target

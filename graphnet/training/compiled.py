@@ -23,7 +23,7 @@ from graphnet.network.backward import AS_IN_GRAPHNET
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Input, show_shape
 from graphnet.ops import losses, optimizers
-from graphnet.ops.layer import layer_labels, layers_of, updates_of, with_training
+from graphnet.ops.calls import layer_labels, layers_of, updates_of, with_training
 from graphnet.ops.optimizer import Optimizer
 from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import as_array, as_weights, samples, split_inputs

@@ -28,8 +28,8 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.formula import hole
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Parameter, Scan
+from graphnet.ops.calls import layer_labels
 from graphnet.ops.gradients import grad
-from graphnet.ops.layer import layer_labels
 from graphnet.ops.reductions import sum as total
 from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import Data

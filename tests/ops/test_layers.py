@@ -12,9 +12,9 @@ from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Input, Parameter
-from graphnet.ops import layer as layer_module
+from graphnet.ops import calls
+from graphnet.ops.calls import layer_labels, layers_of, with_training
 from graphnet.ops.initializers import sample
-from graphnet.ops.layer import layer_labels, layers_of, with_training
 from graphnet.ops.tensor import Tensor
 
 RNG = np.random.default_rng(0)
@@ -193,12 +193,12 @@ def test_a_deep_stack() -> None:
 
 def test_calls_are_forgotten_with_their_tensors() -> None:
     gc.collect()
-    before = len(layer_module._CALLS)
+    before = len(calls.CALLS)
     y = gn.Dense(3, "relu")(gn.input("x", ("batch", 3)))
-    assert len(layer_module._CALLS) == before + 1
+    assert len(calls.CALLS) == before + 1
     del y
     gc.collect()
-    assert len(layer_module._CALLS) == before
+    assert len(calls.CALLS) == before
 
 
 class Scale(gn.Layer):
