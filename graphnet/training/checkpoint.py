@@ -252,7 +252,8 @@ def _read_recast(record: Mapping[str, Any], reader: NetworkReader) -> Recast:
 
 def _rational(text: str) -> Rational:
     above, _, below = text.partition("/")
-    return Rational(int(above), int(below or "1"))
+    whole, _, digits = above.partition(".")  # "0.1", as files from before 2026-11-26 have it
+    return Rational(int(whole + digits), int(below or "1") * 10 ** len(digits))
 
 
 def _write_recipe(recipe: Recipe, step: Network) -> dict[str, Any]:

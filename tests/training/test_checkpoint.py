@@ -12,12 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sympy import Rational
 
 import graphnet as gn
 from graphnet.compiler.module import emit
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Scan
 from graphnet.ops.array import Array
+from graphnet.training import checkpoint
 from graphnet.training.container import read_container, write_container
 from graphnet.training.network_json import NetworkReader, NetworkWriter
 
@@ -132,6 +134,11 @@ def test_a_loss_that_is_a_function_is_saved_with_every_optimizer(tmp_path, optim
     for each in (model, loaded):
         each.fit(X, X, epochs=1, verbose=0)
     same_runs(model, loaded)
+
+
+def test_scales_of_older_files_are_read():
+    texts = ("1/10", "0.1", "10.0", "1/1000", "0.001")
+    assert [checkpoint._rational(t) for t in texts] == [Rational(t) for t in texts]
 
 
 def test_a_loaded_model_takes_another_kind_of_target(tmp_path):
