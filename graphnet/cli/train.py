@@ -67,15 +67,17 @@ def _leave(
     """Writes every file of the run; each is whole or not there."""
     from graphnet.view import plot
     from graphnet.view.draw import draw
-    from graphnet.view.page import Run, page
+    from graphnet.view.page import Run, fits, page
 
     model.save(out / f"{chosen.name}.npz")
     model.step.save(out / "train_step.py")
     history.to_csv(out / "history.csv")
-    drawings = {}
+    drawings, whole = {}, {}
     for stage in _STAGES:
         drawing = draw(model, stage, "tensors")
         drawings[stage] = drawing.svg
+        if not fits(drawing.svg):
+            drawings[stage], whole[stage] = draw(model, stage, "layers").svg, f"{stage}.svg"
         write_file(out / f"{stage}.svg", drawing.pipe("svg"))
         write_file(out / f"{stage}.png", drawing.pipe("png"))
     curves = confusion = ""
@@ -100,6 +102,7 @@ def _leave(
         facts=facts,
         network=model.step.network,
         drawings=drawings,
+        whole=whole,
         source=model.step.source,
         source_file="train_step.py",
         history=history,

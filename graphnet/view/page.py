@@ -15,10 +15,11 @@ from graphnet.network.graph import STAGES, Network
 from graphnet.network.nodes import Computed
 from graphnet.view.style import shorten
 
-__all__ = ["Run", "page"]
+__all__ = ["Run", "fits", "page"]
 
 _LINES = 400  # of formulas in a stage
 _WIDE = 1100  # points: a wider picture shrinks to 60 % and is scrolled
+_WIDEST = 3000  # one that is wider still shows mostly paper
 
 _TEXTS = {
     "forward": "What the network computes, from its inputs to its prediction.",
@@ -29,11 +30,15 @@ _TEXTS = {
 }
 
 
+_HOVER = ("Hover over a box for the whole formula.", "One box a layer.")
+
+
 @dataclass
 class Run:
     """What the page of a run shows; whatever is empty is left out.
 
-    `drawings` are SVG texts by stage; `curves` and `confusion` are paths relative to the page.
+    `drawings` are SVG texts by stage; `curves` and `confusion` are paths relative to the page, and
+    so is what `whole` holds by stage: the picture of every tensor where `drawings` has layers.
     """
 
     title: str
@@ -41,6 +46,7 @@ class Run:
     facts: Mapping[str, str] = field(default_factory=dict)
     network: Network | None = None
     drawings: Mapping[str, str] = field(default_factory=dict)
+    whole: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     source_file: str = ""
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -71,9 +77,10 @@ def page(run: Run) -> str:
             "heading": f"The {stage} network",
             "text": _TEXTS.get(stage, ""),
             "svg": Markup(_inline(svg, stage)),
-            "alt": f"{_count(run.network, stage)}Hover over a box for the whole formula.",
+            "alt": _count(run.network, stage) + _HOVER[stage in run.whole],
             "width": f"{_width(svg):.0f}",
             "wide": _width(svg) > _WIDE,
+            "whole": run.whole.get(stage, ""),
         }
         for stage, svg in run.drawings.items()
     ]
@@ -105,6 +112,11 @@ def page(run: Run) -> str:
     )
 
 
+def fits(svg: str) -> bool:
+    """Whether a picture can be looked at on a page: wide ones are scrolled, but not for ever."""
+    return _points("width", svg) <= _WIDEST and _points("height", svg) <= _WIDEST
+
+
 def _inline(svg: str, prefix: str) -> str:
     """An SVG as part of a page: without its prolog, its ids its own."""
     svg = svg[svg.index("<svg") :]
@@ -112,7 +124,11 @@ def _inline(svg: str, prefix: str) -> str:
 
 
 def _width(svg: str) -> float:
-    found = re.search(r'width="([\d.]+)pt"', svg)
+    return _points("width", svg)
+
+
+def _points(side: str, svg: str) -> float:
+    found = re.search(rf'{side}="([\d.]+)pt"', svg)
     return float(found[1]) if found else 0.0
 
 

@@ -17,7 +17,7 @@ from graphnet.network.graph import Network
 from graphnet.network.nodes import Input
 from graphnet.view import plot
 from graphnet.view.draw import draw
-from graphnet.view.page import Run, page
+from graphnet.view.page import Run, fits, page
 
 from .nets import small_model
 
@@ -45,6 +45,19 @@ def html(model: gn.Sequential) -> str:
             confusion="confusion.png",
         )
     )
+
+
+def test_a_picture_that_no_page_holds_is_of_layers_and_links_to_the_whole() -> None:
+    sizes = ((900, 900), (3200, 900), (900, 8000))
+    narrow, wide, tall = (f'<svg width="{w}pt" height="{h}pt"></svg>' for w, h in sizes)
+    assert [fits(svg) for svg in (narrow, wide, tall)] == [True, False, False]
+    drawings = {"forward": narrow, "backward": narrow}
+    text = page(Run("t", drawings=drawings, whole={"backward": "backward.svg"}))
+    told = re.findall("<figcaption>(.*)</figcaption>", text)
+    assert told == [
+        "Hover over a box for the whole formula.",
+        'One box a layer. The picture of every tensor is <a href="backward.svg">backward.svg</a>.',
+    ]
 
 
 class Reader(HTMLParser):

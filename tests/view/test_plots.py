@@ -52,6 +52,7 @@ PICTURES = {
     "curves": (lambda: plot.curves({"a": [1, 2], "b": ([0, 1], [3, 4])}, points=["b"]), (800, 500)),
     "log": (lambda: plot.curves({"a": [1, 2, 4]}, log="xy"), (800, 500)),
     "activations": (lambda: plot.activations(), (1500, 1000)),
+    "all in one": (lambda: plot.activations(together=True), (1200, 500)),
     "pair": (lambda: plot.activations(["relu", "leaky_relu"], together=True), (800, 500)),
     "regions": (lambda: plot.regions(side, XOR, LABELS), (500, 500)),
     "score": (lambda: plot.regions(lambda p: p[:, 0] * 0.9, XOR, LABELS, title="t"), (500, 500)),

@@ -21,6 +21,7 @@ ACTIVATIONS = (
     "linear", "sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "celu", "softplus",
     "gelu", "silu", "mish", "softsign", "hard_sigmoid",
 )  # fmt: skip
+LINE, COLUMN = 0.21, 2.4  # inches that a name and a column of names take
 
 
 def curves(
@@ -58,6 +59,9 @@ def curves(
             if side in log and not (array > 0).any():
                 raise GraphnetError(f"the curve {told(one)} has no {side} above 0 for a log axis")
 
+    columns = -(-len(pairs) // max(1, int((inches[1] - 0.2) / LINE)))  # of names, all in sight
+    inches = (inches[0] + COLUMN * (columns - 1), inches[1])
+
     def paint(figure: Any) -> None:
         from matplotlib.ticker import MaxNLocator
 
@@ -75,10 +79,13 @@ def curves(
                 axes.plot(xs, ys, color=ink, linestyle=dashes, label=label(name))
         _scales(axes, log)
         if "x" not in log and all((xs == xs.round()).all() for xs, _ in pairs.values()):
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no epoch 2.5
+            # there is no epoch 2.5
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         tidy(axes, title, x, y)
         if len(pairs) > 4:
-            axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+            axes.legend(
+                frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, ncols=columns
+            )
         elif len(pairs) > 1 or next(iter(pairs)):
             axes.legend(edgecolor="none")
 

@@ -43,7 +43,7 @@ def history(history: Mapping[str, Sequence[float]]) -> Picture:
             if name in names:
                 _curve(axes, name, history[name])
         tidy(axes, measured[k].replace("_", " "), "epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend(frameon=False)
 
     return panels(len(measured), paint, size=(4.6, 3.6))
@@ -96,7 +96,7 @@ def layers(
         low, high = axes.get_ylim()
         room = max(1.0, (1000 * low / high) ** 0.5)
         axes.set_ylim(low / room, high * room)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         tidy(axes, title, "epoch" if at is None else "step", y)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
 
