@@ -15,11 +15,13 @@ from graphnet.compiler.reads import Reader
 from graphnet.compiler.values import Axes, Local, Value, Values
 from graphnet.compiler.windows import mixed_radix
 from graphnet.formula import extent as ext
-from graphnet.formula.extent import Extent, at_least
+from graphnet.formula.extent import Extent
 from graphnet.formula.subscript import Affine, FloorDiv, Index, Mod
 from graphnet.network.outside import is_inside
 
 __all__ = ["end_to_end", "write"]
+
+Slice = tuple[Extent, Extent, Extent]  # start, step, count
 
 
 def write(
@@ -112,42 +114,22 @@ def _placed(
     values: Values, reader: Reader, a: Local, target: Sequence[Affine], shape: Sequence[Extent]
 ) -> Held | None:
     """A slice of zeros: every subscript `c*i + d` with its own loop, or a number."""
-    pattern: list[tuple[Extent, Extent, Extent] | Extent] = []
+    pattern: list[Slice | Extent] = []
     labels: list[int] = []
     cuts: list[tuple[int, int] | None] = []
     for s, size in zip(target, shape, strict=True):
         if not s.terms:
-            if not (at_least(s.const) and at_least(ext.sub(ext.sub(size, 1), s.const))):
+            if not is_inside(s, size, reader.extents):
                 return None
             pattern.append(s.const)
             continue
-        atom, step = s.terms[0]
-        if len(s.terms) > 1 or not isinstance(atom, Index) or not isinstance(step, int):
+        found = _strided(s, size, reader.extents)
+        if found is None or found[0] in labels:
             return None
-        p, count, start = atom.position, reader.extents[atom.position], s.const
-        if p in labels:
-            return None
-        low, high = s.interval(reader.extents) or (None, None)
-        safe = (
-            low is not None
-            and high is not None
-            and at_least(low)
-            and at_least(ext.sub(ext.sub(size, 1), high))
-        )
-        cut = None
-        if not safe and count != 0:
-            if not (isinstance(start, int) and isinstance(count, int) and isinstance(size, int)):
-                return None
-            # 0 <= start + step*k < size, by division: a declared extent may be huge
-            first, last = -start, size - 1 - start
-            low_k, high_k = (first, last) if step > 0 else (-last, -first)
-            cut = (max(0, -(-low_k // abs(step))), min(count, high_k // abs(step) + 1))
-            if cut[0] >= cut[1]:
-                return None
-            start, count = start + step * cut[0], cut[1] - cut[0]
-        cuts.append(cut)
+        p, where, cut = found
         labels.append(p)
-        pattern.append((start, step, count))
+        pattern.append(where)
+        cuts.append(cut)
     full = repeated(values, a, labels, reader.extents)
     if any(cuts):
         window = tuple(None if c is None else (c[0], 1, c[1] - c[0]) for c in cuts)
@@ -157,6 +139,28 @@ def _placed(
     axes = tuple(k for k, entry in enumerate(pattern) if isinstance(entry, tuple))
     made = values.make("place", [(full, axes)], shape, full.dtype, tuple(pattern))
     return Held(made, tuple(range(len(shape))))
+
+
+def _strided(
+    s: Affine, size: Extent, extents: Sequence[Extent]
+) -> tuple[int, Slice, tuple[int, int] | None] | None:
+    """The loop i of a subscript `c*i + d`, the slice it counts through, and which of its steps,
+    from a first one to an end, stay inside if not all do; None where that is not known."""
+    atom, step = s.terms[0]
+    if len(s.terms) > 1 or not isinstance(atom, Index) or not isinstance(step, int):
+        return None
+    p, count, start = atom.position, extents[atom.position], s.const
+    if is_inside(s, size, extents):
+        return p, (start, step, count), None
+    if not (isinstance(start, int) and isinstance(count, int) and isinstance(size, int)):
+        return None
+    # 0 <= start + step*k < size, by division: a declared extent may be huge
+    first, last = -start, size - 1 - start
+    low, high = (first, last) if step > 0 else (-last, -first)
+    cut = max(0, -(-low // abs(step))), min(count, high // abs(step) + 1)
+    if cut[0] >= cut[1]:
+        return None
+    return p, (start + step * cut[0], step, cut[1] - cut[0]), cut
 
 
 def _scattered(

@@ -47,21 +47,29 @@ def check(
             if line not in content:
                 raise GraphnetError(f"{line!r} is not there any more")
             continue
-        for v in needed:
-            own = memory.places.get(v)
-            if own is None or not own.overlaps(place) or v is line:
-                continue
-            form = forms.get(line)
-            whole = form and own == place and fits(line, v, roles, form, orders)
-            part = form and roles(v) == "line" and any(
-                roles(a) == "joined" and v in memory_of([a], roles)
-                and memory.places[a] == place and fits(line, a, roles, form, orders)
-                for a, _ in line.args
-            )  # fmt: skip
-            if not whole and not part:
-                raise GraphnetError(f"{line!r} is written over {v!r}, which it reads")
+        _check_operands(line, place, memory, roles, forms, orders)
         content = {v: p for v, p in content.items() if not p.overlaps(place)}
         content[line] = place
+
+
+def _check_operands(
+    line: Value, place: Place, memory: Memory, roles: Roles, forms: Mapping[Value, Form],
+    orders: Mapping[Value, Order],
+) -> None:  # fmt: skip
+    """Whether a statement may write over all that it reads of its own place."""
+    form = forms.get(line)
+    for v in reads(line, roles):
+        own = memory.places.get(v)
+        if own is None or not own.overlaps(place) or v is line:
+            continue
+        whole = form and own == place and fits(line, v, roles, form, orders)
+        part = form and roles(v) == "line" and any(
+            roles(a) == "joined" and v in memory_of([a], roles)
+            and memory.places[a] == place and fits(line, a, roles, form, orders)
+            for a, _ in line.args
+        )  # fmt: skip
+        if not whole and not part:
+            raise GraphnetError(f"{line!r} is written over {v!r}, which it reads")
 
 
 def _check_blocks(run: Sequence[Value], memory: Memory, roles: Roles) -> None:

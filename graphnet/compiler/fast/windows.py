@@ -135,6 +135,16 @@ class Pieces(Form):
         ])  # fmt: skip
 
 
+def named(
+    arrays: Arrays, array: Array, text: str, suffix: str, out: Array
+) -> tuple[str, list[str]]:
+    """The name of what a text gives, and its line in the step where its array does not last."""
+    if array.lasting:
+        return arrays.view(array, text, suffix).text, []
+    name = arrays.namer.made(f"{out.text}_{suffix}")
+    return name, [wrap(f"{name} = ", text, WIDTH)]
+
+
 @dataclass(frozen=True)
 class Slabs(Form):
     """The largest, least or sum of every window, the largest or least of every short row: one
@@ -169,11 +179,7 @@ class Slabs(Form):
         kept = [axes.index(loop) for loop in arrays.order(value)]
         turned = arrays.transposed(arrays.logical(source), [*over, *kept])
         text = f"{arrays.printer.helper('slabs')}({turned.text}, {len(over)})"
-        if turned.lasting:
-            name, first = arrays.view(turned, text, "slabs").text, []
-        else:
-            name = arrays.namer.made(f"{out.text}_slabs")
-            first = [wrap(f"{name} = ", text, WIDTH)]
+        name, first = named(arrays, turned, text, "slabs", out)
         slab = arrays.local("slab")
         return "\n".join([
             *first,
@@ -194,12 +200,8 @@ class Fold(Form):
         array = arrays.logical(source)
         options = fold_options(arrays.printer, value)
         name = arrays.printer.helper("overlaps")
-        text, first = f"{name}({turned.text}, {array.text}, {options})", []
-        if array.lasting:
-            text = arrays.view(out, text, "parts").text
-        else:  # what is folded was allocated in the step
-            parts = arrays.namer.made(f"{out.text}_parts")
-            text, first = parts, [wrap(f"{parts} = ", text, WIDTH)]
+        made = f"{name}({turned.text}, {array.text}, {options})"
+        text, first = named(arrays, Array(out.text, array.lasting), made, "parts", out)
         part, term = arrays.local("part"), arrays.local("term")
         return "\n".join([
             f"{arrays.bound(out, 'fill')}(0)",
