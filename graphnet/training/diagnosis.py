@@ -9,7 +9,8 @@ The adjoint of a layer is that of the next one times the weights between them ti
 the activation: `d_Z1 = (d_Z2 @ W2.T) * h'(Z1)`. So its norm changes from layer to layer by about
 the product of a slope and the gain |W|_F/sqrt(rows) of the weights, which is how much a matrix
 changes the root mean square of a random vector; what is far from 1 many times over vanishes or
-explodes (Bengio, Simard and Frasconi 1994; Glorot and Bengio 2010).
+explodes (Bengio, Simard and Frasconi 1994; Glorot and Bengio 2010). The steps of a recurrence are
+such layers too: through_time.py measures the adjoints of its states.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from graphnet.compiler.build import function
 from graphnet.errors import GraphnetError
 from graphnet.formula.formula import hole
 from graphnet.network.graph import Network
-from graphnet.network.nodes import Computed, Parameter, Scan
+from graphnet.network.nodes import Computed, Parameter
+from graphnet.network.shifts import Shift, shift_states
 from graphnet.ops.calls import layer_labels
 from graphnet.ops.gradients import grad
 from graphnet.ops.reductions import sum as total
@@ -35,13 +37,14 @@ from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import Data
 from graphnet.training.callbacks import Callback
 from graphnet.training.compiled import Target, loss_tensor
+from graphnet.training.through_time import Recurrence, recurrences
 
 if TYPE_CHECKING:
     from graphnet.training.model import Model
 
 __all__ = ["Diagnosis", "Finding", "Health", "Layer", "diagnose"]
 
-FAR = 1e3  # a norm that differs so much between the first and the last layer is an illness
+FAR = 1e3  # a norm that differs so much between the first and the last layer or step is an illness
 HARMLESS = 0.1  # such a share of dead units is nothing to speak of
 ROWS = 4096  # of the data are looked at
 
@@ -81,6 +84,7 @@ class Diagnosis:
 
     findings: tuple[Finding, ...]
     layers: tuple[Layer, ...] = field(repr=False)
+    recurrences: tuple[Recurrence, ...] = field(repr=False, default=())
 
     def __bool__(self) -> bool:
         """Whether anything was found."""
@@ -91,13 +95,25 @@ class Diagnosis:
         return "\n".join(map(str, self.findings)) or healthy
 
     def table(self) -> str:
-        """Every layer in a line: its delta, its slopes, the weights that follow."""
+        """Every layer in a line: its delta, its slopes, the weights that follow.
+
+        Then every state of a recurrence: its adjoint after the first step and after the last.
+        """
         heads = f"{'delta (rms)':>12} {'slope (rms)':>12} {'gain after':>10} {'dead':>6}"
-        rows = [f"{'layer':14} {heads}"]
+        rows = [f"{'layer':14} {heads}"] if self.layers else []
         for layer in self.layers:
             rows.append(
                 f"{layer.name:14} {layer.norm:12.3g} {layer.slope:12.3g} {layer.gain:10.3g} "
                 f"{len(layer.dead):>3}/{layer.units}"
+            )
+        if self.recurrences:
+            rows.append(
+                f"{'state':14} {'first step':>12} {'last step':>12} {'a step':>10} {'steps':>6}"
+            )
+        for one in self.recurrences:
+            rows.append(
+                f"{one.name:14} {one.norms[0]:12.3g} {one.norms[-1]:12.3g} {one.rate:10.3g} "
+                f"{len(one.norms):>6}"
             )
         return "\n".join(rows)
 
@@ -106,8 +122,10 @@ class Health(Callback):
     """Measures the network on (X, y) at the end of every epoch, or every so many steps.
 
     `norms` maps a layer to the root mean square of its delta, a number a measurement, as
-    `gn.plot.layers` draws it; `steps` are the steps of the measurements, the first before
-    training; `died` maps (layer, unit) to the step at which the unit was first found dead.
+    `gn.plot.layers` draws it, and for a state of a recurrence, "rnn.h", that of its adjoint after
+    the first step, "rnn.h first", and after the last, "rnn.h last"; `steps` are the steps of the
+    measurements, the first before training; `died` maps (layer, unit) to the step at which the unit
+    was first found dead.
 
     >>> import graphnet as gn
     >>> gn.Health([[0.0], [1.0]], [[0.0], [1.0]], every=10).every
@@ -136,7 +154,11 @@ class Health(Callback):
 
     def _measure(self, step: int) -> None:
         self.steps.append(step)
-        for layer in measure(self.model, self.X, self.y):
+        layers, states = measure(self.model, self.X, self.y)
+        for one in states:
+            self.norms.setdefault(f"{one.name} first", []).append(one.norms[0])
+            self.norms.setdefault(f"{one.name} last", []).append(one.norms[-1])
+        for layer in layers:
             self.norms.setdefault(layer.name, []).append(layer.norm)
             for unit in layer.dead:
                 self.died.setdefault((layer.name, unit), step)
@@ -146,9 +168,10 @@ class Health(Callback):
 
 def diagnose(model: Model, X: Any, y: Any) -> Diagnosis:
     """Measures every layer on the data and names what is wrong; nothing is trained."""
-    layers = measure(model, X, y)
-    found = [*_norms(layers), *_dead(layers, getattr(model, "health", None))]
-    return Diagnosis(tuple(found), tuple(layers))
+    layers, states = measure(model, X, y)
+    health = getattr(model, "health", None)
+    found = [*_norms(layers), *_over_time(states), *_dead(layers, health)]
+    return Diagnosis(tuple(found), tuple(layers), tuple(states))
 
 
 def _norms(layers: list[Layer]) -> list[Finding]:
@@ -168,6 +191,22 @@ def _norms(layers: list[Layer]) -> list[Finding]:
         f"d_Z[k] = (d_Z[k+1] @ W[k+1].T) * h'(Z[k]); slope * gain of W by layer: {parts}{more}"
     )
     return [Finding("vanishing" if ratio < 1 else "exploding", first.name, cause, ratio)]
+
+
+def _over_time(states: list[Recurrence]) -> list[Finding]:
+    found = []
+    for one in states:
+        first, last = one.norms[0], one.norms[-1]
+        if not (np.isfinite(first) and last > 0) or 1 / FAR <= first / last <= FAR:
+            continue
+        s, count = one.state, len(one.norms)
+        cause = (
+            f"d_{s} after step 1 is {first / last:.2g} of d_{s} after step {count}, "
+            f"{one.rate:.2g} a step, for d_{s}[t-1] = d_{s}[t] * d{s}[t]/d{s}[t-1]"
+        )
+        kind = "vanishing" if first < last else "exploding"
+        found.append(Finding(kind, f"{one.name} over time", cause, first / last))
+    return found
 
 
 def _dead(layers: list[Layer], health: Health | None) -> list[Finding]:
@@ -191,23 +230,24 @@ def _dead(layers: list[Layer], health: Health | None) -> list[Finding]:
 # -- measuring -----------------------------------------------------------------------------------
 
 
-def measure(model: Model, X: Any, y: Any) -> list[Layer]:
-    """Every activation of the network with its slopes and its delta, in order."""
+def measure(model: Model, X: Any, y: Any) -> tuple[list[Layer], list[Recurrence]]:
+    """Every activation of the network with its slopes and its delta, in order, and every state."""
     compiled = model.compiled
     arrays, target = compiled.given(X, y, None)
     key = ("probe", target)
     kept = compiled.__dict__.setdefault("probes", {})
     if key not in kept:
         kept[key] = _probe(model, target)
-    program, found = kept[key]
+    program, found, shifts = kept[key]
     data = Data.prepare(compiled.judge(target), arrays)
     with np.errstate(all="ignore"):
         results = program(*[a[:ROWS] for a in data.arrays])
     weights = {name: model.parameters[name] for name in model.parameters}
-    return [
-        _layer(before, after, name, label, results[k], follows, weights)
+    layers = [
+        _layer(before, after, name, label, results[2 * k : 2 * k + 2], follows, weights)
         for k, (before, after, name, label, follows) in enumerate(found)
     ]
+    return layers, recurrences(shifts, results[2 * len(found) :])
 
 
 def _layer(
@@ -231,8 +271,11 @@ def _rms(array: Any) -> float:
     return float(np.sqrt(np.mean(array**2))) if array.size else 0.0
 
 
-def _probe(model: Model, target: Target) -> tuple[Any, list[tuple[str, str, str, str, str | None]]]:
-    """A program (inputs, y) -> [[delta, slope] of every activation], and which they are."""
+def _probe(
+    model: Model, target: Target
+) -> tuple[Any, list[tuple[str, str, str, str, str | None]], list[Shift]]:
+    """A program (inputs, y) -> delta and slope of every activation, then the adjoints of every
+    state; and which these are."""
     compiled = model.compiled
     heads = compiled.heads
     # A batch norm is what it is in training: at inference its scale is that of other data.
@@ -246,29 +289,27 @@ def _probe(model: Model, target: Target) -> tuple[Any, list[tuple[str, str, str,
     pairs = [
         (name, node) for name, node in network.of(Computed) if _is_activation(network, name, node)
     ]  # fmt: skip
-    if not pairs:
-        inside = " outside of its loops" if any(network.of(Scan)) else ""
-        raise GraphnetError(f"this model has no activation{inside}: there is no slope to look at")
+    shifted, shifts = shift_states(network)
+    if not (pairs or shifts):
+        raise GraphnetError("this model has no activation: there is no slope to look at")
     befores = [Tensor(node.operands[0]) for _, node in pairs]
     deltas = grad(loss, befores)
     for (name, node), before, delta in zip(pairs, befores, deltas, strict=True):
-        outputs.append([delta, grad(total(Tensor(node)), before)])
+        outputs += [delta, grad(total(Tensor(node)), before)]
         own = network.layer(name)
         follows = _weights_after(network, name)
         told = own if own and own not in [row[2] for row in found] else name  # a layer called twice
         found.append((network.operands(name)[0], name, told, node.label, follows))
-    flat = [t for pair in outputs for t in pair]
+    if shifts:
+        (again,) = shifted.outputs.values()
+        late = loss_tensor(compiled.recipe.loss, Tensor(shifted.node(again)), targets)
+        outputs += grad(late, [Tensor(shift.zeros) for shift in shifts])
     recipe = compiled.recipe
     program = function(
-        [*compiled.heads.inputs, *targets], flat, parameters=model.parameters,
+        [*compiled.heads.inputs, *targets], outputs, parameters=model.parameters,
         states=model.states, dtype=recipe.dtype,
     )  # fmt: skip
-
-    def run(*arrays: Any) -> list[tuple[Any, Any]]:
-        results = program(*arrays)
-        return list(zip(results[::2], results[1::2], strict=True))
-
-    return run, found
+    return program, found, shifts
 
 
 def _is_activation(network: Network, name: str, node: Computed) -> bool:

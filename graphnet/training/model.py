@@ -346,7 +346,8 @@ class Model:
     def diagnose(self, X: Any, y: Any) -> Diagnosis:
         """Names vanishing and exploding gradients and dead units, each with its cause in numbers.
 
-        Measured at inference on at most 4,096 rows; false where nothing is wrong. With a
+        Measured at inference on at most 4,096 rows; false where nothing is wrong. Its `layers` are
+        the activations, its `recurrences` the states of loops, step by step. With a
         `gn.Health` among the callbacks of `fit` it also tells at which step units died.
         """
         from graphnet.training.diagnosis import diagnose

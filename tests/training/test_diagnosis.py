@@ -133,10 +133,3 @@ def test_a_norm_is_no_activation_and_batch_norm_is_what_it_is_in_training() -> N
     Z = 100 * X @ W
     Z = (Z - Z.mean(axis=0)) / np.sqrt(Z.var(axis=0) + 1e-3)
     assert layer.slope == pytest.approx(np.sqrt((Z > 0).mean()), abs=0.01)
-
-
-def test_activations_of_a_loop_are_not_looked_at() -> None:
-    model = gn.Sequential([gn.Input((4, 5)), gn.LSTM(6), gn.Dense(3)])
-    model.compile("sgd", "cross_entropy")
-    with pytest.raises(GraphnetError, match="no activation outside of its loops"):
-        model.diagnose(np.zeros((2, 4, 5)), np.zeros(2, int))
