@@ -159,8 +159,8 @@ def build(parameters, states):
         square = np.square
         add = np.add
         A1 = A1_and_1[0:32]
-        v_W1_new_contract = G[0:2080].reshape(65, 32)
-        v_W1_new_contract_2 = G[2080:2410].reshape(33, 10)
+        W1_new_contract = G[0:2080].reshape(65, 32)
+        W2_new_contract = G[2080:2410].reshape(33, 10)
         A1_pad_inner = A1_pad[:, :64]
         W1_b1_T = W1_b1.T
         A1_pad_T = A1_pad.T
@@ -222,9 +222,9 @@ def build(parameters, states):
             # d_Z1[i,j] = (1 - tanh(Z1[i,j])**2)*d_A1[i,j]
             multiply(d_Z1, d_Z1_square, d_Z1)
             # a part of W1_new
-            A1_pad_T_dot(d_Z1_T, v_W1_new_contract)
+            A1_pad_T_dot(d_Z1_T, W1_new_contract)
             # a part of W2_new
-            A1_and_1_dot(d_Z2_T, v_W1_new_contract_2)
+            A1_and_1_dot(d_Z2_T, W2_new_contract)
 
             # -- update
             multiply(k_3, V, V)  # a part of v_W1_new

@@ -150,7 +150,7 @@ def build(parameters):
         loss_tanh = rows[2:3]
         A1 = rows[3:6]
         W1_new_contract = G[0:9].reshape(3, 3)
-        W1_new_contract_2 = G[9:13].reshape(4, 1)
+        W2_new_contract = G[9:13].reshape(4, 1)
         W1_b1_T = W1_b1.T
         W1_b1_T_dot = W1_b1_T.dot
         W2_b2_T = W2_b2.T
@@ -200,7 +200,7 @@ def build(parameters):
             # a part of W1_new
             x_and_1_dot(d_Z1_T, W1_new_contract)
             # a part of W2_new
-            A1_and_1_dot(d_Z2_T, W1_new_contract_2)
+            A1_and_1_dot(d_Z2_T, W2_new_contract)
 
             # -- update
             subtract(P, G, P)  # W1_new[i,j] = W1[i,j] - 0.5*d_W1[i,j]; so for all of P

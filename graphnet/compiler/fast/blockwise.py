@@ -50,7 +50,7 @@ def _numbers(e: Emitter, run: Sequence[Value]) -> Iterator[Statement]:
     """Names for numbers that were to be written in place: once, not once a block."""
     for v, number in ((line, a) for line in run for a, _ in line.args if not (a.rank or a.host)):
         if number not in e.arrays.held:
-            name = e.namer.made(f"{e.context.get(run[-1], 't')}_scale")
+            name = e.made_for(v, "scale")
             text = wrap(f"{name} = ", e.arrays.expression(number), WIDTH)
             yield Statement(e.stage(run[0]), name, text, e.part(v), ())
             e.arrays.held[number] = Array(name, False)

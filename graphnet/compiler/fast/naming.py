@@ -159,7 +159,7 @@ class Naming:
             for v, place in memory.places.items()
             if v.op == "leaf" and (place.start, place.size) == (0, memory.sizes[place.storage])
         }
-        self.context, self.wholes = self._contexts(), self._wholes()
+        self.wholes = self._wholes()
         for side in plan.sides:
             del occupants[side.storage]
             self._side_by_side(side)
@@ -230,16 +230,6 @@ class Naming:
         self.arrays.view_lines.append(f"{name} = {text}")
         self.arrays.held[v] = Array(name)
 
-    def _contexts(self) -> dict[Value, str]:
-        """The node each statement is a part of: the next one that is computed."""
-        result: dict[Value, str] = {}
-        whole = ""
-        for v in reversed(self.plan.lines):
-            owners = self.plan.owners.get(v)
-            whole = owners[0] if owners else whole
-            result[v] = self.identifier.get(whole, "t")
-        return result
-
     def _wholes(self) -> dict[Value, str]:
         """The node that each statement is, or is a part of: the first that is made of it."""
         updates, gradients = self.plan.network.updates, self.plan.flat.gradients()
@@ -260,7 +250,12 @@ class Naming:
                 return self.identifier[name]
         if value in self.plan.ahead:
             return self.namer.made("slope")
-        return self.namer.made(f"{self.context.get(value, 't')}_{value.op}")
+        return self.made_for(value, value.op)
+
+    def made_for(self, value: Value, what: str) -> str:
+        """A name after the node that a value is a part of."""
+        whole = self.identifier.get(self.wholes.get(value, ""), "t")
+        return self.namer.made(f"{whole}_{what}")
 
 
 def _together(names: Sequence[str]) -> str:

@@ -72,7 +72,7 @@ class BodyEmitter(Emitter):
             width=WIDTH - 4,
         )  # fmt: skip
         self.writer.owners = {v: list(names) for v, names in plan.owners.items()}
-        self.context = self._contexts()
+        self.wholes = self._wholes()
 
     def name_temporaries(self) -> None:
         """Buffers for what lives within a step."""
