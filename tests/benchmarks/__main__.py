@@ -31,7 +31,7 @@ FIRST_STEP = (
     "graphnet fast", "torch eager", "torch.compile", "jax", "pytensor", "autograd",
 )  # fmt: skip
 PEERS = {
-    "torch": ("torch eager", "torch.compile"),
+    "torch": ("torch eager", "torch eager, unfused", "torch.compile"),
     "jax": ("jax", "jax flat"),
     "pytensor": ("pytensor",),
     "autograd": ("autograd",),

@@ -203,7 +203,8 @@ def page(results: Result) -> str:
         "read. *MKL* is the same emitted source run by a NumPy that was built on Intel's MKL "
         "(`make numpy-mkl`), which torch multiplies with, and the NumPy of Anaconda; NumPy from "
         "PyPI brings OpenBLAS. *by hand* is plain NumPy with every trick known before the compiler "
-        "found more (tests/benchmarks/steps/by_hand.py), *naive* what a tutorial writes.",
+        "found more (tests/benchmarks/steps/by_hand.py), *naive* what a tutorial writes. "
+        "*torch eager* has the fused optimizer; *unfused* is torch's optimizer as it comes.",
     ]
     for name, result in sorted(results["workloads"].items()):
         parts += [f"## {name}: {result['title']}", _rows(result), _goals(name, result)]

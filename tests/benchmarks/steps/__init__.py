@@ -42,6 +42,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "by hand": ("by_hand", ""),
     "naive": ("naive", "float32"),
     "torch eager": ("torch_steps", "eager"),
+    "torch eager, unfused": ("torch_steps", "unfused"),
     "torch.compile": ("torch_steps", "compile"),
     "jax": ("jax_steps", "tree"),
     "jax flat": ("jax_steps", "flat"),

@@ -1,6 +1,7 @@
 """The workloads in torch: eager autograd with torch.optim, and one compiled function a step.
 
-Both get tensors made once from the same arrays. Eager: gradients set to None, fused optimizer.
+Both get tensors made once from the same arrays. Eager: gradients set to None, fused optimizer;
+"unfused" with the optimizer as it comes, which most code has.
 Compiled: forward, backward (torch.func) and update in one graph, parameters updated in place.
 """
 
@@ -115,7 +116,7 @@ def gpt(p: Any, x: Any, t: Any) -> Any:
     return F.cross_entropy(z.flatten(0, 1), t.flatten())
 
 
-def own_layout(name: str, first: dict[str, Any], variant: str) -> tuple[dict[str, Any], set[str]]:
+def own_layout(name: str, first: dict[str, Any], eager: bool) -> tuple[dict[str, Any], set[str]]:
     """The first parameters in the layouts torch is fastest with, and which stay as they are."""
     import torch
 
@@ -124,7 +125,7 @@ def own_layout(name: str, first: dict[str, Any], variant: str) -> tuple[dict[str
         for k in ("W1", "W2"):
             p[k] = p[k].permute(3, 2, 0, 1).contiguous()
         p["W3"] = p["W3"].view(7, 7, 32, 10).permute(2, 0, 1, 3).reshape(-1, 10)
-    elif name == "W6" and variant == "eager":
+    elif name == "W6" and eager:
         p |= {k: p[k].T.contiguous() for k in ("Wx", "Wh")}
         return p | {"zero": torch.zeros(64), "h0": torch.zeros(1, 32, 64)}, {"zero", "h0"}
     elif name in ("W7", "W8"):
@@ -157,34 +158,37 @@ def make(workload: Workload, case: Case, variant: str) -> Step:
         raise Unsupported("not written")
     torch.set_num_threads(1)
     loss, optimizer = TABLE[workload.name]
-    if workload.name == "W6" and variant == "eager":
+    eager = variant != "compile"
+    if workload.name == "W6" and eager:
         loss = rnn_module
     first = {k: torch.from_numpy(a) for k, a in case.parameters.items()}
-    first, fixed = own_layout(workload.name, first, variant)
-    build = _eager if variant == "eager" else _compiled
-    run, reset = build(loss, optimizer, first, fixed, workload.options)
+    first, fixed = own_layout(workload.name, first, eager)
+    options = workload.options
+    if eager:
+        run, reset = _eager(loss, optimizer, first, fixed, options, fused=variant == "eager")
+    else:
+        run, reset = _compiled(loss, optimizer, first, fixed, options)
     reset()
     return Step(run, reset, lambda x, t: (torch.from_numpy(x), torch.from_numpy(t)))
 
 
 def _eager(
-    loss: Any, optimizer: str, first: Any, fixed: set[str], o: dict[str, float]
+    loss: Any, optimizer: str, first: Any, fixed: set[str], o: dict[str, float], *, fused: bool
 ) -> tuple[Any, Any]:
     import torch
 
     p = {k: a.clone().requires_grad_(k not in fixed) for k, a in first.items()}
     several = [a for a in p.values() if a.requires_grad]
     if optimizer == "sgd":
-        made: Any = torch.optim.SGD(
-            several, lr=o["lr"], momentum=o.get("momentum", 0.0), fused=True
-        )
+        momentum = o.get("momentum", 0.0)
+        made: Any = torch.optim.SGD(several, lr=o["lr"], momentum=momentum, fused=fused)
     elif "decay" in o:
         betas = (o["beta1"], o["beta2"])
         made = torch.optim.AdamW(
-            several, lr=o["lr"], betas=betas, weight_decay=o["decay"], fused=True
+            several, lr=o["lr"], betas=betas, weight_decay=o["decay"], fused=fused
         )
     else:
-        made = torch.optim.Adam(several, lr=o["lr"], fused=True)
+        made = torch.optim.Adam(several, lr=o["lr"], fused=fused)
 
     def run(x: Any, t: Any) -> Any:
         made.zero_grad(set_to_none=True)
