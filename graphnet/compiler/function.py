@@ -10,10 +10,9 @@ from graphnet.compiler.aliases import sources
 from graphnet.compiler.code import tuple_text
 from graphnet.compiler.draws import draw_of
 from graphnet.compiler.identifiers import RESERVED
-from graphnet.compiler.listing import Listing
+from graphnet.compiler.listing import Listing, origin
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.wrapping import comment_lines, listed, packed
-from graphnet.errors import GraphnetError
 from graphnet.formula.extent import names, show_extent
 from graphnet.network.graph import Network
 from graphnet.network.names import Namer
@@ -113,11 +112,8 @@ class Function:
 
     def origin(self, size: str) -> str:
         """What a named size is read from."""
-        for name in [*self.inputs, *self.parameters, *self.states]:
-            for axis, extent in enumerate(self.network.node(name).shape):
-                if not isinstance(extent, int) and show_extent(extent) == size:
-                    return f"{self.variable[name]}.shape[{axis}]"
-        raise GraphnetError(f"no input has an axis of size {size!r}, so its number is not known")
+        names = [*self.inputs, *self.parameters, *self.states]
+        return origin(size, ((self.variable[n], self.network.node(n)) for n in names))
 
     def _draw(self, name: str, node: Input) -> Iterator[str]:
         draw = draw_of(name, node)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from graphnet.compiler.helpers import HELPERS
 from graphnet.network.names import Namer
 
-__all__ = ["BUILTINS", "RESERVED", "python_names"]
+__all__ = ["BUILTINS", "RESERVED", "node_and_size_names", "python_names"]
 
 # The builtins that emitted code calls: all that it gets when it is run here.
 BUILTINS = (
@@ -43,6 +43,14 @@ def python_names(names: Iterable[str]) -> dict[str, str]:
     kept = {name: name for name in names if _identifier(name) == name}
     namer = Namer([*RESERVED, *kept.values()])
     return {name: kept.get(name) or namer.made(_identifier(name)) for name in names}
+
+
+def node_and_size_names(
+    nodes: Collection[str], sizes: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Identifiers of nodes, and of named sizes: `batch`, `batch_size` where a node is called so."""
+    known = python_names([*nodes, *(s for s in sizes if s not in nodes)])
+    return known, {s: f"{known[s]}_size" if s in nodes else known[s] for s in sizes}
 
 
 def _identifier(name: str) -> str:

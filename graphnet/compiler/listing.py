@@ -6,12 +6,12 @@ view, or if its expression has grown long. Everything else is written in place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphnet.compiler.expressions import Printer
 from graphnet.compiler.helpers import HELPERS
-from graphnet.compiler.identifiers import RESERVED, python_names
+from graphnet.compiler.identifiers import RESERVED, node_and_size_names
 from graphnet.compiler.loops import loop_statement
 from graphnet.compiler.lower import Lowered, full, lower
 from graphnet.compiler.statement import Statement
@@ -22,9 +22,9 @@ from graphnet.formula.extent import show_extent
 from graphnet.network.extents import named_sizes
 from graphnet.network.graph import Network
 from graphnet.network.names import Namer
-from graphnet.network.nodes import Constant, Input, Parameter, State
+from graphnet.network.nodes import Constant, Input, Node, Parameter, State
 
-__all__ = ["Listing", "Statement", "listing"]
+__all__ = ["Listing", "listing", "origin"]
 
 WIDTH = 75  # columns of code, so that it stands indented in a function within 79
 WEIGHT = 14  # calls in one expression
@@ -53,32 +53,33 @@ def listing(network: Network, dtype: str = "float32", lowered: Lowered | None = 
     """
     sizes = named_sizes(node for _, node in network.items())
     lowered = lowered or lower(network)
-    identifier = python_names([*network.nodes, *(s for s in sizes if s not in network)])
-    size_names = {s: identifier[s] if s not in network else f"{identifier[s]}_size" for s in sizes}
+    identifier, size_names = node_and_size_names(network.nodes, sizes)
     namer = Namer([*identifier.values(), *RESERVED])
     writer = Writer(network, lowered, dtype, identifier, size_names, namer)
     roots = list(dict.fromkeys([*network.outputs.values(), *network.updates.values()]))
     statements = writer.statements(roots)
-    variable = {name: identifier[name] for name, _ in network.of(Input, Parameter, State, Constant)}
+    held = network.of(Input, Parameter, State, Constant)
+    variable = {name: identifier[name] for name, _ in held}
     variable |= {name: writer.reference(name) for name in roots}
-    used = writer.used_sizes
+    given = [(identifier[n], a) for n, a in held if getattr(a, "distribution", None) is None]
     first = [
-        Statement("forward", size_names[s], f"{size_names[s]} = {_origin(network, s, identifier)}",
+        Statement("forward", size_names[s], f"{size_names[s]} = {origin(s, given)}",
                   f"the size {s!r}", ())
-        for s in sizes if s in used
+        for s in sizes if s in writer.used_sizes
     ]  # fmt: skip
     helpers = tuple(text for name, text in HELPERS.items() if name in writer.printer.helpers)
     return Listing((*first, *statements), helpers, variable, {s: size_names[s] for s in sizes})
 
 
-def _origin(network: Network, size: str, identifier: Mapping[str, str]) -> str:
-    """`x.shape[0]` of the first input that has this size as an axis."""
-    for name, node in network.of(Input, Parameter, State, Constant):
-        if getattr(node, "distribution", None) is not None:
-            continue
+def origin(size: str, arrays: Iterable[tuple[str, Node]]) -> str:
+    """What a named size is read from: `x.shape[0]` of the first array that has it as an axis.
+
+    GraphnetError where none has.
+    """
+    for variable, node in arrays:
         for axis, extent in enumerate(node.shape):
             if not isinstance(extent, int) and show_extent(extent) == size:
-                return f"{identifier[name]}.shape[{axis}]"
+                return f"{variable}.shape[{axis}]"
     raise GraphnetError(f"no input has an axis of size {size!r}, so its number is not known")
 
 

@@ -15,7 +15,7 @@ from graphnet.compiler.fast.plan import Plan, owned
 from graphnet.compiler.fast.roles import live
 from graphnet.compiler.fast.sides import Side, parts, width
 from graphnet.compiler.helpers import evenly
-from graphnet.compiler.identifiers import RESERVED, python_names
+from graphnet.compiler.identifiers import RESERVED, node_and_size_names
 from graphnet.compiler.listing import Writer
 from graphnet.compiler.lower import Lowered
 from graphnet.compiler.values import Value
@@ -42,11 +42,8 @@ class Naming:
 
     def __post_init__(self) -> None:
         network = self.plan.network
-        known = python_names([*network.nodes, *(s for s in self.sizes if s not in network)])
+        known, self.size_names = node_and_size_names(network.nodes, self.sizes)
         self.identifier = known
-        self.size_names = {
-            s: known[s] if s not in network else f"{known[s]}_size" for s in self.sizes
-        }
         self.namer = Namer([*known.values(), *RESERVED, *self.size_names.values()])
         self.printer = Printer(self.dtype, self._leaf, self.size_names.__getitem__)
         self.buffers = Buffers(self.printer)
