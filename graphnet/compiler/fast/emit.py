@@ -79,7 +79,7 @@ class Emitter(Naming):
 
     def _fresh(self, v: Value) -> Statement:
         """A number, or an array that its statement allocates."""
-        name, comment = self._name(v), self._comment(v)
+        name, comment = self.name(v), self._comment(v)
         text = scalar(self.arrays, v) or self._mean(v) or self.arrays.expression(v)
         self.arrays.held[v] = Array(name, False)
         code = wrap(f"{name} = ", text, WIDTH)

@@ -161,7 +161,7 @@ class _Loop:
                 continue
             whole = self.histories[i]
             part = {"emit": after, "before": found}.get(kind) or self.end(first=False)
-            name = self.outer._name(result)
+            name = self.outer.name(result)
             self.outer.arrays.view_lines.append(f"{name} = {whole}[{part}]")
             held[result] = Array(name)
 

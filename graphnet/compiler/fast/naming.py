@@ -140,9 +140,7 @@ class Naming:
 
     def _stem(self, part: Value) -> str:
         """The name of an array, or of the argument that it is a copy of."""
-        return (
-            self.identifier[str(part.args[0][0].extra)] if part.op == "copy" else self._name(part)
-        )
+        return self.identifier[str(part.args[0][0].extra)] if part.op == "copy" else self.name(part)
 
     def name_buffers(self) -> None:
         """A buffer is called after the last node it holds, else after what it holds first."""
@@ -169,7 +167,7 @@ class Naming:
                 packs = [v for v in held if v.op == "pack"]
                 owner = next((v for v in reversed(held) if plan.owners.get(v)), held[0])
                 owner = packs[0] if packs else owner
-                base = Array(self.namer.made("G") if packs else self._name(owner))
+                base = Array(self.namer.made("G") if packs else self.name(owner))
                 shape = tuple(owner.extents[axis] for axis in self.arrays.order(owner))
                 frame = memory.frames.get(storage)
                 fill = "" if storage not in memory.frames else "0"
@@ -223,7 +221,7 @@ class Naming:
             text = f"{base.text}.reshape(-1)"
         else:
             text = f"{base.text}.reshape{self.printer.shape(own)}"
-        name = self._name(v)
+        name = self.name(v)
         self.arrays.view_lines.append(f"{name} = {text}")
         self.arrays.held[v] = Array(name)
 
@@ -240,7 +238,8 @@ class Naming:
                 found[a] = min(found[v], found.get(a, found[v]))
         return {v: name for v, (_, name) in found.items()}
 
-    def _name(self, value: Value) -> str:
+    def name(self, value: Value) -> str:
+        """A name for a value: its node's, or one after what it is a part of."""
         for name in self.plan.owners.get(value, ()):
             if self.identifier[name] not in self.writer._taken:
                 self.writer._taken.add(self.identifier[name])

@@ -88,7 +88,7 @@ class BodyEmitter(Emitter):
                 self.arrays.held[v] = self.arrays.held[leaves[place.storage]]
         for whole in self.planned.joined:
             if whole not in self.arrays.held:
-                name = self._name(whole)
+                name = self.name(whole)
                 self.buffers.add(name, whole.extents, self.printer.kind(whole))
                 self.arrays.held[whole] = Array(name)
         for part, (whole, at) in self.planned.slices.items():
