@@ -227,7 +227,7 @@ class Model:
         validation_split = number("validation_split", validation_split, 0, 1)
         epochs, batch_size = whole("epochs", epochs, 0), whole("batch_size", batch_size, 1)
         finite = flag("check_finite", check_finite)
-        with self._as_before():
+        with self._meeting(X):
             run = self._run_of(
                 X, y, sample_weight, validation_data, validation_split, finite=finite,
                 epochs=epochs, batch_size=batch_size, shuffle=shuffle, callbacks=callbacks,
@@ -240,7 +240,6 @@ class Model:
         finite: bool, shuffle: bool, callbacks: Any, **how: Any,
     ) -> Run:  # fmt: skip
         """The run of a fit, its data checked."""
-        self._meet(X)
         arrays, target = self.compiled.given(X, y, sample_weight)
         if target != self.compiled.target:
             self._compile(target, keep_states=True)
@@ -270,8 +269,7 @@ class Model:
         `check_finite` is that of `fit`.
         """
         finite = flag("check_finite", check_finite)
-        with self._as_before():
-            self._meet(X)
+        with self._meeting(X):
             program, data = self._judged(X, y, sample_weight, finite=finite)
         size = whole("batch_size", batch_size, 1)
         with np.errstate(all="ignore"):
@@ -282,23 +280,20 @@ class Model:
 
         `check_finite` is that of `fit`.
         """
-        with self._as_before():
-            self._meet(X)
+        with self._meeting(X):
             results = self._run(self.compiled.forward, X, batch_size, check_finite)
         return results[0] if len(results) == 1 else results
 
     def classify(self, X: Any, batch_size: int = 1024, check_finite: bool = True) -> NDArray[Any]:
         """The class of every row: the largest output, or whether the only one says yes."""
-        with self._as_before():
-            self._meet(X)
+        with self._meeting(X):
             _ = self.heads.prediction
             scores = self.predict(X, batch_size, check_finite)
         return decide(scores, threshold_of(self.compiled.recipe.loss))
 
     def values(self, X: Any, check_finite: bool = True) -> dict[str, NDArray[Any]]:
         """Every computed tensor of the inference network for X, by name."""
-        with self._as_before():
-            self._meet(X)
+        with self._meeting(X):
             program = self.compiled.watcher
             data = self._inputs(program, X, check_finite)
         with np.errstate(all="ignore"):
@@ -333,8 +328,7 @@ class Model:
         """
         from graphnet.view.work import work
 
-        with self._as_before():
-            self._meet(X)
+        with self._meeting(X):
             arrays, target = self.compiled.given(X, y, None)
             if target != self.compiled.target:
                 self._compile(target, keep_states=True)
@@ -352,8 +346,7 @@ class Model:
         """
         from graphnet.training.diagnosis import diagnose
 
-        with self._as_before():
-            self._meet(X)
+        with self._meeting(X):
             return diagnose(self, X, y)
 
     # -- keeping ---------------------------------------------------------------------------------
@@ -365,11 +358,15 @@ class Model:
         save(self, path)
 
     @contextmanager
-    def _as_before(self) -> Iterator[None]:
-        """What is refused inside changes nothing: heads, programs and layers are as they were."""
+    def _meeting(self, X: Any) -> Iterator[None]:
+        """What is done with data, the first of which may tell a Sequential the shape of its input.
+
+        What is refused inside changes nothing: heads, programs and layers are as they were.
+        """
         kept = self._heads, self._compiled
         try:
             with rollback(getattr(self, "layers", ()), Layer):
+                self._meet(X)
                 yield
         except BaseException:
             self._heads, self._compiled = kept
