@@ -120,24 +120,40 @@ def readers_of(network: Network) -> Readers:
 
 
 def is_fragile(node: Node, readers: Readers) -> bool:
-    """Whether a logarithm, root or quotient is taken of a tensor, itself or through others."""
-    seen, stack = {node}, [node]
+    """Whether a logarithm, root or quotient is taken of a tensor, itself or through others.
+
+    Behind sums of products only what is 0 where the tensor is counts: log(p @ W) is of small
+    values where p has such, but a bias or the eps of a norm is larger than any error of p.
+    """
+    seen, summed, stack = {node}, set[Node](), [node]
     while stack:
         current = stack.pop()
-        for other in readers.same.get(current, ()):
-            if other not in seen:
-                seen.add(other)
-                stack.append(other)
+        found: list[tuple[Node, bool]] = []  # what is made of it, and whether by sums
+        found += [(other, current in summed) for other in readers.same.get(current, ())]
         for reader in readers.computed.get(current, ()):
             f = reader.formula
             holes = {hole(k) for k, r in enumerate(f.reads) if reader.operands[r.slot] is current}
+            known = {hole(k) for k, r in enumerate(f.reads) if reader.operands[r.slot] in seen}
             body = _written(f.body)  # a logistic function of it is no quotient by it
-            if any(part.free_symbols & holes for part in delicate(body)):
+            parts = [part for part in delicate(body) if part.free_symbols & holes]
+            if any(current not in summed or _vanishes(part, known) for part in parts):
                 return True
-            if (is_pointwise(reader) or f.body in holes) and reader not in seen:
-                seen.add(reader)
-                stack.append(reader)
+            if current not in summed and (is_pointwise(reader) or f.body in holes):
+                found.append((reader, False))
+            elif f.reduce != "LogSumExp" and _vanishes(body, known):
+                found.append((reader, True))
+        for other, sums in found:
+            if other not in seen or (other in summed and not sums):
+                (summed.add if sums else summed.discard)(other)
+                seen.add(other)
+                stack.append(other)
     return False
+
+
+def _vanishes(body: Any, holes: set[Any]) -> bool:
+    """Whether an expression is 0 where these holes are."""
+    new = body.xreplace(dict.fromkeys(holes, S.Zero))
+    return new == 0 or (isinstance(new, where) and all(_vanishes(a, set()) for a in new.args[1:]))
 
 
 def delicate(body: Expr) -> list[Expr]:
