@@ -22,7 +22,7 @@ benchmark: .venv/bin/python
 	.venv/bin/python tests/benchmarks/start.py
 numpy-mkl: .venv/bin/python # for one row of the benchmark; about 5 minutes, needs gcc and pkg-config
 	$(PYTHON) -m venv .mkl && .mkl/bin/pip install -q mkl mkl-devel
-	.venv/bin/pip install -q -e . && PKG_CONFIG_PATH=$(CURDIR)/.mkl/lib/pkgconfig .mkl/bin/pip install -q \
+	.venv/bin/pip install -q -e . && PKG_CONFIG_PATH=$(CURDIR)/.mkl/lib/pkgconfig .mkl/bin/pip install -q --no-cache-dir \
 	  --no-binary numpy numpy==$$(.venv/bin/python -c 'import numpy; print(numpy.__version__)') \
 	  -Csetup-args=-Dblas=mkl-sdl -Csetup-args=-Dlapack=mkl-sdl
 	.mkl/bin/pip install -q -e .
