@@ -273,3 +273,13 @@ REFUSED = [
 def test_refused(make, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("idle", [lambda: gn.Dropout(0.5), lambda: gn.Activation("linear")])
+def test_a_shared_layer_that_does_nothing_counts_the_layers_before_it(idle) -> None:
+    x, shared = gn.input("x", ("batch", 3)), idle()
+    first, second = gn.Dense(3), gn.Dense(2)
+    model = gn.Model(x, second(shared(first(shared(x)))))
+    assert [layer.W.node.name for layer in (first, second)] == ["W1", "W2"]
+    model.compile("sgd", "mse")
+    assert sorted(model.parameters) == ["W1", "W2", "b1", "b2"]
