@@ -24,11 +24,11 @@ from graphnet.errors import GraphnetError
 from graphnet.formula.derive import slope as derivative
 from graphnet.formula.formula import Equation, Formula, Read, hole
 from graphnet.formula.parse import parse
-from graphnet.formula.searched import ARGUMENT, Record, Searched, searched
+from graphnet.formula.searched import ARGUMENT, SECOND, Record, Searched, searched
 from graphnet.formula.show import Shower
 from graphnet.numerics import cache as disk
 
-__all__ = ["known", "read", "row", "spelled"]
+__all__ = ["described", "known", "read", "row", "spelled"]
 
 VALUE = hole(1)  # the function's own value, in `reuse`
 
@@ -39,6 +39,13 @@ def spelled(expr: Expr) -> str:
     """The text of an expression in x (and a, the function's own value); it parses back."""
     f = Formula((), expr, (Read(0), Read(1)))
     return Shower(Equation(f, "y", ("x", "a"))).scalar(expr)[0]
+
+
+def described(record: Record) -> str:
+    """What a function stands for, and how it is computed where that is another form."""
+    of = "x, a" if record.meaning.has(SECOND) else "x"
+    law = f"{record.name}({of}) = {spelled(record.meaning)}"
+    return law if record.form == record.meaning else f"{law}, computed as {spelled(record.form)}"
 
 
 def read(text: str, functions: Mapping[str, type[Searched]] | None = None) -> Expr:

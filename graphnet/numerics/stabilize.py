@@ -30,7 +30,7 @@ from graphnet.network.nodes import Computed, Loop, Node, Scan
 from graphnet.network.runs import bodies
 from graphnet.numerics.exponentials import denominators, weight
 from graphnet.numerics.powers import Powers, size
-from graphnet.numerics.records import spelled
+from graphnet.numerics.records import described
 from graphnet.numerics.reductions import complemented, two_pass
 from graphnet.numerics.scalars import Found, Scalars
 
@@ -236,10 +236,9 @@ def _rewrite(name: str, found: Found) -> Rewrite:
     record = found.record
     if record is None:
         return Rewrite("law", found.law, (name,))
-    law = f"{record.name}(x) = {spelled(record.meaning)}"
-    if record.form != record.meaning:
-        law += f", computed as {spelled(record.form)}"
-    return Rewrite("function of one argument", law, (name,), record.fails, record.unclean)
+    return Rewrite(
+        "function of one argument", described(record), (name,), record.fails, record.unclean
+    )
 
 
 def _copied(node: Computed) -> Computed | None:

@@ -31,9 +31,11 @@ from graphnet.formula import functions as fn
 from graphnet.formula.derive import slope
 from graphnet.formula.formula import Equation, Formula, Read, hole
 from graphnet.formula.latex import _Latex
+from graphnet.formula.searched import Searched
 from graphnet.formula.show import Shower, show
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Scan, topological
+from graphnet.numerics.records import described
 from graphnet.ops.gradients import grad
 from graphnet.ops.tensor import Tensor
 
@@ -83,6 +85,18 @@ class Explanation:
     ) -> None:
         self.forward, self.steps, self.notes = tuple(forward), tuple(steps), tuple(notes)
 
+    @property
+    def functions(self) -> list[str]:
+        """What the searched functions in it mean, a line each."""
+        told = [
+            e for step in self.steps for e in (step.equation, *(x.equation for x in step.locals))
+        ]
+        bodies = [e.formula.body for e in (*self.forward, *told) if e is not None]
+        applied = [
+            s for b in bodies for s in sympy.preorder_traversal(b) if isinstance(s, Searched)
+        ]
+        return [described(record) for record in dict.fromkeys(s.record for s in applied)]
+
     def text(self, style: str = "text") -> str:
         """In lines; style "text" or "unicode"."""
         one_of("style", style, ("text", "unicode"))
@@ -98,6 +112,8 @@ class Explanation:
                 show(step.equation, style) if step.equation else f"{step.adjoint}: a loop backwards"
             )
             rows.append(f"    {made}")
+        if self.functions:
+            rows += ["functions", *(f"  {line}" for line in self.functions)]
         return "\n".join(rows)
 
     def latex(self) -> str:
@@ -110,6 +126,7 @@ class Explanation:
                 rows.append(rf"\frac{{\partial {whole}}}{{\partial {part}}} &= {value}")
             if step.equation:
                 rows.append(show(step.equation, "latex").replace(" = ", " &= ", 1))
+        rows += [rf"&\text{{{line.replace('_', chr(92) + '_')}}}" for line in self.functions]
         return r"\begin{aligned}" + " \\\\\n".join(["", *rows])[3:] + r"\end{aligned}"
 
     def html(self) -> str:
@@ -127,6 +144,8 @@ class Explanation:
             made = show(step.equation, "unicode") if step.equation else "a loop backwards"
             cells = "<br>".join(map(escape, told))
             yield f"<tr><td>backward</td><td>{cells}</td><td>{escape(made)}</td></tr>"
+        for line in self.functions:
+            yield f"<tr><td>function</td><td></td><td>{escape(line)}</td></tr>"
 
     def __str__(self) -> str:
         return self.text()

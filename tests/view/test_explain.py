@@ -91,3 +91,19 @@ def test_loops_conditions_and_places_are_lines_of_the_work() -> None:
         "outs_1[2,0] = scan(zeros_1, s): every h, over 3 steps = 2",
     ):
         assert line in told, told
+
+
+def test_functions_that_were_searched_are_told() -> None:
+    z, t = gn.parameter("z", (3,)), gn.input("t", (3,))
+    told = gn.explain(gn.binary_cross_entropy(1 / (1 + gn.exp(-z)), t).rename("loss"), z)
+    lines = told.text().splitlines()
+    functions = lines[lines.index("functions") + 1 :]
+    assert functions == [f"  {line}" for line in told.functions]
+    assert len(functions) == 2  # the slopes of log a and log(1 - a)
+    for line in functions:
+        name, _, rest = line.strip().partition("(x) = ")
+        assert name in told.text().partition("functions")[0]
+        assert ", computed as " in rest
+    assert told.html().count("<td>function</td>") == 2
+    assert told.latex().count(r"\_slope(x) = ") == 2
+    assert gn.explain(gn.sum(gn.tanh(z)), z).functions == []
