@@ -82,6 +82,8 @@ def computed(
     if f.holes() != tuple(range(len(f.reads))):  # a tensor that stands in subscripts only
         f = normalize(f)
     f, extents, spelling = _drop_unit_loops(f, extents, spelling)
+    if f.accumulate:
+        f, extents, spelling = _bare_unit_axes(f, extents, spelling, shape)
     plain = f.plain_target
     if f.accumulate and plain is not None and tuple(extents[p] for p in plain) == shape:
         reduce = "Sum" if f.over else None
@@ -167,6 +169,28 @@ def _drop_unit_loops(
     return (
         f, tuple(extents[p] for p in kept), tuple(spelling[p] for p in kept) if spelling else ()
     )  # fmt: skip
+
+
+def _bare_unit_axes(
+    f: Formula, extents: tuple[Extent, ...], spelling: tuple[str, ...], shape: tuple[Extent, ...]
+) -> tuple[Formula, tuple[Extent, ...], tuple[str, ...]]:
+    """With an index of its own for each axis of size 1 that is written at 0.
+
+    So the adjoint of `Sum(x[n,0]**2, n)` is `d_x[n,i] = 2*x[n,0], i < 1`, which covers its array,
+    and not `d_x[n,0] += 2*x[n,0]`.
+    """
+    axes = [a for a, s in enumerate(f.target) if s == constant(0) and shape[a] == 1]
+    others = [s.bare for a, s in enumerate(f.target) if a not in axes]
+    if not axes or None in others or len(set(others)) < len(others):
+        return f, extents, spelling  # it would not cover its array all the same
+    own = {a: bare(f.indices + k) for k, a in enumerate(axes)}
+    ones = (1,) * len(axes)
+    if spelling:
+        free = [n for n in index_names(len(spelling) + len(axes)) if n not in spelling]
+        spelling = (*spelling, *free[: len(axes)])
+    target = tuple(own.get(a, s) for a, s in enumerate(f.target))
+    f = replace(f, target=target, indices=f.indices + len(axes), bounds=(*f.bounds, *ones))
+    return f, (*extents, *ones), spelling
 
 
 def _declare_what_reads_do_not_fix(

@@ -9,12 +9,6 @@ Run as a script it makes one such call on sample data.
 import numpy as np
 
 
-def place(out, where, value):
-    """out with value at one slice of it."""
-    out[where] = value
-    return out
-
-
 def initial_parameters(seed=0):
     """New arrays: W1 (2, 3), b1 (3,), W2 (3, 1), b2 (1,)."""
     rng = np.random.default_rng(seed)
@@ -74,25 +68,14 @@ def step(parameters, x, t):
     loss = (loss_subtract**2).sum() / batch  # loss = Sum((p[n,0] - t[n,0])**2/size(n), n)
 
     # -- backward
-    # d_p[n,0] += (2*p[n,0] - 2*t[n,0])/size(n), shape (batch, 1)
-    d_p = (
-        place(np.zeros((batch, 1), np.float32), np.s_[:, 0],
-            2 * loss_subtract / batch)
-    )
-    # d_Z2[i,j] = sigmoid_slope(Z2[i,j])*d_p[i,j]
-    d_Z2 = p_exp / p_add**2 * d_p
-    # d_A1[n,i] = W2[i,0]*d_Z2[n,0]
-    d_A1 = (W2[:, 0][:, None] * d_Z2[:, 0]).T
-    # d_Z1[i,j] = (1 - tanh(Z1[i,j])**2)*d_A1[i,j]
-    d_Z1 = (1 - A1**2) * d_A1
-    # d_W1[i,o] = Sum(x[n,i]*d_Z1[n,o], n)
-    d_W1 = x.T @ d_Z1
-    # d_b1[o] = Sum(d_Z1[n,o], n)
-    d_b1 = d_Z1.sum(axis=0)
-    # d_W2[i,o] = Sum(A1[n,i]*d_Z2[n,o], n)
-    d_W2 = A1.T @ d_Z2
-    # d_b2[o] = Sum(d_Z2[n,o], n)
-    d_b2 = d_Z2.sum(axis=0)
+    d_p = 2 * loss_subtract / batch            # d_p[n,i] = (2*p[n,0] - 2*t[n,0])/size(n), i < 1
+    d_Z2 = p_exp / p_add**2 * d_p[:, None]     # d_Z2[i,j] = sigmoid_slope(Z2[i,j])*d_p[i,j]
+    d_A1 = (W2[:, 0][:, None] * d_Z2[:, 0]).T  # d_A1[n,i] = W2[i,0]*d_Z2[n,0]
+    d_Z1 = (1 - A1**2) * d_A1                  # d_Z1[i,j] = (1 - tanh(Z1[i,j])**2)*d_A1[i,j]
+    d_W1 = x.T @ d_Z1                          # d_W1[i,o] = Sum(x[n,i]*d_Z1[n,o], n)
+    d_b1 = d_Z1.sum(axis=0)                    # d_b1[o] = Sum(d_Z1[n,o], n)
+    d_W2 = A1.T @ d_Z2                         # d_W2[i,o] = Sum(A1[n,i]*d_Z2[n,o], n)
+    d_b2 = d_Z2.sum(axis=0)                    # d_b2[o] = Sum(d_Z2[n,o], n)
 
     # -- update
     W1_new = W1 - d_W1 / 2  # W1_new[i,j] = W1[i,j] - 0.5*d_W1[i,j]

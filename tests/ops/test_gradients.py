@@ -140,6 +140,27 @@ def test_jvp_of_several(evaluate: Any) -> None:
     np.testing.assert_allclose(found, V @ W + X @ dw, rtol=1e-13)
 
 
+# a loss of tensors with axes of size 1 -> how the gradient by x covers its array, and how it reads
+UNITS: dict[str, tuple[Any, tuple[Any, ...], str]] = {
+    "one output": (lambda x: gn.mse(x, gn.input("t", ("batch", 1))), ("batch", 1),
+                   "d_x (batch, 1) = (2*x[n,0] - 2*t[n,0])/size(n), i < 1"),
+    "two axes": (lambda x: gn.sum(x**2), (1, 3, 1), "d_x (1, 3, 1) = 2*x[i,j,k]"),
+    "a number": (lambda x: gn.sum(gn.formula("x[0,0]**2", x=x)), (1, 1),
+                 "d_x (1, 1) = 2*x[0,0], i < 1, j < 1"),
+    "an element": (lambda x: gn.formula("Y = x[0,2]**2", x=x), (1, 3),
+                   "d_x (1, 3): Y[0,2] += 2*x[0,2], shape (1, 3)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_axes_of_size_1_are_no_places_to_add_to(name: str) -> None:
+    loss, shape, told = UNITS[name]
+    x = gn.input("x", shape)
+    found = gn.grad(loss(x), x)
+    assert repr(found) == told
+    assert gn.check_gradients(loss(x)).ok
+
+
 WRONG: list[tuple[Any, str]] = [
     (lambda x, t: gn.grad(x, x), "only a 0-d tensor has a gradient without an upstream"),
     (lambda x, t: gn.grad(gn.sum(x), t), "dtype int"),
