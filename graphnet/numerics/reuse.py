@@ -5,7 +5,8 @@
 
 Which form is right to 2 ulp of the slope's largest value is searched (`slopes.reuse`) and stands in
 the record of the slope. Small values of such a slope are not right in themselves, so none is used
-where a logarithm, a root or a quotient is taken of what is made of it.
+where a logarithm, a root or a quotient is taken of what is made of it; nor where one is taken of
+the value, for 1/a times the slope is then read, as large as the slope is small.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def reuse(network: Network) -> Network:
                 continue
             of, value = values[key]
             made = _with_value(new, s, value)
-            if made is not None and not is_fragile(old[name], readers):
+            minded = is_fragile(old[name], readers) or is_fragile(old[of], readers)
+            if made is not None and not minded:
                 law = f"{s.record.name}(x) = {spelled(s.record.reuse)} of a = {of}, "
                 done.append(Rewrite(RULE, law + "right to 2 ulp of its largest value", (name,)))
                 new = made

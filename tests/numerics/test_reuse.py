@@ -28,6 +28,9 @@ CASES = {
     "selu": (gn.selu, True),
     "celu": (lambda z: gn.celu(z, alpha=2.5), True),
     "silu": (gn.silu, False),
+    "softplus that a logarithm is taken of": (lambda z: gn.log(gn.softplus(z)), False),
+    "softplus that sums are divided by": (lambda z: (a := gn.softplus(z)) / gn.mean(a), False),
+    "softplus behind a layer": (lambda z: gn.tanh(gn.softplus(z) @ gn.ones((4, 4)) + z), True),
     "a quotient": (lambda z: gn.formula("z/(1 + log(1 + exp(z)))", z=z), False),
 }
 
@@ -63,6 +66,28 @@ def test_the_update_is_right_to_ulp_of_the_largest_slope(name, scale):
     assert found["float32"][0] == pytest.approx(found["float64"][0], rel=1e-5)
     size = np.abs(found["float64"][1]).max() + scale
     np.testing.assert_allclose(found["float32"][1], found["float64"][1], atol=2e-5 * size, rtol=0)
+
+
+@pytest.mark.parametrize("act", [gn.softplus, gn.sigmoid])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda a: gn.sum(gn.log(a)),
+        lambda a: gn.sum(gn.log(a @ gn.ones((4, 2)))),
+        lambda a: gn.sum(gn.sin(a / gn.mean(a, axis=1, keepdims=True))),
+    ],
+)
+def test_slopes_of_small_values_are_right_where_these_are_divided_by(act, loss):
+    """At -20 a slope of 1 - exp(-a) is 0 in float32, and 1/a times the slope is 1."""
+    rng = np.random.default_rng(0)
+    first, given = 1 + 0.1 * rng.normal(size=(3, 4)), rng.normal(size=(5, 3)) - 7
+    x, W = gn.input("x", ("n", 3)), gn.parameter("W", (3, 4), init=first)
+    found = []
+    for style, dtype in (("plain", "float64"), ("fast", "float32")):
+        program = gn.training_step(x, loss(act(x @ W)), gn.SGD(lr=1), style=style, dtype=dtype)
+        program(given)
+        found.append(program.parameters["W"] - first)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3, atol=1e-3 * np.abs(found[0]).max())
 
 
 def test_the_slope_makes_fewer_calls():
