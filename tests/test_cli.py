@@ -147,8 +147,8 @@ def test_train_leaves_everything(folder: Path, capsys) -> None:
     out = folder / "runs" / "digits"
     assert sorted(p.name for p in out.iterdir()) == sorted([
         "forward.svg", "forward.png", "backward.svg", "backward.png", "update.svg", "update.png",
-        "train_step.py", "history.csv", "learning_curves.png", "confusion_matrix.png",
-        "digits.npz", "index.html",
+        "train_step.py", "train_step_fast.py", "history.csv", "learning_curves.png",
+        "confusion_matrix.png", "digits.npz", "index.html",
     ])  # fmt: skip
     for path in out.glob("*.svg"):
         ET.parse(path)
@@ -160,14 +160,18 @@ def test_train_leaves_everything(folder: Path, capsys) -> None:
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert float(rows[-1]["val_accuracy"]) > 0.9
     page = (out / "index.html").read_text()
-    for name in ("learning_curves.png", "confusion_matrix.png", "train_step.py"):
+    written = ("train_step.py", "train_step_fast.py")
+    for name in ("learning_curves.png", "confusion_matrix.png", *written):
         assert f'"{name}"' in page
     model = gn.load(out / "digits.npz")
     assert model.history["val_accuracy"][-1] == float(rows[-1]["val_accuracy"])
-    ran = subprocess.run(
-        [sys.executable, str(out / "train_step.py")], capture_output=True, text=True, check=True
-    )
-    assert "loss" in ran.stdout
+    told = []
+    for name in written:
+        run = [sys.executable, str(out / name)]
+        told.append(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
+    first, second = (float(text.removeprefix("loss:")) for text in told)
+    assert first == pytest.approx(second, rel=1e-5)  # the text to read, and what ran
+    assert "def build(" not in (out / "train_step.py").read_text()
 
 
 def test_train_repeats_and_quiet_says_only_the_result(folder: Path, capsys) -> None:

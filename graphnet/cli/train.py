@@ -70,7 +70,8 @@ def _leave(
     from graphnet.view.page import Run, fits, page
 
     model.save(out / f"{chosen.name}.npz")
-    model.step.save(out / "train_step.py")
+    model.step.save(out / "train_step.py", style="plain")  # to read; what ran was written for speed
+    model.step.save(out / "train_step_fast.py")
     history.to_csv(out / "history.csv")
     drawings, whole = {}, {}
     for stage in _STAGES:
@@ -103,8 +104,9 @@ def _leave(
         network=model.step.network,
         drawings=drawings,
         whole=whole,
-        source=model.step.source,
+        source=(out / "train_step.py").read_text(encoding="utf-8"),
         source_file="train_step.py",
+        fast_file="train_step_fast.py",
         history=history,
         curves=curves,
         confusion=confusion,

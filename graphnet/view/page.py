@@ -49,6 +49,7 @@ class Run:
     whole: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     source_file: str = ""
+    fast_file: str = ""  # the same program as it ran, written for speed
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     curves: str = ""
     confusion: str = ""
@@ -102,6 +103,7 @@ def page(run: Run) -> str:
         stages=stages,
         source=run.source,
         source_file=run.source_file,
+        fast_file=run.fast_file,
         columns=columns,
         rows=rows,
         curves=run.curves,
