@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["dtype_source", "kinds", "literal"]
 
 SMALL = 64  # elements that are written as numbers; more are written as hexadecimal bytes
+RUNS = 16  # or as what repeats, such as the first bias of an LSTM: 0, 1, 0, 0 for each of its units
 
 
 def kinds(dtype: str) -> dict[str, np.dtype[Any]]:
@@ -31,8 +32,11 @@ def dtype_source(dtype: np.dtype[Any]) -> str:
 def literal(array: NDArray[Any], width: int = 79) -> str:
     """The expression for an array; over several lines where one would pass `width`.
 
-    Up to 64 elements are numbers, the shortest that round to the same bits; larger arrays are the
-    bytes themselves.
+    Up to 64 elements are numbers, the shortest that round to the same bits; larger arrays are what
+    they repeat, or the bytes themselves.
+
+    >>> literal(np.repeat([0.0, 1.0, 0.0], 100))
+    'np.repeat(np.array([0.0, 1.0, 0.0], np.float64), 100)'
     """
     kind = dtype_source(array.dtype)
     if array.size <= SMALL:
@@ -42,6 +46,8 @@ def literal(array: NDArray[Any], width: int = 79) -> str:
         if len(text) + len(kind) + 12 <= width:
             return f"np.array({text}, {kind})"
         return f"np.array({_wrapped(text, width)}, {kind})"
+    if repeated := _repeated(array, kind, width):
+        return repeated
     order = array.dtype.newbyteorder("<") if array.dtype.kind != "b" else array.dtype
     if order.kind == "i":
         order = np.dtype("<i8")
@@ -54,6 +60,26 @@ def literal(array: NDArray[Any], width: int = 79) -> str:
         f'np.frombuffer(\n    bytes.fromhex(\n{rows}\n    ),\n    "{code}",\n)'
         f"{shape}.astype({kind})"
     )
+
+
+def _repeated(array: NDArray[Any], kind: str, width: int) -> str:
+    """The expression for an array of few runs of equal bits; nothing for others."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    bits = flat.view(f"u{array.dtype.itemsize}")
+    starts = np.flatnonzero(np.concatenate([[True], bits[1:] != bits[:-1]]))
+    if len(starts) > RUNS or np.isnan(flat).any():
+        return ""
+    counts = np.diff([*starts, flat.size])
+    if len(starts) == 1:
+        return f"np.full({array.shape}, {_nested(flat[0])}, {kind})"
+    every = int(np.gcd.reduce(counts))
+    if flat.size // every <= RUNS:
+        values, times = literal(flat[::every], width), str(every)
+    else:
+        values, times = literal(flat[starts], width), f"[{', '.join(map(str, counts))}]"
+    shape = "" if array.ndim == 1 else f".reshape{array.shape}"
+    text = f"np.repeat({values}, {times}){shape}"
+    return text if max(map(len, text.split("\n"))) <= width else ""
 
 
 def _nested(array: NDArray[Any]) -> str:

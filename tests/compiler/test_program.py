@@ -392,6 +392,10 @@ ARRAYS = [
     np.random.default_rng(0).random((8, 8)), np.random.default_rng(0).random((9, 8)),
     np.random.default_rng(0).random((5, 5, 5)).astype(np.float32), np.arange(100),
     np.arange(100) > 50, np.asfortranarray(np.arange(200.0).reshape(10, 20)),
+    np.repeat([0.0, 1.0, 0.0, 0.0], 48), np.full((9, 8), -0.0), np.full(65, np.inf, np.float32),
+    np.full((3, 30), np.nan), np.full((10, 10), True), np.full(100, -3),
+    np.repeat([0.0, -0.0], 40).reshape(8, 10), np.repeat([1e-45, 0.1], [7, 90]).astype(np.float32),
+    np.repeat(np.arange(16) / 7, 1000 + np.arange(16)), np.repeat(np.arange(17.0), 9),
 ]  # fmt: skip
 
 
@@ -403,6 +407,15 @@ def test_literals_give_back_the_bits(array: Any) -> None:
     assert again.shape == array.shape
     assert again.tobytes() == array.tobytes()
     assert max(map(len, text.split("\n"))) <= 79
+
+
+def test_what_repeats_is_written_so() -> None:
+    """The first bias of an LSTM was 384 hexadecimal digits a gate."""
+    model = gn.Sequential([gn.Input((8, 8)), gn.LSTM(48), gn.Dense(10)])
+    model.compile("adam", "cross_entropy", style="plain")
+    row = '"b1": np.repeat(np.array([0.0, 1.0, 0.0, 0.0], np.float64), 48)'
+    assert row in model.step.source
+    assert "fromhex" not in model.step.source
 
 
 def test_public_names() -> None:
