@@ -74,8 +74,9 @@ class Store(MutableMapping[str, NDArray[Any]]):
 
     def _write(self, name: str, array: NDArray[Any]) -> None:
         held = self._kept(name)
-        scale = float(self.scales.get(name, 1))
-        held[...] = array.astype(np.float64) / scale if name in self.scales else array
+        if name in self.scales:
+            array = array.astype(np.float64) / float(self.scales[name])
+        held[...] = array
 
     def fitted(self, name: str, value: Any) -> NDArray[Any]:
         """The value as an array that may be copied into `name`.

@@ -34,7 +34,7 @@ from graphnet.network.shapes import computed
 
 __all__ = [
     "Uniform", "Upstream", "as_selection", "contribution", "draft", "filled", "is_draft",
-    "is_pointwise", "merge", "placed", "reduced",
+    "is_pointwise", "merge", "placed", "reduced", "summed",
 ]  # fmt: skip
 
 
@@ -166,6 +166,11 @@ def merge(parts: Sequence[Computed]) -> Computed:
     )  # fmt: skip
     best = max(parts, key=lambda p: len(p.spelling))
     return draft(normalize(f), operands, first.extents, first.shape, best.spelling)
+
+
+def summed(a: Node, b: Node) -> Computed:
+    """The draft a + b of two tensors of one shape."""
+    return merge([placed(a), placed(b)])
 
 
 def _shifted(read: Read, by: int) -> Read:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import networkx as nx
@@ -14,7 +13,15 @@ import networkx as nx
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula.formula import Equation
 from graphnet.network.names import Namer
-from graphnet.network.nodes import Computed, Input, Node, Parameter, State, topological
+from graphnet.network.nodes import (
+    Computed,
+    Input,
+    Node,
+    Parameter,
+    State,
+    topological,
+    with_operands,
+)
 
 __all__ = ["STAGES", "Network"]
 
@@ -161,9 +168,7 @@ class Network(nx.MultiDiGraph):
         layers: dict[Node, str] = {}
         for name, data in self.nodes(data=True):
             old: Node = data["node"]
-            operands = tuple(new[o] for o in old.operands)
-            moved = any(a is not b for a, b in zip(operands, old.operands, strict=True))
-            node = replace(old, operands=operands, made=True) if moved else old
+            node = with_operands(old, [new[o] for o in old.operands], made=True)
             node = change(name, node) or node
             new[old] = node
             names.setdefault(node, name)

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from sympy import Integer
 
-from graphnet.network.contributions import Uniform, Upstream, filled, merge, placed
+from graphnet.network.contributions import Uniform, Upstream, filled, summed
 from graphnet.network.graph import Network
 from graphnet.network.liveness import live_states
 from graphnet.network.nodes import Input, Loop, Node, Scan
@@ -114,4 +114,4 @@ def _zeros(like: Node) -> Node:
 
 
 def _added(total: Node, part: Node) -> Node:
-    return replace(merge([placed(total), placed(part)]), name=f"{total.name}_new")
+    return replace(summed(total, part), name=f"{total.name}_new")

@@ -11,8 +11,8 @@ A node is one of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graphnet.formula.extent import Extent, show_extent
 from graphnet.formula.formula import Equation, Formula, index_names
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Array", "Computed", "Constant", "Distribution", "Init", "Input", "Loop", "Node", "Order",
-    "Parameter", "Scan", "State", "show_difference", "show_shape", "topological",
+    "Parameter", "Scan", "State", "show_difference", "show_shape", "topological", "with_operands",
 ]  # fmt: skip
 
 
@@ -154,6 +154,13 @@ class Order(Node):
 
     op: str
     axis: int
+
+
+def with_operands(node: Node, operands: Sequence[Node], **others: Any) -> Node:
+    """The node over other operands, with `others` of its fields changed; itself over its own."""
+    if all(a is b for a, b in zip(operands, node.operands, strict=True)):
+        return node
+    return replace(node, operands=tuple(operands), **others)
 
 
 def topological(roots: Iterable[Node], known: Mapping[Node, object] | None = None) -> list[Node]:

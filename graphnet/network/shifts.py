@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from sympy import Integer
 
-from graphnet.network.contributions import Uniform, filled, merge, placed
+from graphnet.network.contributions import Uniform, filled, summed
 from graphnet.network.graph import Network
-from graphnet.network.nodes import Input, Node, Scan, topological
+from graphnet.network.nodes import Input, Node, Scan, with_operands
 from graphnet.network.runs import Body, Result, Run, built, rewrite_runs
 
 __all__ = ["Shift", "shift_states"]
@@ -65,13 +65,11 @@ def _shifted(body: Body) -> tuple[Run, dict[int, Node]]:
         node: given[i] for i, node in enumerate(body.carried) if i in given and node.operands
     }
     new: dict[Node, Node] = {}
-    for node in topological([*body.order(), *body.carried, *body.emits]):
-        operands = tuple(new[o] for o in node.operands)
-        moved = any(a is not b for a, b in zip(operands, node.operands, strict=True))
-        made = replace(node, operands=operands, made=True) if moved else node
-        new[node] = _sum(made, computed[node]) if node in computed else made
+    for node in body.order():
+        made = with_operands(node, [new[o] for o in node.operands], made=True)
+        new[node] = summed(made, computed[node]) if node in computed else made
     carried = [
-        _sum(new[node], given[i])
+        summed(new[node], given[i])
         if i in given and computed.get(node) is not given[i]
         else new[node]
         for i, node in enumerate(body.carried)
@@ -84,7 +82,3 @@ def _shifted(body: Body) -> tuple[Run, dict[int, Node]]:
     names |= {e: e.name for e in given.values() if e.name}
     outer = body.outer | {given[i]: node for i, node in zeros.items()}
     return built(shifted, outer, names), dict(zeros)
-
-
-def _sum(state: Node, shift: Node) -> Node:
-    return merge([placed(state), placed(shift)])

@@ -16,7 +16,7 @@ from graphnet.formula.formula import Read, hole, index_names, index_symbol
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod, bare, constant, make
 from graphnet.formula.subscript import floordiv as over
 from graphnet.formula.subscript import mod as rest
-from graphnet.network.contributions import is_pointwise, merge, placed
+from graphnet.network.contributions import is_pointwise, placed, summed
 from graphnet.network.nodes import Computed, Node, Order
 from graphnet.network.shapes import computed
 
@@ -58,7 +58,7 @@ def total(node: Node, given: Mapping[Node, Outer], length: Extent) -> Node:
 def plus(start: Node, part: Node) -> Node:
     """start + part, or part where start is a tensor of zeros."""
     zero = isinstance(start, Computed) and start.formula.body == 0
-    return part if zero else replace(merge([placed(start), placed(part)]), label="total")
+    return part if zero else replace(summed(start, part), label="total")
 
 
 def _nodes(operands: Sequence[Outer]) -> tuple[Node, ...]:

@@ -7,11 +7,11 @@ the states that are renewed on the way to a loss.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from graphnet.network.nodes import Node, State, topological
+from graphnet.network.nodes import Node, State, topological, with_operands
 from graphnet.ops.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -106,9 +106,7 @@ def _substituted(root: Node, old: Node, new: Node) -> Node:
     """The node with another in the place of one that it depends on."""
     moved: dict[Node, Node] = {old: new}
     for node in topological([root], moved):
-        operands = tuple(moved.get(o, o) for o in node.operands)
-        if any(a is not b for a, b in zip(operands, node.operands, strict=True)):
-            moved[node] = replace(node, operands=operands, name=None)
+        moved[node] = with_operands(node, [moved.get(o, o) for o in node.operands], name=None)
     return moved.get(root, root)
 
 
@@ -127,10 +125,8 @@ def with_training(outputs: Sequence[Tensor], training: bool) -> list[Tensor]:
                 played[id(call.inputs)] = call.layer._run(*given, training=training)
             new[node] = played[id(call.inputs)][call.place].node
             continue
-        operands = tuple(new[o] for o in node.operands)
-        moved = any(a is not b for a, b in zip(operands, node.operands, strict=True))
-        new[node] = replace(node, operands=operands) if moved else node
-        if moved and node in LABELS:
+        new[node] = with_operands(node, [new[o] for o in node.operands])
+        if new[node] is not node and node in LABELS:
             LABELS[new[node]] = LABELS[node]
     return [Tensor(new[t.node]) for t in outputs]
 

@@ -112,8 +112,8 @@ class Explanation:
                 show(step.equation, style) if step.equation else f"{step.adjoint}: a loop backwards"
             )
             rows.append(f"    {made}")
-        if self.functions:
-            rows += ["functions", *(f"  {line}" for line in self.functions)]
+        if functions := self.functions:
+            rows += ["functions", *(f"  {line}" for line in functions)]
         return "\n".join(rows)
 
     def latex(self) -> str:

@@ -79,8 +79,8 @@ def page(run: Run) -> str:
             "text": _TEXTS.get(stage, ""),
             "svg": Markup(_inline(svg, stage)),
             "alt": _count(run.network, stage) + _HOVER[stage in run.whole],
-            "width": f"{_width(svg):.0f}",
-            "wide": _width(svg) > _WIDE,
+            "width": f"{_points('width', svg):.0f}",
+            "wide": _points("width", svg) > _WIDE,
             "whole": run.whole.get(stage, ""),
         }
         for stage, svg in run.drawings.items()
@@ -123,10 +123,6 @@ def _inline(svg: str, prefix: str) -> str:
     """An SVG as part of a page: without its prolog, its ids its own."""
     svg = svg[svg.index("<svg") :]
     return re.sub(r'(<[^>]* id=")', rf"\g<1>{prefix}-", svg)
-
-
-def _width(svg: str) -> float:
-    return _points("width", svg)
 
 
 def _points(side: str, svg: str) -> float:
