@@ -32,7 +32,7 @@ def recast(
     quick = quickened(network, kinks, accurate)
     again = quick is not network or scales.seed != 1
     quick = trained(quick, optimizer, kinks, scales.seed) if again else written
-    quick = tightened(quick if accurate else _reused(quick))
+    quick = tightened(quick if accurate else _staged(reuse(quick), quick))
     known = [n for n in scales.gradients if n in quick] == list(scales.gradients)
     if not known or not alike(quick, written):
         return Recast(written, chosen_scales(written, gradients, free=False))
@@ -43,17 +43,13 @@ def quickened(network: Network, kinks: Kinks = GRAPHNET, accurate: bool = False)
     """The network with forms that are quicker to run: maxima before relu, and tanh for logistic
     functions unless every function is to be `accurate`."""
     new = commute(network, kinks=kinks)
-    new = new if accurate else with_slopes(quicken(new), kinks)
-    if new is network:
-        return network
-    return in_order(new, {node: new.stage(name) for name, node in new.items()})
+    return _staged(new if accurate else with_slopes(quicken(new), kinks), network)
 
 
-def _reused(network: Network) -> Network:
-    """The network with slopes made of values, in order of stages."""
-    new = reuse(network)
-    if new is network:
-        return network
+def _staged(new: Network, old: Network) -> Network:
+    """A changed network in order of its stages; one that is the old one as it is."""
+    if new is old:
+        return old
     return in_order(new, {node: new.stage(name) for name, node in new.items()})
 
 
