@@ -115,7 +115,7 @@ def _leave(
 
 
 def _number(name: str, value: float) -> str:
-    return f"{value:.1%}" if name == "accuracy" else f"{value:.4f}"
+    return f"{value:.1%}" if name.endswith("accuracy") else f"{value:.4f}"
 
 
 def _refuse_unwritable(out: Path) -> None:

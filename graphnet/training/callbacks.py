@@ -19,7 +19,7 @@ from graphnet.arguments import flag, number, takes, whole
 from graphnet.arguments import path as file_name
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.files import require_writable
-from graphnet.training.history import higher_is_better
+from graphnet.training.metrics import higher_is_better
 
 if TYPE_CHECKING:
     from graphnet.training.history import History

@@ -34,7 +34,7 @@ from graphnet.ops.optimizer import Optimizer
 from graphnet.ops.tensor import Tensor
 from graphnet.training.compiled import Compiled, Heads, Recipe, Target
 from graphnet.training.container import read_container, write_container
-from graphnet.training.metrics import METRICS, metrics_by_name
+from graphnet.training.metrics import is_named, metrics_by_name
 from graphnet.training.network_json import NetworkReader, NetworkWriter
 
 if TYPE_CHECKING:
@@ -276,8 +276,8 @@ def _write_recipe(recipe: Recipe, step: Network) -> dict[str, Any]:
 
 def _read_recipe(record: Mapping[str, Any]) -> Recipe:
     loss = record["loss"]
-    known = [name for name in record["metrics"] if name in METRICS]
-    lost = [name for name in record["metrics"] if name not in METRICS]
+    known = [name for name in record["metrics"] if is_named(name)]
+    lost = [name for name in record["metrics"] if not is_named(name)]
     if lost:
         warnings.warn(
             f"the metrics {', '.join(lost)} were functions, which a file cannot hold; they are "

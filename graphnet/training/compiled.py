@@ -27,7 +27,8 @@ from graphnet.ops.calls import layer_labels, layers_of, updates_of, with_trainin
 from graphnet.ops.optimizer import Optimizer
 from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import as_array, as_weights, samples, split_inputs
-from graphnet.training.metrics import Metric, metrics_by_name
+from graphnet.training.measure import Measure
+from graphnet.training.metrics import metrics_by_name
 from graphnet.training.watch import watch
 
 __all__ = ["Compiled", "Heads", "Recipe", "Target", "compile_step", "loss_tensor", "recipe_of"]
@@ -90,7 +91,7 @@ class Recipe:
 
     optimizer: Optimizer | None
     loss: str | Callable[..., Tensor]
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    metrics: Mapping[str, Measure] = field(default_factory=dict)
     seed: int = 0
     dtype: str = "float32"
     style: str = "fast"

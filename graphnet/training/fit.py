@@ -18,11 +18,12 @@ from graphnet.training.batches import Data, row_batches
 from graphnet.training.callbacks import Callback
 from graphnet.training.guard import Guard, NotFinite
 from graphnet.training.history import History
-from graphnet.training.metrics import Metric, measured
+from graphnet.training.measure import Measure, Total
 from graphnet.training.progress import Progress, Verbose
 
 if TYPE_CHECKING:
     from graphnet.compiler.program import Program
+    from graphnet.ops.tensor import Tensor
     from graphnet.training.model import Model
 
 __all__ = ["Run", "judge", "split_rows"]
@@ -45,6 +46,7 @@ class Run:
         self.shuffle, self.callbacks = shuffle, callbacks
         self.program = model.step
         self.metrics = model.compiled.recipe.metrics
+        rehearse(self.metrics, model.heads.prediction, data.arrays[len(model.heads.inputs)])
         # The guard repeats steps, so it must see whatever changes values between them.
         meddled = any(type(c).on_batch_end is not Callback.on_batch_end for c in callbacks)
         self.guard = Guard(self.program, data.take, every=1 if meddled else 64)
@@ -93,23 +95,23 @@ class Run:
     def _epoch(self) -> dict[str, float] | None:
         """The row of an epoch; None where it was not finished."""
         started = time.perf_counter()
-        means = Means()
+        means, totals = Means(), {name: Total(measure) for name, measure in self.metrics.items()}
         rows = self.data.rows
         order = self.model.shuffler.permutation(rows) if self.shuffle else None
         for batch in row_batches(rows, self.batch_size, order):
-            self._step(batch, means)
+            self._step(batch, means, totals)
             if self._reason() is not None:
                 return None
         self.failure = self.guard.settle(self.model.steps)
         if self.failure is not None:
             return None
-        row = means.row()
+        row = means.row() | {name: total.value() for name, total in totals.items()}
         if self.validation is not None:
             found = judge(*self.validation, self.metrics)
             row |= {f"val_{name}": value for name, value in found.items()}
         return row | {"seconds": time.perf_counter() - started}
 
-    def _step(self, batch: Any, means: Means) -> None:
+    def _step(self, batch: Any, means: Means, totals: Mapping[str, Total]) -> None:
         arguments = self.data.take(batch)
         count = arguments[0].shape[0]
         mass = self.data.mass(batch, count)
@@ -122,11 +124,20 @@ class Run:
             return
         means.add("loss", loss, mass)
         target = arguments[len(self.model.heads.inputs)]
-        for name, metric in self.metrics.items():
-            means.add(name, measured(name, metric, prediction, target), count)
+        for total in totals.values():
+            total.add(prediction, target)
         self.progress.batch(loss)
         for callback in self.callbacks:
             callback.on_batch_end(self.model.steps, loss)
+
+
+def rehearse(metrics: Mapping[str, Measure], prediction: Tensor, y: NDArray[Any]) -> None:
+    """Whether named metrics can compare with these targets, found before training begins."""
+    shape = y.shape if y.ndim == prediction.ndim else (*y.shape, prediction.shape[-1])
+    nothing = np.broadcast_to(np.float32(0), tuple(map(int, shape)))
+    for measure in metrics.values():
+        if not measure.at_once:
+            measure.leave(nothing, y)
 
 
 class Means:
@@ -144,10 +155,13 @@ class Means:
 
 
 def judge(
-    program: Program, data: Data, metrics: Mapping[str, Metric], batch_size: int = 1024
+    program: Program, data: Data, metrics: Mapping[str, Measure], batch_size: int = 1024
 ) -> dict[str, float]:
-    """The loss over all rows, and the metrics of all predictions at once."""
+    """The loss and the metrics of all rows; functions of the user's are given all rows at once."""
     means = Means()
+    totals = {name: Total(m) for name, m in metrics.items() if not m.at_once}
+    at_once = {name: m for name, m in metrics.items() if m.at_once}
+    place = -1 if data.weight is None else -2
     predictions: list[NDArray[Any]] = []
     for batch in row_batches(data.rows, batch_size, None):
         arguments = data.take(batch)
@@ -155,13 +169,15 @@ def judge(
         loss, prediction = program.run(*arguments)
         if mass > 0:
             means.add("loss", loss, mass)
-        predictions.append(prediction)
-    row = means.row()
-    if metrics:
+        for total in totals.values():
+            total.add(prediction, arguments[place])
+        if at_once:
+            predictions.append(prediction)
+    found = {name: total.value() for name, total in totals.items()}
+    if at_once:
         whole = np.concatenate(predictions)
-        target = data.arrays[-1 if data.weight is None else -2]
-        row |= {n: measured(n, metric, whole, target) for n, metric in metrics.items()}
-    return row
+        found |= {name: m(whole, data.arrays[place]) for name, m in at_once.items()}
+    return means.row() | {name: found[name] for name in metrics}
 
 
 def split_rows(rows: int, share: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -19,13 +19,9 @@ from typing import Any
 
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.files import write_file
+from graphnet.training.metrics import higher_is_better
 
-__all__ = ["History", "higher_is_better"]
-
-
-def higher_is_better(name: str) -> bool:
-    """Whether a measurement of this name grows as the model gets better."""
-    return name.removeprefix("val_") == "accuracy"
+__all__ = ["History"]
 
 
 class History(Mapping[str, list[float]]):

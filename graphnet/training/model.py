@@ -21,18 +21,19 @@ from graphnet.network.nodes import show_shape
 from graphnet.ops.layer import Layer
 from graphnet.ops.rollback import rollback
 from graphnet.ops.tensor import Tensor
+from graphnet.training.answers import classes_of, decide, one_class, threshold_of
 from graphnet.training.batches import Data, row_batches, samples, split_inputs
 from graphnet.training.callbacks import as_callbacks
 from graphnet.training.compiled import Compiled, Heads, Recipe, Target, compile_step, recipe_of
 from graphnet.training.fit import Run, judge, split_rows
 from graphnet.training.guard import Snapshot
 from graphnet.training.history import History
-from graphnet.training.metrics import decide, threshold_of
 from graphnet.training.progress import Verbose
 from graphnet.training.summary import summary
 
 if TYPE_CHECKING:
     from graphnet.training.diagnosis import Diagnosis, Health
+    from graphnet.training.report import Report
 
 __all__ = ["Model", "NotCompiledError"]
 
@@ -144,7 +145,9 @@ class Model:
     ) -> None:
         """Derives and compiles the training step; parameters are drawn from `seed`.
 
-        `optimizer` and `loss` are names or gn.SGD(...), a function of (prediction, target). A
+        `optimizer` and `loss` are names or gn.SGD(...), a function of (prediction, target).
+        `metrics` are names ("accuracy", "precision", "recall", "f1", "top_3_accuracy", "auc",
+        "mae", "rmse", "r2", ...; an unknown one is told all) or functions of such arrays. A
         model that was compiled before keeps the values of its parameters (`reset` draws new ones)
         and starts optimizer states, history and generators anew. `kinks` is that of `gn.grad`,
         `accurate` that of `gn.training_step`.
@@ -336,6 +339,20 @@ class Model:
         return work(
             self.step, {**values, **self.parameters, **self.states}, most=most, style=style
         )  # fmt: skip
+
+    def report(self, X: Any, y: Any, classes: Sequence[str] = ()) -> Report:
+        """Precision, recall and F1 of every class, for a model that tells classes; `print` it.
+
+        `classes` are their names. Raises GraphnetError where a row of y has several classes.
+        """
+        from graphnet.training.report import report
+
+        with self._meeting(X):
+            arrays, _ = self.compiled.given(X, y, None)
+            loss, scores = self.compiled.recipe.loss, self.predict(X)
+        one_class("a report", loss, scores, arrays[-1])
+        guess, truth = classes_of(scores, arrays[-1], threshold_of(loss))
+        return report(truth, guess, classes)
 
     def diagnose(self, X: Any, y: Any) -> Diagnosis:
         """Names vanishing and exploding gradients and dead units, each with its cause in numbers.

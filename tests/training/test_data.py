@@ -123,7 +123,7 @@ COMPILE = [
     ({"loss": "MSE"}, "did you mean 'mse'"),
     ({"optimizer": "momentum"}, r"here it is gn.SGD\(lr=0.01, momentum=0.9\)"),
     ({"metrics": ["acc"]}, "here it is 'accuracy'"),
-    ({"metrics": ["f1"]}, r"a function \(prediction, target\) of arrays is a metric, too"),
+    ({"metrics": ["f2"]}, r"a function \(prediction, target\) of arrays is a metric, too"),
     ({"metrics": [lambda p: 1.0]}, r"called as f\(prediction, target\)"),
     ({"metrics": ["acuracy"]}, "did you mean 'accuracy'"),
     ({"metrics": ["mae", "mae"]}, "two"),

@@ -12,6 +12,7 @@ from rich.console import Console
 
 import graphnet as gn
 from graphnet.training import metrics
+from graphnet.training.answers import accuracy
 from graphnet.training.progress import Progress
 
 
@@ -61,17 +62,17 @@ ACCURACIES = [  # prediction, target, threshold, accuracy
 
 @pytest.mark.parametrize(("prediction", "target", "threshold", "expected"), ACCURACIES)
 def test_accuracy(prediction, target, threshold, expected):
-    found = metrics.accuracy(np.array(prediction), np.array(target), threshold)
+    found = accuracy(np.array(prediction), np.array(target), threshold)
     assert found == pytest.approx(expected)
 
 
 def test_errors_of_regression():
     p, t = np.array([[1.0], [4.0]], np.float32), np.array([[2.0], [0.0]], np.float32)
-    assert metrics.METRICS["mae"](p, t) == 2.5
-    assert metrics.METRICS["mse"](p, t) == 8.5
-    assert metrics.METRICS["rmse"](p, t) == pytest.approx(8.5**0.5)
+    assert metrics.metric("mae")(p, t) == 2.5
+    assert metrics.metric("mse")(p, t) == 8.5
+    assert metrics.metric("rmse")(p, t) == pytest.approx(8.5**0.5)
     with pytest.raises(gn.GraphnetError, match="shape"):
-        metrics.METRICS["mse"](p, t[:, 0])
+        metrics.metric("mse")(p, t[:, 0])
 
 
 def rows():
