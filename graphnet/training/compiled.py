@@ -27,9 +27,9 @@ from graphnet.ops.calls import layer_labels, layers_of, updates_of, with_trainin
 from graphnet.ops.optimizer import Optimizer
 from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import as_array, as_weights, samples, split_inputs
+from graphnet.training.inference import Inference
 from graphnet.training.measure import Measure
 from graphnet.training.metrics import metrics_by_name
-from graphnet.training.watch import watch
 
 __all__ = ["Compiled", "Heads", "Recipe", "Target", "compile_step", "loss_tensor", "recipe_of"]
 
@@ -134,7 +134,7 @@ class Target:
 
 
 class Compiled:
-    """The programs of a model; `step`, `judge` and `forward` take arrays as `Program` does."""
+    """The programs of a model; `step` and those of `judge` take arrays as `Program` does."""
 
     def __init__(self, heads: Heads, recipe: Recipe, target: Target, step: Program) -> None:
         self.heads, self.recipe, self.target, self.step = heads, recipe, target, step
@@ -146,28 +146,20 @@ class Compiled:
             prediction = self.heads.prediction
             targets = target.inputs(prediction)
             loss = loss_tensor(self.recipe.loss, prediction, targets, self.heads.penalties)
-            inputs = [*self.heads.inputs, *targets]
-            self.judges[target] = self._function(inputs, [loss, prediction])
+            self.judges[target] = function(
+                [*self.heads.inputs, *targets], [loss, prediction],
+                parameters=self.step.parameters, states=self.step.states, seed=self.recipe.seed,
+                dtype=self.recipe.dtype, style="plain", stabilize=self.recipe.stabilize,
+            )  # fmt: skip
         return self.judges[target]
 
     @cached_property
-    def forward(self) -> Program:
-        """inputs -> [outputs], at inference."""
-        return self._function(self.heads.inputs, list(self.heads.inference))
-
-    def _function(self, inputs: Sequence[Tensor], outputs: list[Tensor]) -> Program:
-        r = self.recipe
-        return function(
-            list(inputs), outputs, parameters=self.step.parameters, states=self.step.states,
-            seed=r.seed, dtype=r.dtype, style="plain", stabilize=r.stabilize,
+    def inference(self) -> Inference:
+        """What needs no loss, over the parameters and states of the step."""
+        return Inference(
+            self.heads, self.step.parameters, self.step.states, dtype=self.recipe.dtype,
+            stabilize=self.recipe.stabilize,
         )  # fmt: skip
-
-    @cached_property
-    def watcher(self) -> Program:
-        """inputs -> [every tensor that is computed], at inference and as written."""
-        network = self.heads.network()
-        inputs = [network.name_of(t.node) for t in self.heads.inputs]
-        return watch(network, inputs, self.step.parameters, self.step.states, self.recipe.dtype)
 
     def given(self, X: Any, y: Any, weight: Any) -> tuple[list[NDArray[Any]], Target]:
         """The arguments for X, y and weights (or None), not yet cast, and what kind y is of."""

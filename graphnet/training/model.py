@@ -28,6 +28,7 @@ from graphnet.training.compiled import Compiled, Heads, Recipe, Target, compile_
 from graphnet.training.fit import Run, judge, split_rows
 from graphnet.training.guard import Snapshot
 from graphnet.training.history import History
+from graphnet.training.inference import Inference, Initial
 from graphnet.training.progress import Verbose
 from graphnet.training.summary import summary
 
@@ -48,9 +49,14 @@ class Model:
     >>> import graphnet as gn
     >>> x = gn.input("x", ("batch", 4))
     >>> model = gn.Model(x, gn.Dense(3)(gn.Dense(8, activation="tanh")(x)))
-    >>> model.compile(gn.SGD(lr=0.1), loss="cross_entropy", metrics=["accuracy"])
     >>> model.predict(np.ones((2, 4))).shape
     (2, 3)
+    >>> model.compile(gn.SGD(lr=0.1), loss="cross_entropy", metrics=["accuracy"])
+    >>> model.evaluate(np.ones((2, 4)), [0, 2])["accuracy"] <= 0.5
+    True
+
+    What needs no loss (predict, values, draw, summary, parameters) needs no `compile`: before it
+    the parameters are those of seed 0, in float32.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Model:
         self._heads = heads
         self._compiled: Compiled | None = None
         self._recipe: Recipe | None = None
+        self._initial: Initial | None = None  # before it is compiled
         self.history = History()
         self.steps = 0
         self.health: Health | None = None  # the last one that watched a training
@@ -81,7 +88,8 @@ class Model:
         """Its input and output tensors. GraphnetError where a Sequential is not built yet."""
         if self._heads is None:
             raise NotCompiledError(
-                "the shape of the input is not known yet: begin with gn.Input(shape) or fit first"
+                "the shape of the input is not known yet: begin with gn.Input(shape), or fit or "
+                "predict first"
             )
         return self._heads
 
@@ -99,12 +107,26 @@ class Model:
         return self.compiled.step
 
     @property
+    def inference(self) -> Inference:
+        """The programs that need no loss; before `compile` with parameters from seed 0."""
+        if self._compiled is not None:
+            return self._compiled.inference
+        if self._initial is None:
+            self._initial = Initial(self.heads)
+        return self._initial
+
+    @property
     def parameters(self) -> Store:
-        return self.step.parameters
+        return self._stores.parameters
 
     @property
     def states(self) -> Store:
-        return self.step.states
+        return self._stores.states
+
+    @property
+    def _stores(self) -> Program:
+        """A program that owns or shares all parameters and states."""
+        return self.inference.forward if self._compiled is None else self.step
 
     @property
     def rewrites(self) -> tuple[Any, ...]:
@@ -143,7 +165,8 @@ class Model:
         kinks: Any = "graphnet",
         accurate: bool = False,
     ) -> None:
-        """Derives and compiles the training step; parameters are drawn from `seed`.
+        """Derives and compiles the training step; parameters are drawn from `seed`, but for those
+        that were assigned before.
 
         `optimizer` and `loss` are names or gn.SGD(...), a function of (prediction, target).
         `metrics` are names ("accuracy", "precision", "recall", "f1", "top_3_accuracy", "auc",
@@ -165,10 +188,15 @@ class Model:
         if self._heads is None:
             return
         try:
-            self._compile(Target.usual(loss, self.heads.prediction), keep_states=False)
+            self._compile_usual()
         except BaseException:  # the model is as it was
             self._recipe, self.history, self.steps, self.shuffler = before
             raise
+
+    def _compile_usual(self) -> None:
+        """The step for targets as they usually are, before there are any."""
+        assert self._recipe is not None
+        self._compile(Target.usual(self._recipe.loss, self.heads.prediction), keep_states=False)
 
     def _compile(self, target: Target, keep_states: bool) -> None:
         assert self._recipe is not None
@@ -179,6 +207,9 @@ class Model:
             if keep_states:
                 step.states.update(before.step.states)
                 step.generator = before.step.generator
+        elif self._initial is not None:
+            for store, kept in zip((step.parameters, step.states), self._initial.assigned()):
+                store.update(kept)
         self._compiled = Compiled(self.heads, recipe, target, step)
 
     def reset(self, seed: int | None = None) -> None:
@@ -190,7 +221,7 @@ class Model:
 
     def values_now(self) -> Snapshot:
         """A copy of all parameters and states; `set_values` puts it back."""
-        return Snapshot.of(self.step)
+        return Snapshot.of(self._stores)
 
     def set_values(self, kept: Snapshot) -> None:
         """Puts parameters and states back; the generator goes on."""
@@ -281,23 +312,30 @@ class Model:
     def predict(self, X: Any, batch_size: int = 1024, check_finite: bool = True) -> Any:
         """What the model gives for X at inference: an array, or a list where it has several.
 
-        `check_finite` is that of `fit`.
+        A model that is not compiled predicts with the parameters of seed 0. `check_finite` is
+        that of `fit`.
         """
         with self._meeting(X):
-            results = self._run(self.compiled.forward, X, batch_size, check_finite)
+            results = self._run(self.inference.forward, X, batch_size, check_finite)
         return results[0] if len(results) == 1 else results
 
     def classify(self, X: Any, batch_size: int = 1024, check_finite: bool = True) -> NDArray[Any]:
-        """The class of every row: the largest output, or whether the only one says yes."""
+        """The class of every row: the largest output, or whether the only one says yes.
+
+        Whether one output is a probability or a logit is what the loss says, so that a model of
+        one output must be compiled.
+        """
         with self._meeting(X):
-            _ = self.heads.prediction
+            prediction = self.heads.prediction
+            several = prediction.ndim > 1 and prediction.shape[-1] != 1
+            loss = None if several and self._compiled is None else self.compiled.recipe.loss
             scores = self.predict(X, batch_size, check_finite)
-        return decide(scores, threshold_of(self.compiled.recipe.loss))
+        return decide(scores, threshold_of(loss))
 
     def values(self, X: Any, check_finite: bool = True) -> dict[str, NDArray[Any]]:
         """Every computed tensor of the inference network for X, by name."""
         with self._meeting(X):
-            program = self.compiled.watcher
+            program = self.inference.watcher
             data = self._inputs(program, X, check_finite)
         with np.errstate(all="ignore"):
             return dict(zip(program.outputs, program.run(*data.arrays), strict=True))
@@ -380,13 +418,13 @@ class Model:
 
         What is refused inside changes nothing: heads, programs and layers are as they were.
         """
-        kept = self._heads, self._compiled
+        kept = self._heads, self._compiled, self._initial
         try:
             with rollback(getattr(self, "layers", ()), Layer):
                 self._meet(X)
                 yield
         except BaseException:
-            self._heads, self._compiled = kept
+            self._heads, self._compiled, self._initial = kept
             raise
 
     def _meet(self, X: Any) -> None:

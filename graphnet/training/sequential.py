@@ -11,7 +11,7 @@ from graphnet.ops.layer import Layer
 from graphnet.ops.layers import Embedding, Input
 from graphnet.ops.tensor import Tensor
 from graphnet.training.batches import as_array
-from graphnet.training.compiled import Heads, Target
+from graphnet.training.compiled import Heads
 from graphnet.training.model import Model
 
 __all__ = ["Sequential"]
@@ -51,10 +51,11 @@ class Sequential(Model):
         self._heads = Heads.of([x], [h])
 
     def _meet(self, X: Any) -> None:
-        if self._heads is None and self._recipe is not None:
+        if self._heads is None:
             dtype = "int" if isinstance(self.layers[0], Embedding) else "float"
             self._build(Input(as_array("X", X).shape[1:], dtype).tensor(), self.layers)
-            self._compile(Target.usual(self._recipe.loss, self.heads.prediction), keep_states=False)
+            if self._recipe is not None:
+                self._compile_usual()
 
 
 def _made_of(given: Any) -> str:
