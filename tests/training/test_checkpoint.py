@@ -71,7 +71,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path, layers, optimizer)
     loaded = gn.load(path)
     assert type(loaded) is gn.Model
     assert loaded.step.source == part.step.source
-    assert loaded.compiled.forward.source == part.compiled.forward.source
+    assert loaded.inference.forward.source == part.inference.forward.source
     assert list(loaded.network()) == list(part.network())
     same_runs(loaded, part)
     assert loaded.evaluate(X, Y) == part.evaluate(X, Y)

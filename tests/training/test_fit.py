@@ -238,7 +238,6 @@ def test_compiling_again_keeps_the_parameters_and_reset_draws_them_anew():
 def test_what_needs_compile_says_so():
     model = gn.Sequential([gn.Dense(3)])
     for use in (
-        lambda: model.predict(np.ones((2, 2))),
         lambda: model.step,
         lambda: model.summary(),
     ):
