@@ -10,13 +10,14 @@ from graphnet.network.nodes import (
     Constant,
     Init,
     Input,
+    Loop,
     Order,
     Parameter,
     Scan,
     show_shape,
 )
 
-__all__ = ["describe"]
+__all__ = ["describe", "result_of"]
 
 
 def describe(network: Network, name: str) -> str:
@@ -54,10 +55,19 @@ def _init(init: Init) -> str:
 
 
 def _scan(network: Network, name: str, node: Scan) -> str:
-    loop, (kind, k) = node.loop, node.result
-    what = {"last": f"the last {loop.states[k]}" if kind == "last" else ""}.get(kind) or (
-        f"every {loop.emits[k]}" if kind == "emit" else f"every {loop.states[k]} before its step"
-    )
-    order = "backward " if loop.reverse else ""
+    order = "backward " if node.loop.reverse else ""
     operands = ", ".join(network.operands(name))
-    return f"{name} = scan({operands}): {what}, {order}over {show_extent(loop.length)} steps"
+    what = result_of(node.loop, node.result)
+    return f"{name} = scan({operands}): {what}, {order}over {show_extent(node.loop.length)} steps"
+
+
+def result_of(loop: Loop, result: tuple[str, int]) -> str:
+    """What a result of a loop is, in words: the last h, every out, every h before its step."""
+    kind, k = result
+    if kind == "emit":
+        return f"every {loop.emits[k]}"
+    return (
+        f"the last {loop.states[k]}"
+        if kind == "last"
+        else f"every {loop.states[k]} before its step"
+    )

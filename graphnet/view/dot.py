@@ -9,7 +9,7 @@ Labels are always text: nothing a user names or writes becomes HTML, an escape o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -18,6 +18,7 @@ from graphnet.view.style import FONT, INK, KINDS, PAPER, SIZE, clean, shorten, t
 __all__ = ["Arrow", "Box", "Diagram", "quote"]
 
 _LINE = 1.25 * SIZE  # the height of a line of text, in points
+STYLES = {"time": '"dashed,bold"'}  # of arrows: what Graphviz calls those it does not know
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,21 @@ class Arrow:
     style: str = "solid"
     up: bool = False
     free: bool = False  # says nothing about where its ends stand
+    label: str = ""
 
 
 @dataclass
 class Diagram:
-    """What a picture shows. `clusters` are id -> title, in the order they are drawn."""
+    """What a picture shows.
+
+    `clusters` are id -> title, in the order they are drawn; `inside` is id -> the cluster it is in.
+    """
 
     title: str
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     clusters: dict[str, str] = field(default_factory=dict)
+    inside: dict[str, str] = field(default_factory=dict)
 
     def dot(self) -> str:
         """The diagram in the DOT language, with one legend."""
@@ -96,18 +102,9 @@ def _body(diagram: Diagram) -> Iterator[str]:
     members |= {cluster: [] for cluster in diagram.clusters}
     for box in diagram.boxes:
         members[box.cluster].append(box)
-    for cluster, title in diagram.clusters.items():
-        if not members[cluster]:
-            continue
-        yield f"  subgraph {_key('cluster_' + cluster)} {{"
-        yield (
-            f'    graph [label={quote(shorten(title, 60))}, style="rounded,filled", '
-            'color="#B8BEC6", fillcolor="#F7F8FA", margin=10]'
-        )
-        yield from (
-            "  " + line for line in _boxes(members[cluster], least=text_width(shorten(title, 60)))
-        )
-        yield "  }"
+    for cluster in diagram.clusters:
+        if cluster not in diagram.inside:
+            yield from _cluster(diagram, cluster, members)
     yield from _boxes(members[None])
     for arrow in diagram.arrows:
         yield _arrow(arrow)
@@ -115,8 +112,28 @@ def _body(diagram: Diagram) -> Iterator[str]:
         yield _hidden(above, below, weight=4)
 
 
+def _cluster(
+    diagram: Diagram, cluster: str, members: Mapping[str | None, list[Box]]
+) -> Iterator[str]:
+    """A cluster with its boxes and with the clusters in it; nothing where it is empty."""
+    title = shorten(diagram.clusters[cluster], 60)
+    inner = [c for c, outer in diagram.inside.items() if outer == cluster]
+    parts = [line for c in inner for line in _cluster(diagram, c, members)]
+    if not parts and not members[cluster]:
+        return
+    yield f"  subgraph {_key('cluster_' + cluster)} {{"
+    fill = PAPER if cluster in diagram.inside else "#F7F8FA"
+    yield (
+        f'    graph [label={quote(title)}, style="rounded,filled", '
+        f'color="#B8BEC6", fillcolor="{fill}", margin=10]'
+    )
+    yield from ("  " + line for line in (*parts, *_boxes(members[cluster], text_width(title))))
+    yield "  }"
+
+
 def _boxes(boxes: list[Box], least: float = 0.0) -> Iterator[str]:
     here = {box.id for box in boxes}
+    least = 0.0 if any(_width(box) >= least for box in boxes) else least
     for box in boxes:
         yield _box(box, least)
     for box in boxes:
@@ -126,7 +143,7 @@ def _boxes(boxes: list[Box], least: float = 0.0) -> Iterator[str]:
 
 def _box(box: Box, least: float = 0.0) -> str:
     kind, ink = KINDS[box.kind], INK[box.stage]
-    width = max(widest(box.lines) * kind.wide + 20, 60.0, least)
+    width = max(_width(box), least)
     height = len(box.lines) * _LINE + 12 + kind.tall
     given: dict[str, object] = {
         "label": quote(*box.lines),
@@ -145,6 +162,10 @@ def _box(box: Box, least: float = 0.0) -> str:
     return f"  {_key(box.id)} {_attributes(**given)}"
 
 
+def _width(box: Box) -> float:
+    return max(widest(box.lines) * KINDS[box.kind].wide + 20, 60.0)
+
+
 def _stacked(diagram: Diagram) -> Iterator[tuple[str, str]]:
     """(above, below): parameters stand below what enters their layer, so that layers stack."""
     by_id = {box.id: box for box in diagram.boxes}
@@ -156,11 +177,18 @@ def _stacked(diagram: Diagram) -> Iterator[tuple[str, str]]:
     first: dict[str, str] = {}  # the first box of each cluster that something enters
     for a in diagram.arrows:
         cluster = by_id[a.head].cluster
-        if a.free or a.up or cluster is None or by_id[a.tail].cluster == cluster:
+        if a.free or a.up or cluster is None or _holds(diagram, cluster, by_id[a.tail].cluster):
             continue
         if first.setdefault(cluster, a.head) == a.head:
             yield from ((a.tail, name) for name in members.get(cluster, ()))
     yield from _updates_stacked(diagram, given)
+
+
+def _holds(diagram: Diagram, cluster: str, other: str | None) -> bool:
+    """Whether a cluster is another one, or one around it."""
+    while other is not None and other != cluster:
+        other = diagram.inside.get(other)
+    return other == cluster
 
 
 def _updates_stacked(diagram: Diagram, given: set[str]) -> Iterator[tuple[str, str]]:
@@ -183,7 +211,12 @@ def _arrow(arrow: Arrow) -> str:
     tail, head = (arrow.head, arrow.tail) if arrow.up else (arrow.tail, arrow.head)
     given: dict[str, object] = {"color": f'"{INK[arrow.stage]}"'}
     if arrow.style != "solid":
-        given["style"] = arrow.style
+        given["style"] = STYLES.get(arrow.style, arrow.style)
+    if arrow.label:
+        given |= {
+            "label": quote(arrow.label), "fontname": f'"{FONT}"', "fontsize": SIZE - 1,
+            "fontcolor": f'"{INK[arrow.stage]}"',
+        }  # fmt: skip
     if arrow.up:
         given["dir"] = "back"
     if arrow.free:
@@ -196,10 +229,13 @@ def _legend(diagram: Diagram) -> Iterator[str]:
     """The kinds of nodes and of arrows that are in the picture, at its bottom."""
     kinds = [k for k in KINDS if k != "fold" and any(b.kind == k for b in diagram.boxes)]
     present = {"forward" if b.stage == "loss" else b.stage for b in diagram.boxes}
-    notes = [(f"⟶ {s}", s) for s in ("forward", "backward", "update") if s in present]
+    notes: list[tuple[str, str]] = [
+        (f"⟶ {s}", s) for s in ("forward", "backward", "update") if s in present
+    ]
     styles = {a.style for a in diagram.arrows}
     notes += [("⇢ read again", "backward")] * ("dashed" in styles)
     notes += [("⇢ becomes", "update")] * ("dotted" in styles)
+    notes += [("⇢ next step", "time")] * ("time" in styles)
     rows = [[f"legend {k}" for k in kinds], [f"legend {text}" for text, _ in notes]]
     if len(kinds) + len(notes) <= 7:
         rows = [rows[0] + rows[1]]

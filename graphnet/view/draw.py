@@ -38,6 +38,7 @@ def draw(
     *,
     values: Mapping[str, Any] | None = None,
     fold: bool = True,
+    steps: bool = True,
     engine: str = "graphviz-pure",
 ) -> Drawing:
     """The picture of a Tensor, a list of Tensors, a Network or a Model.
@@ -45,8 +46,10 @@ def draw(
     `stage` is "forward", "loss", "backward", "update" or "all"; `level` is "layers", "tensors" or
     "neurons": circles and weights for one sample, with `values` (arrays by tensor) in them.
     Forward is black, backward red, update blue. Long runs of nodes are folded unless `fold` is
-    False; `drawing.source_full` is the DOT text of everything. `engine="dot"` uses an installed
-    Graphviz. Raises GraphnetError for a stage that the network does not have.
+    False; `drawing.source_full` is the DOT text of everything. Of a recurrence one step is drawn
+    inside, with its state going round to the next one; with `steps=False` only what comes out of
+    it, as at level "layers". `engine="dot"` uses an installed Graphviz.
+    Raises GraphnetError for a stage that the network does not have.
 
     >>> import graphnet as gn
     >>> x = gn.input("x", ("batch", 4))
@@ -57,14 +60,15 @@ def draw(
     _one_of("stage", stage, PICTURES)
     _one_of("level", level, LEVELS)
     flag("fold", fold)
+    flag("steps", steps)
     network = network_of(what, stage)
     if level == "neurons":
         neurons = neuron_diagram(network, stage, values)
         return Drawing(neurons, neurons, engine)
     if mapping("values", values, "arrays by name"):
         raise GraphnetError(f'values stand in circles: ask for level="neurons", not {level!r}')
-    make = layer_diagram if level == "layers" else tensor_diagram
-    diagram = make(network, stage)
+    layers = level == "layers"
+    diagram = layer_diagram(network, stage) if layers else tensor_diagram(network, stage, steps)
     return Drawing(fold_diagram(diagram) if fold else diagram, diagram, engine)
 
 

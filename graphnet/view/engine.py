@@ -15,15 +15,15 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from graphnet.errors import GraphnetError, GraphnetFileError, told
-from graphnet.view.style import FAMILY, FONT, PAPER, font_files, has_glyphs, text_width
+from graphnet.view.labels import SVG, align_title, label_lines, raise_titles, title
+from graphnet.view.style import FAMILY, FONT, font_files, has_glyphs
 
 __all__ = ["ENGINES", "layout", "polish", "rasterize"]
 
 ENGINES = ("graphviz-pure", "dot")
-_SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _LARGEST = 8_000  # pixels a side of a PNG
-ET.register_namespace("", _SVG)
+ET.register_namespace("", SVG)
 ET.register_namespace("xlink", _XLINK)
 
 
@@ -73,88 +73,44 @@ def polish(svg: bytes, alt: str) -> str:
     root.set("role", "img")
     root.set("aria-label", alt)
     root.set("font-family", FAMILY)
-    for text in root.iter(f"{{{_SVG}}}text"):
+    for text in root.iter(f"{{{SVG}}}text"):
         if text.get("font-family") == FONT:
             del text.attrib["font-family"]
         text.attrib.pop("{http://www.w3.org/XML/1998/namespace}space", None)
-    for group in root.iter(f"{{{_SVG}}}g"):
+    for group in root.iter(f"{{{SVG}}}g"):
         _unwrap_tip(group)
         if group.get("class") == "node":
             _emphasize(group)
         elif group.get("class") == "cluster":
-            _align_title(group)
+            align_title(group)
         elif group.get("class") == "graph":
-            _title(group).text = alt
-    graphs = [g for g in root.iter(f"{{{_SVG}}}g") if g.get("class") == "graph"]
+            title(group).text = alt
+    graphs = [g for g in root.iter(f"{{{SVG}}}g") if g.get("class") == "graph"]
     for graph in graphs:
-        _label_lines(graph)
+        label_lines(graph)
+        raise_titles(graph)
     return ET.tostring(root, encoding="unicode") + "\n"
-
-
-def _title(group: ET.Element) -> ET.Element:
-    title = group.find(f"{{{_SVG}}}title")
-    return ET.SubElement(group, f"{{{_SVG}}}title") if title is None else title
 
 
 def _unwrap_tip(group: ET.Element) -> None:
     """Moves a tooltip from a link, which browsers no longer show, to the element's title."""
     for wrapper in list(group):
-        links = wrapper.findall(f"{{{_SVG}}}a")
-        if wrapper.tag != f"{{{_SVG}}}g" or len(links) != 1 or wrapper.get("class"):
+        links = wrapper.findall(f"{{{SVG}}}a")
+        if wrapper.tag != f"{{{SVG}}}g" or len(links) != 1 or wrapper.get("class"):
             continue
         at = list(group).index(wrapper)
-        _title(group).text = links[0].get(f"{{{_XLINK}}}title")
+        title(group).text = links[0].get(f"{{{_XLINK}}}title")
         group.remove(wrapper)
         for k, child in enumerate(links[0]):
             group.insert(at + k, child)
 
 
 def _emphasize(group: ET.Element) -> None:
-    texts = group.findall(f"{{{_SVG}}}text")
+    texts = group.findall(f"{{{SVG}}}text")
     if len(texts) > 1:
         texts[0].set("font-weight", "bold")
         if re.match(r"\(|[\d,]+ parameter", texts[-1].text or ""):  # a shape or a count
             texts[-1].set("fill-opacity", "0.75")
-
-
-_ALONG = (0.33, 0.5, 0.24, 0.42, 0.6, 0.68)  # where on its arrow a label may stand
-
-
-def _label_lines(graph: ET.Element) -> None:
-    """Puts the label of each arrow on its line, above everything else, clear of other labels."""
-    placed: list[tuple[float, float, float]] = []  # x, y and half the width of a label
-    for edge in [g for g in graph.iter(f"{{{_SVG}}}g") if g.get("class") == "edge"]:
-        text, path = edge.find(f"{{{_SVG}}}text"), edge.find(f"{{{_SVG}}}path")
-        points = re.findall(r"(-?[\d.]+),(-?[\d.]+)", "" if path is None else path.get("d", ""))
-        if text is None or len(points) < 2:
-            continue
-        (x0, y0), (x1, y1) = (map(float, points[k]) for k in (0, -1))
-        half = text_width(text.text or "") * 0.4
-        spots = [(x0 + (x1 - x0) * t, y0 + (y1 - y0) * t) for t in _ALONG]
-        clear = [
-            (x, y) for x, y in spots
-            if all(abs(x - a) > half + w or abs(y - b) > 11 for a, b, w in placed)
-        ]  # fmt: skip
-        x, y = (clear or spots)[0]
-        placed.append((x, y, half))
-        halo = {"stroke": PAPER, "stroke-width": "3", "paint-order": "stroke"}
-        for key, value in {"x": f"{x:.2f}", "y": f"{y + 3:.2f}", **halo}.items():
-            text.set(key, value)
-        edge.remove(text)
-        graph.append(text)
-
-
-def _align_title(group: ET.Element) -> None:
-    """Puts a cluster's title at its left edge; the engine misjudges how wide the text is."""
-    numbers: list[float] = []
-    for part in group:
-        outline = part.get("points") or part.get("d") or ""
-        pairs = re.findall(r"(-?[\d.]+),(-?[\d.]+)", outline)
-        numbers += [float(x) for x, _ in pairs]
-    for text in group.findall(f"{{{_SVG}}}text"):
-        if numbers:
-            text.set("text-anchor", "start")
-            text.set("x", f"{min(numbers) + 8:.2f}")
 
 
 def rasterize(svg: str, zoom: float = 2.0) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 from graphnet.network.graph import Network
-from graphnet.network.nodes import Constant, Parameter, State, show_shape
+from graphnet.network.nodes import Constant, Loop, Parameter, Scan, State, show_shape
+from graphnet.network.runs import Run
 from graphnet.view.dot import Arrow, Box, Diagram
+from graphnet.view.steps import run_stages, times
 from graphnet.view.tensors import homes, shown
 
 __all__ = ["layer_diagram"]
@@ -38,7 +41,22 @@ def layer_diagram(network: Network, stage: str) -> Diagram:
                 continue
             seen.add((tail, head))
             diagram.arrows.append(_arrow(tail, head, stages[tail], stages[head]))
+    diagram.arrows += _rounds(network, names, owner)
     return diagram
+
+
+def _rounds(network: Network, names: list[str], owner: Mapping[str, str]) -> list[Arrow]:
+    """From every box that holds a recurrence an arrow to itself."""
+    runs = run_stages(network, {name: network.stage(name) for name in network})
+    found: dict[str, Loop] = {}
+    for name in names:
+        node = network.node(name)
+        if isinstance(node, Scan) and runs[Run.of(node)] == network.stage(name):
+            found.setdefault(owner[name], node.loop)
+    return [
+        Arrow(box, box, "time", style="time", free=True, label=times(loop))
+        for box, loop in found.items()
+    ]  # fmt: skip
 
 
 def _arrow(tail: str, head: str, first: str, then: str) -> Arrow:
@@ -59,6 +77,12 @@ def _owners(network: Network, names: list[str]) -> dict[str, str]:
             owner[name] = layer if stage in ("forward", "loss") else f"{layer} {stage}"
         else:
             owner[name] = name if stage == "forward" else stage
+    # The results of a recurrence of its own are one box.
+    first: dict[Run, str] = {}
+    for name in names:
+        node = network.node(name)
+        if owner[name] == name and isinstance(node, Scan):
+            owner[name] = first.setdefault(Run.of(node), name)
     # What only one box reads, a mask or a table of constants, belongs to it.
     readers: dict[str, set[str]] = {}
     for name in names:
@@ -86,8 +110,11 @@ def _shape(network: Network, name: str) -> str:
 def _box(network: Network, key: str, members: list[str], shape: str) -> Box:
     stage = _stage(network, members)
     alone = members == [key]
+    results = [n for n in members if isinstance(network.node(n), Scan)]
     lines = [key]
-    if stage == "update":
+    if key in results and len(results) > 1:
+        lines = ["scan", *_some([f"{n} {_shape(network, n)}" for n in results])]
+    elif stage == "update":
         lines += _some([f"{old} ← {new}" for old, new in network.updates.items() if new in members])
     elif stage == "backward":
         lines += _some([f"{n} {_shape(network, n)}" for n in _gradients(network, members)])

@@ -25,8 +25,12 @@ FONT = "DejaVu Sans"
 FAMILY = "'DejaVu Sans', Verdana, sans-serif"
 SIZE = 12.0  # points, at 100 %
 
-# One color a stage: the loss belongs to the forward pass.
-INK = {"forward": "#111111", "loss": "#111111", "backward": "#C1121F", "update": "#0B57C2"}
+# One color a stage: the loss belongs to the forward pass. What passes to the next step of a
+# recurrence has one of its own.
+INK = {
+    "forward": "#111111", "loss": "#111111", "backward": "#C1121F", "update": "#0B57C2",
+    "time": "#7B2D8E",
+}  # fmt: skip
 PAPER = "#FFFFFF"
 
 # Okabe and Ito's colors with black first: for curves.
@@ -47,7 +51,7 @@ class Kind:
 KINDS = {
     "input": Kind("input", "parallelogram", "#D6EAF8", wide=1.5),
     "parameter": Kind("parameter", "hexagon", "#FCE5B8", wide=1.55),
-    "state": Kind("state", "cylinder", "#D3EFE3", tall=10),
+    "state": Kind("state", "cylinder", "#D3EFE3", tall=22),
     "constant": Kind("constant", "note", "#E8E8E8", tall=2),
     "computed": Kind("formula", "box", "#FFFFFF"),
     "scan": Kind("scan", "box3d", "#FFFFFF", tall=6),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetTypeError
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Node, topological
 
-__all__ = ["network_of"]
+__all__ = ["adjoints", "network_of"]
 
 
 def network_of(what: Any, stage: str) -> Network:
@@ -27,12 +28,17 @@ def network_of(what: Any, stage: str) -> Network:
 
 def _of_tensors(nodes: list[Node]) -> Network:
     """The network of some tensors; what `grad` made and what reads it is the backward pass."""
-    late: set[Node] = set()
-    for node in topological(nodes):
+    return Network.collect(nodes, stages=dict.fromkeys(adjoints(topological(nodes)), "backward"))
+
+
+def adjoints(order: Iterable[Node], known: Iterable[Node] = ()) -> set[Node]:
+    """The nodes of a topological order that `grad` made, those known, and those that read them."""
+    late = set(known)
+    for node in order:
         adjoint = node.made and (node.name or "").startswith("d_")
         if adjoint or not late.isdisjoint(node.operands):
             late.add(node)
-    return Network.collect(nodes, stages=dict.fromkeys(late, "backward"))
+    return late
 
 
 def _of_model(model: Any, stage: str) -> Network:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from graphnet.errors import GraphnetError
 from graphnet.network.graph import STAGES, Network
-from graphnet.network.nodes import Computed, Input, Order, Scan, show_shape
-from graphnet.view.dot import Arrow, Box, Diagram
-from graphnet.view.style import shorten, wrap
+from graphnet.view.dot import Arrow, Diagram
+from graphnet.view.steps import Scope, add_arrows, add_boxes, opened
 
 __all__ = ["LEVELS", "PICTURES", "homes", "shown", "tensor_diagram"]
 
 PICTURES = (*STAGES, "all")
 LEVELS = ("layers", "tensors", "neurons")
-_WIDE = 46  # characters in a line of a box; the whole of a formula is in the hover title
-_LONGEST = 2000  # characters of a hover title
 
 
 def shown(network: Network, stage: str) -> list[str]:
@@ -43,32 +40,32 @@ def shown(network: Network, stage: str) -> list[str]:
     return [n for n in names if n in wanted]
 
 
-def tensor_diagram(network: Network, stage: str) -> Diagram:
-    """The picture of a stage, a box a tensor; layers are clusters."""
+def tensor_diagram(network: Network, stage: str, steps: bool = True) -> Diagram:
+    """The picture of a stage, a box a tensor; layers are clusters, and so is a recurrence's step.
+
+    Without `steps` a recurrence is boxes of what comes out of it.
+    """
     names = shown(network, stage)
     diagram = Diagram(f"{stage}: {len(names)} tensors")
-    here, outputs, home = set(names), set(network.outputs.values()), homes(network)
+    home = homes(network)
     for name in names:
-        cluster = home[name]
-        if cluster is not None:
+        if (cluster := home[name]) is not None:
             diagram.clusters.setdefault(cluster, cluster)
-        diagram.boxes.append(_box(network, name, cluster, name in outputs))
-    for name in names:
-        at = network.stage(name)
-        for operand in network.operands(name):
-            if operand in here:
-                same = network.stage(operand) == at
-                crosses = at == "backward" and not same
-                diagram.arrows.append(
-                    Arrow(
-                        operand, name, at, up=at == "backward" and same, free=crosses,
-                        style="dashed" if crosses else "solid",
-                    )
-                )  # fmt: skip
+    whole = Scope(
+        network, {n: home[n] for n in names}, {n: network.stage(n) for n in network},
+        {n: n for n in names}, outputs=set(network.outputs.values()),
+    )  # fmt: skip
+    add_boxes(diagram, whole, opened(whole, _stages(stage)) if steps else {})
+    add_arrows(diagram, whole)
     for old, new in network.updates.items():
-        if old in here and new in here:
+        if old in whole.ids and new in whole.ids:
             diagram.arrows.append(Arrow(new, old, "update", style="dotted", free=True))
     return diagram
+
+
+def _stages(stage: str) -> tuple[str, ...]:
+    """The stages that a picture is of; of others it has only what these read."""
+    return {"all": STAGES, "backward": STAGES[:3]}.get(stage, (stage,))
 
 
 def homes(network: Network) -> dict[str, str | None]:
@@ -90,35 +87,3 @@ def homes(network: Network) -> dict[str, str | None]:
         for operand in network.operands(name):
             readers[operand].add(home[name])
     return home
-
-
-def _box(network: Network, name: str, cluster: str | None, heavy: bool) -> Box:
-    node = network.node(name)
-    shape = show_shape(node.shape) + ("" if node.dtype == "float" else f" {node.dtype}")
-    told = _definition(network, name)
-    stage = network.stage(name)
-    base = name.removeprefix("d_")
-    return Box(
-        id=name,
-        lines=(shorten(name, _WIDE), *wrap(told, _WIDE, 3), shorten(shape, _WIDE)),
-        kind=node.kind,
-        stage=stage,
-        cluster=cluster,
-        beside=base if stage == "backward" and base != name and base in network else None,
-        tip=shorten(f"{node.kind} {name} {shape}" + (f": {told}" if told else ""), _LONGEST),
-        heavy=heavy,
-    )
-
-
-def _definition(network: Network, name: str) -> str:
-    """How a node is computed, in Unicode; nothing for what is given."""
-    node = network.node(name)
-    if isinstance(node, Computed):
-        from graphnet.formula.show import show
-
-        return show(network.equation(name), style="unicode")
-    if isinstance(node, Input) and node.distribution:
-        return "~" + network.show(name).rpartition("~")[2]  # name and shape have lines of their own
-    if isinstance(node, Scan | Order):
-        return network.show(name)
-    return ""
