@@ -5,7 +5,8 @@ from __future__ import annotations
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Input, Order, Scan, show_shape
 from graphnet.view.dot import Box
-from graphnet.view.style import shorten, wrap
+from graphnet.view.style import shorten
+from graphnet.view.wrapping import wrap
 
 __all__ = ["box", "definition"]
 
@@ -25,7 +26,7 @@ def box(
     whole = f"{kind or node.kind} {name} {shape}" + (f": {told}" if told else "")
     return Box(
         id=id,
-        lines=(shorten(name, _WIDE), *wrap(told, _WIDE, 3), shorten(shape, _WIDE)),
+        lines=(shorten(name, _WIDE), *wrap(told, _WIDE, 4), shorten(shape, _WIDE)),
         kind=kind or node.kind,
         stage=stage,
         cluster=cluster,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 __all__ = [
     "FAMILY", "FONT", "INK", "KINDS", "PALETTE", "PAPER", "SIZE", "Kind", "clean", "font_files",
-    "has_glyphs", "shorten", "text_width", "widest", "wrap",
+    "has_glyphs", "shorten", "text_width", "widest",
 ]  # fmt: skip
 
 FONT = "DejaVu Sans"
@@ -109,18 +109,6 @@ def _unfit(c: str) -> bool:
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, the last one an ellipsis where something was cut."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-
-def wrap(text: str, width: int, most: int) -> list[str]:
-    """The text in at most `most` lines of `width` characters, broken after spaces and signs."""
-    lines: list[str] = []
-    text = text.strip()
-    while text and len(lines) < most - 1 and len(text) > width:
-        at = max(text.rfind(sign, width // 2, width) for sign in " ·") + 1
-        at = at or width
-        lines.append(text[:at].rstrip())
-        text = text[at:].lstrip()
-    return [*lines, shorten(text, width)] if text else lines
 
 
 def widest(lines: Iterable[str], size: float = SIZE) -> float:
