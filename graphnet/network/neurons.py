@@ -23,6 +23,8 @@ from graphnet.formula.formula import dim_symbol, hole, index_symbol, size_symbol
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Constant, Node, Scan
+from graphnet.network.runs import Run
+from graphnet.network.unroll import Inner, Locate, is_open, unrolled
 
 __all__ = ["Element", "Unfolding", "places", "unfold"]
 
@@ -54,6 +56,9 @@ class Unfolding:
     sizes: Mapping[str, int]
     number: Callable[[Constant, Place], Expr] | None = None
     bodies: dict[Element, Expr] = field(default_factory=dict)
+    nodes: dict[Element, Computed] = field(default_factory=dict)  # of which elements these are
+    # The loops they are in, each by one of its results, and their steps.
+    steps: dict[Element, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     elements: list[Element] = field(default_factory=list)
     _number: dict[Element, int] = field(default_factory=dict)
 
@@ -64,8 +69,18 @@ class Unfolding:
             self.elements.append(element)
         return hole(self._number[element])
 
-    def read(self, element: Element) -> Expr:
+    def add(self, inner: Inner, place: Place, body: Expr) -> None:
+        """Takes the formula of an element."""
+        element = Element(inner.name, (*inner.step, *place))
+        self.bodies[element] = body
+        if inner.node is not None:
+            self.nodes[element] = inner.node
+        self.steps[element] = tuple(zip(inner.loops, inner.step, strict=True))
+
+    def read(self, element: Element | Integer) -> Expr:
         """What stands for an element in a formula: its symbol, or the number of a constant."""
+        if not isinstance(element, Element):
+            return element
         node = self.network.node(element.tensor)
         if self.number is not None and isinstance(node, Constant) and node.dtype == "float":
             return self.number(node, element.place)
@@ -130,34 +145,56 @@ def unfold(
 
     `sizes` gives named sizes their numbers; those it lacks are 1. `whole` gives the elements of
     int tensors that stand in subscripts. With `first` only so many elements of each tensor are
-    unfolded, and loops and tensors with too many terms are passed over. `number` gives the
-    elements of constants, which then stand in the formulas as numbers.
-    Raises GraphnetError otherwise for a loop (a scan) and for more terms than can be written out,
-    and where a subscript needs an element that is not given.
+    unfolded, of so many steps of a loop, and tensors with too many terms are passed over. `number`
+    gives the elements of constants, which then stand in the formulas as numbers. Of a loop that is
+    laid open (network/unroll.py) every step is written out; one that is not is passed over.
+    Raises GraphnetError, without `first`, for a loop as it is and for more terms than can be
+    written out; and where a subscript needs an element that is not given.
     """
     found = _sizes(network, sizes or {})
     result = Unfolding(network, found, number)
     total = 0
-    for name, node in network.items():
-        if isinstance(node, Scan) and first is None:
-            raise GraphnetError("a loop is not unfolded into neurons", where=name)
-        if not isinstance(node, Computed):
-            continue
-        shape = result.shape(name)
-        wanted = list(itertools.islice(places(shape), first))
-        loops = [evaluate(e, found) for e in node.extents]
-        target = node.formula.plain_target
-        runs = prod(loops)
-        if target is not None and not node.formula.accumulate:
-            runs = len(wanted) * prod(loops[p] for p in node.formula.over)
+    for inner in _computed(network, found, first):
+        wanted = list(itertools.islice(places(inner.shape), first))
+        runs = _terms(inner.node, len(wanted), found)
         total = runs if first is not None else total + runs
         if total <= MOST:
-            _unfold_node(result, name, node, wanted, whole)
+            _unfold_node(result, inner, wanted, whole)
         elif first is None:
             raise GraphnetError(
-                f"unfolded, this network has more than {MOST:,} terms", where=name
+                f"unfolded, this network has more than {MOST:,} terms", where=inner.name
             )  # fmt: skip
     return result
+
+
+def _computed(network: Network, sizes: Mapping[str, int], first: int | None) -> Iterator[Inner]:
+    """What is computed by formulas, in order; of loops that are laid open what their steps do."""
+
+    def find(node: Node, place: Place) -> tuple[str, Place]:
+        return network.name_of(node), place
+
+    done: set[Run] = set()
+    for name, node in network.items():
+        if isinstance(node, Computed):
+            shape = tuple(evaluate(e, sizes) for e in node.shape)
+            yield Inner(name, shape, (), find, node)
+        elif isinstance(node, Scan) and (run := Run.of(node)) not in done:
+            done.add(run)
+            if is_open(network, run):
+                named = {n.result: m for m, n in network.of(Scan) if Run.of(n) == run}
+                yield from unrolled(run, named, sizes, find, most=first)
+            elif first is None:
+                raise GraphnetError("a loop is not unfolded into neurons", where=name)
+
+
+def _terms(node: Computed | None, wanted: int, sizes: Mapping[str, int]) -> int:
+    """How many terms the formulas of so many elements have."""
+    if node is None:
+        return wanted
+    loops = [evaluate(e, sizes) for e in node.extents]
+    if node.formula.plain_target is None or node.formula.accumulate:
+        return prod(loops)
+    return wanted * prod(loops[p] for p in node.formula.over)
 
 
 def _sizes(network: Network, given: Mapping[str, int]) -> dict[str, int]:
@@ -184,7 +221,7 @@ class _Point:
     """One point of the loops of a formula."""
 
     unfolding: Unfolding
-    operands: tuple[str, ...]
+    find: Locate
     nodes: tuple[Node, ...]
     index: Place
     whole: Callable[[Element], int] | None
@@ -205,49 +242,54 @@ class _Point:
                 return self.subscript(inner) % self.size(divisor)
             case Gather(slot, subs):
                 element = self.read(slot, subs)
-                if element is None:
-                    return 0
+                if not isinstance(element, Element):
+                    return int(element)
                 if self.whole is None:
                     raise GraphnetError(
                         f"{element} chooses what is read: give its value to unfold this network"
                     )
                 return self.whole(element)
 
-    def read(self, slot: int, subs: tuple[Affine, ...]) -> Element | None:
-        """The element that is read; None outside of the tensor, where it counts as 0."""
+    def read(self, slot: int, subs: tuple[Affine, ...]) -> Element | Integer:
+        """The element that is read; 0 outside of the tensor, and the number of a step itself."""
         place = tuple(self.subscript(s) for s in subs)
         shape = tuple(map(self.size, self.nodes[slot].shape))
         inside = all(0 <= p < n for p, n in zip(place, shape, strict=True))
-        return Element(self.operands[slot], place) if inside else None
+        return _element(self.find(self.nodes[slot], place)) if inside else Integer(0)
+
+
+def _element(found: tuple[str, Place] | int) -> Element | Integer:
+    return Integer(found) if isinstance(found, int) else Element(*found)
 
 
 def _unfold_node(
     result: Unfolding,
-    name: str,
-    node: Computed,
+    inner: Inner,
     wanted: list[Place],
     whole: Callable[[Element], int] | None,
 ) -> None:
+    if (node := inner.node) is None:
+        for place in wanted:
+            result.add(inner, place, result.read(_element(inner.find(place))))
+        return
     f = node.formula
-    operands = result.network.operands(name)
     extents = [evaluate(e, result.sizes) for e in node.extents]
     fixed = {size_symbol(p): Integer(e) for p, e in enumerate(extents)}
     fixed |= {dim_symbol(k): Integer(evaluate(e, result.sizes)) for k, e in enumerate(f.dims)}
     terms: dict[Place, list[Expr]] = {place: [] for place in wanted}
     for index in _points(node, extents, wanted):
-        point = _Point(result, operands, node.operands, index, whole)
+        point = _Point(result, inner.find, node.operands, index, whole)
         target = tuple(point.subscript(s) for s in f.target)
         if target not in terms:
             continue  # not asked for, or outside: such a write is dropped
         body = f.body.xreplace(fixed | {index_symbol(p): Integer(i) for p, i in enumerate(index)})
         reads = {}
         for k in f.holes(body):
-            element = point.read(f.reads[k].slot, f.reads[k].subs)
-            reads[hole(k)] = result.read(element) if element else Integer(0)
+            reads[hole(k)] = result.read(point.read(f.reads[k].slot, f.reads[k].subs))
         terms[target].append(body.xreplace(reads))
     reduce = "Sum" if f.accumulate or not f.reduce else f.reduce
     for place in wanted:
-        result.bodies[Element(name, place)] = _reduced(reduce, terms[place])
+        result.add(inner, place, _reduced(reduce, terms[place]))
 
 
 def _points(node: Computed, extents: list[int], wanted: list[Place]) -> Iterator[Place]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphnet.network.graph import Network
+from graphnet.network.graph import STAGES, Network
 from graphnet.network.nodes import Computed, Loop, Node, Scan, topological
 
-__all__ = ["Body", "Result", "Run", "bodies", "is_move", "rewrite_runs", "runs_of"]
+__all__ = ["Body", "Result", "Run", "bodies", "is_move", "rewrite_runs", "run_stages", "runs_of"]
 
 Result = tuple[str, int]
 
@@ -112,6 +112,18 @@ def runs_of(network: Network) -> dict[Run, list[Result]]:
         results = found.setdefault(Run.of(node), [])
         if node.result not in results:
             results.append(node.result)
+    return found
+
+
+def run_stages(network: Network, stage: Mapping[str, str]) -> dict[Run, str]:
+    """The stage of every run: the earliest one of its results, and so then are they all.
+
+    What only the backward pass asks of a loop is made as the loop goes forward.
+    """
+    found: dict[Run, str] = {}
+    for name, node in network.of(Scan):
+        run, at = Run.of(node), stage[name]
+        found[run] = min(found.get(run, at), at, key=STAGES.index)
     return found
 
 

@@ -7,9 +7,9 @@ from math import prod
 
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Constant, Loop, Parameter, Scan, State, show_shape
-from graphnet.network.runs import Run
+from graphnet.network.runs import Run, run_stages
 from graphnet.view.dot import Arrow, Box, Diagram
-from graphnet.view.steps import run_stages, times
+from graphnet.view.steps import times
 from graphnet.view.tensors import homes, shown
 
 __all__ = ["layer_diagram"]

@@ -14,12 +14,12 @@ from graphnet.formula.extent import show_extent, sub
 from graphnet.network.describe import result_of
 from graphnet.network.graph import STAGES, Network
 from graphnet.network.nodes import Loop, Node, Scan
-from graphnet.network.runs import Body, Run
+from graphnet.network.runs import Body, Run, run_stages
 from graphnet.view.boxes import box
 from graphnet.view.dot import Arrow, Diagram
 from graphnet.view.subject import adjoints
 
-__all__ = ["Scope", "add_arrows", "add_boxes", "opened", "run_stages", "times"]
+__all__ = ["Scope", "add_arrows", "add_boxes", "opened", "times"]
 
 
 @dataclass
@@ -38,18 +38,6 @@ class Scope:
     def box(self, node: Node) -> str:
         """The box of a node."""
         return self.ids[self.network.name_of(node)]
-
-
-def run_stages(network: Network, stage: Mapping[str, str]) -> dict[Run, str]:
-    """The stage of every run: the earliest one of its results, and so then are they all.
-
-    What only the backward pass asks of a loop is made as the loop goes forward.
-    """
-    found: dict[Run, str] = {}
-    for name, node in network.of(Scan):
-        run, at = Run.of(node), stage[name]
-        found[run] = min(found.get(run, at), at, key=STAGES.index)
-    return found
 
 
 def opened(scope: Scope, stages: Collection[str] = STAGES) -> dict[Run, str]:

@@ -22,9 +22,10 @@ from graphnet.arguments import flag, items
 from graphnet.arguments import whole as checked
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.network.graph import Network
-from graphnet.network.neurons import Element, places
+from graphnet.network.neurons import Element
 from graphnet.network.neurons import unfold as unfold_network
-from graphnet.network.nodes import Computed, Input
+from graphnet.network.nodes import Input
+from graphnet.network.unroll import opened
 from graphnet.ops.array import arrays_given
 from graphnet.ops.equivalence import constant_number
 from graphnet.ops.names import sizes_given
@@ -48,10 +49,11 @@ def unfold(
 
     `sizes` gives named sizes their numbers, 1 for those it lacks: one sample. `values` are arrays
     of the int inputs that choose what is read, such as labels.
-    Raises GraphnetError where there is a loop, or more than can be written out.
+    A recurrence is written out step by step: `h[t,n,j]` is the element of h of step t.
+    Raises GraphnetError where there is more than can be written out.
     """
     model = callable(getattr(what, "network", None))  # of one that trains, what it predicts
-    network = what.network() if model else network_of(what, "forward")
+    network = opened(what.network() if model else network_of(what, "forward"))
     arrays = arrays_given(values)
 
     def whole(element: Element) -> int:
@@ -80,12 +82,9 @@ class Unfolded:
 
     def lines(self, tensor: str | None = None, style: str = "text") -> list[str]:
         """A formula an element, of one tensor or of all, in order of computation."""
-        if tensor is None:
-            names = [name for name, _ in self.network.of(Computed)]
-        else:
-            names = [self._computed(tensor)]
-        elements = [Element(n, p) for n in names for p in places(self.unfolding.shape(n))]
-        return [self.line(e, self.unfolding.bodies[e], style) for e in elements]
+        name = None if tensor is None else self._computed(tensor)
+        bodies = self.unfolding.bodies
+        return [self.line(e, body, style) for e, body in bodies.items() if name in (None, e.tensor)]
 
     def formula(
         self, tensor: str | None = None, place: Sequence[int] | int = (), *,
@@ -120,14 +119,10 @@ class Unfolded:
     def named(self) -> dict[Element, Any]:
         """The elements of activations as functions by name."""
         found: dict[Element, Any] = {}
-        for name, node in self.network.of(Computed):
+        for element, node in self.unfolding.nodes.items():
             if node.label in NAMED and len(node.formula.reads) == 1:
-                for place in places(self.unfolding.shape(name)):
-                    element = Element(name, place)
-                    if element not in self.unfolding.bodies:
-                        break
-                    (read,) = self.unfolding.reads(element)
-                    found[element] = sympy.Function(node.label)(self.unfolding.hole(read))
+                (read,) = self.unfolding.reads(element)
+                found[element] = sympy.Function(node.label)(self.unfolding.hole(read))
         return found
 
     def line(self, element: Element, body: Any, style: str = "text") -> str:
@@ -154,7 +149,7 @@ class Unfolded:
         return name
 
     def _computed(self, name: str) -> str:
-        known = [n for n, _ in self.network.of(Computed)]
+        known = dict.fromkeys(element.tensor for element in self.unfolding.bodies)
         if not isinstance(name, str) or name not in known:
             raise GraphnetError(
                 f"no tensor {told(name)} is computed here{did_you_mean(name, known)}"

@@ -12,7 +12,8 @@ forward
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from graphnet.network.describe import describe
 from graphnet.network.graph import STAGES, Network
 from graphnet.network.neurons import Element, places
 from graphnet.network.nodes import Computed, Input, Node, Order, Parameter, Scan, State
+from graphnet.network.runs import Run, run_stages
+from graphnet.network.unroll import is_open, opened
 from graphnet.ops.array import arrays_given
 from graphnet.view.spell import write
 from graphnet.view.subject import network_of
@@ -47,6 +50,7 @@ class Line:
     formula: str
     numbers: str
     value: float
+    steps: tuple[tuple[str, int], ...] = ()  # (loop, step) of those it is in, outermost first
 
     def __str__(self) -> str:
         parts = [self.element, self.formula, self.numbers, number(self.value)]
@@ -60,10 +64,11 @@ def work(
     """The work of one step on a tensor, a network, a program's network or a compiled model.
 
     `values` holds an array for every input, parameter and state by name; of each tensor the first
-    `most` elements are written out. Every number is computed by literal loops in float64.
+    `most` elements are written out, of a recurrence step by step, the first `most` steps. Every
+    number is computed by literal loops in float64.
     Raises GraphnetError where a value is missing or does not fit.
     """
-    network = network_of(what, "all")
+    network = opened(network_of(what, "all"))
     given = arrays_given(values)
     most, digits = whole("most", most, 1), whole("digits", digits, 1, 17)
     one_of("style", style, ("text", "unicode", "latex"))
@@ -101,8 +106,15 @@ class Work:
     def _lines(self) -> Iterator[Line]:
         unfolding = self._unfolded.unfolding
         bodies = unfolding.bodies | self._unfolded.named()
+        runs = run_stages(self.network, {n: self.network.stage(n) for n in self.network})
         for stage in STAGES:
             for name, node in self.network.of(Computed, Scan, Order):
+                run = Run.of(node) if isinstance(node, Scan) else None
+                if run is not None and is_open(self.network, run):
+                    if runs.get(run) == stage:
+                        del runs[run]
+                        yield from self._steps(stage, run, bodies)
+                    continue
                 if self.network.stage(name) != stage:
                     continue
                 for place in list(places(unfolding.shape(name)))[: self.most]:
@@ -111,6 +123,13 @@ class Work:
                         yield self._line(stage, element, bodies[element])
                     elif not isinstance(node, Computed):
                         yield self._result(stage, element, node)
+
+    def _steps(self, stage: str, run: Run, bodies: Mapping[Element, Any]) -> Iterator[Line]:
+        """The lines of a loop, in the order in which its steps compute them."""
+        made = {name for name, node in self.network.of(Scan) if Run.of(node) == run}
+        for element, steps in self._unfolded.unfolding.steps.items():
+            if element.tensor in made:
+                yield replace(self._line(stage, element, bodies[element]), steps=steps)
 
     def _result(self, stage: str, element: Element, node: Node) -> Line:
         """A line of what no formula makes: a loop, argmax, argsort."""
@@ -141,22 +160,46 @@ class Work:
 
     def __str__(self) -> str:
         rows: list[str] = []
-        stage = tensor = ""
-        for line in self.lines:
-            if line.tensor != tensor:
-                rows += self._left_out(tensor)
-            if line.stage != stage:
-                stage = line.stage
-                rows.append(stage)
-            tensor = line.tensor
-            rows.append(f"  {line}")
-        return "\n".join(rows + self._left_out(tensor))
+        before: Line | None = None
+        for line in (*self.lines, None):
+            rows += self._left_out(before, line)
+            if line is None:
+                break
+            if before is None or before.stage != line.stage:
+                rows.append(line.stage)
+            for k in range(_common(before, line), len(line.steps)):
+                rows.append(f"{'  ' * (k + 1)}step {line.steps[k][1]}")
+            rows.append(f"{'  ' * (len(line.steps) + 1)}{line}")
+            before = line
+        return "\n".join(rows)
 
-    def _left_out(self, tensor: str) -> list[str]:
-        left = self.arrays[tensor].size - self.most if tensor else 0
-        return [f"  … and {left:,} more of {tensor}"] if left > 0 else []
+    def _left_out(self, before: Line | None, line: Line | None) -> Iterator[str]:
+        """What is not shown between two lines: elements of the first one's tensor, and steps."""
+        if before is None:
+            return
+        steps = line.steps if line is not None else ()
+        same = line is not None and (before.tensor, before.steps) == (line.tensor, steps)
+        shape, depth = self.arrays[before.tensor].shape, len(before.steps)
+        left = prod(shape[depth:]) - self.most
+        if left > 0 and not same:
+            yield f"{'  ' * (depth + 1)}… and {left:,} more of {before.tensor}"
+        ends = _common(before, line)  # the loops behind this one end here, it itself may go on
+        if len(steps) > ends < depth and steps[ends][0] == before.steps[ends][0]:
+            ends += 1
+        for k in reversed(range(ends, depth)):
+            if (left := shape[k] - self.most) > 0:
+                yield f"{'  ' * (k + 1)}… and {left:,} more step{'s' * (left > 1)}"
 
     __repr__ = __str__
+
+
+def _common(before: Line | None, line: Line | None) -> int:
+    """How many loops two lines are at the same step of."""
+    if before is None or line is None:
+        return 0
+    pairs = enumerate(zip(before.steps, line.steps))
+    least = min(len(before.steps), len(line.steps))
+    return next((k for k, (a, b) in pairs if a != b), least)
 
 
 def _short(body: Any, text: Any, style: str) -> str:

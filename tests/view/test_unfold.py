@@ -9,6 +9,7 @@ import sympy
 import graphnet as gn
 from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError
+from graphnet.formula.extent import names
 from graphnet.network.graph import Network
 from graphnet.network.neurons import Element, places
 from graphnet.network.nodes import Input, Parameter
@@ -45,7 +46,47 @@ def norm():
     return [gn.layer_norm(gn.input("x", ("batch", 3))).rename("y")]
 
 
-@pytest.mark.parametrize("make", [dense, gradient, conv, pool, soft, norm])
+def recurrent(kind):
+    x = gn.input("x", ("batch", "time", 2))
+    layer = kind(2, return_sequences=True, go_backwards=True)
+    H = layer(x).rename("H")
+    return [H, gn.grad(gn.sum(H * H), layer.U).rename("g")]
+
+
+def rnn():
+    return recurrent(gn.RNN)
+
+
+def gru():
+    return recurrent(gn.GRU)
+
+
+def loops():
+    """A loop in a loop, the number of the step, states that change places, and one that stays."""
+    x, W = gn.input("x", ("lines", "words")), gn.parameter("W", ())
+
+    def word(a, b, w, *, t):
+        return (b, gn.tanh(W * a + w * (t + 1))), a
+
+    def line(h, k, words):
+        seen, (_, b) = gn.scan(word, (h, k), words, reverse=True)
+        return (b, k), gn.sum(seen)
+
+    outs, (h, k) = gn.scan(line, (gn.constant(0.3), W), x)
+    return [outs.rename("outs"), h.rename("h"), gn.grad(gn.sum(outs * h) * k, W).rename("g")]
+
+
+def none():
+    return [gn.scan(lambda n: (n + 1.0, n), gn.input("n", ()), length=0)[1].rename("n_last")]
+
+
+def _twos(network: Network) -> dict[str, int]:
+    return {e: 2 for _, n in network.items() for size in n.shape for e in names(size)}
+
+
+@pytest.mark.parametrize(
+    "make", [dense, gradient, conv, pool, soft, norm, rnn, loops, none]
+)  # fmt: skip
 def test_numbers(make) -> None:
     outputs = make()
     network = Network.collect([t.node for t in outputs])
@@ -54,8 +95,7 @@ def test_numbers(make) -> None:
         for name, node in network.of(Input, Parameter)
     }
     arrays = interpret(network, given)
-    sizes = {"batch": 2} if any("batch" in str(n.shape) for _, n in network.items()) else {}
-    unfolding = gn.unfold(outputs, sizes).unfolding
+    unfolding = gn.unfold(outputs, _twos(network)).unfolding
     for name in network.outputs.values():
         for place in places(unfolding.shape(name)):
             body = unfolding.inlined(Element(name, place))
@@ -65,6 +105,22 @@ def test_numbers(make) -> None:
             }
             value = float(_numbers(body.xreplace(held)))
             assert value == pytest.approx(arrays[name][place], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("make", [gradient, rnn, gru, loops, none])
+def test_every_element_is_what_its_formula_says(make) -> None:
+    outputs = make()
+    unfolded = gn.unfold(outputs, _twos(Network.collect([t.node for t in outputs])))
+    unfolding, network = unfolded.unfolding, unfolded.network
+    given = {
+        name: RNG.normal(size=unfolding.shape(name)) for name, _ in network.of(Input, Parameter)
+    }  # fmt: skip
+    arrays = interpret(network, given)
+    for element, body in unfolding.bodies.items():
+        read = {s: unfolding.element(s) for s in body.free_symbols}
+        held = {s: sympy.Float(arrays[e.tensor][e.place], 30) for s, e in read.items()}
+        value = float(_numbers(body.xreplace(held)))
+        assert value == pytest.approx(arrays[element.tensor][element.place], rel=1e-9, abs=1e-12)
 
 
 def _numbers(expr):
@@ -133,7 +189,6 @@ def test_a_model_that_trains_is_what_it_predicts() -> None:
         (lambda: gn.unfold(dense()[0]).formula("b"), "no tensor 'b' is computed"),
         (lambda: gn.unfold(dense()[0]).formula(place=(0, 9)), "no element"),
         (lambda: gn.unfold(dense()[0]).lines(style="html"), "style"),
-        (lambda: gn.unfold(gn.prod(gn.input("x", (3,)))), "loop"),
         (lambda: gn.unfold(gn.input("x", (400, 400)) @ gn.parameter("W", (400, 2))), "50,000"),
         (lambda: gn.work(dense()[0], {"x": np.ones((1, 3))}), "give values of W, b"),
     ],
@@ -173,3 +228,80 @@ def test_long_sums_are_cut_but_not_their_values() -> None:
     line = gn.work(gn.sum(x * x).rename("s"), {"x": np.ones(50)}).of("s")[0]
     assert "…" in line.formula
     assert line.value == 50
+
+
+def tanh_loop() -> tuple[gn.Tensor, gn.Tensor]:
+    x, u = gn.input("x", ("time",)), gn.parameter("u", ())
+
+    def step(h, x):
+        return gn.formula("tanh(x + u*h)", x=x, u=u, h=h), None
+
+    _, last = gn.scan(step, gn.constant(0.0), x)
+    return (last**2).rename("loss"), u
+
+
+def test_a_recurrence_step_by_step() -> None:
+    loss, _ = tanh_loop()
+    unfolded = gn.unfold(loss, {"time": 3})
+    assert unfolded.lines("h_new") == [
+        "h_new[0] = tanh(x[0])",
+        "h_new[1] = tanh(u*h_new[0] + x[1])",
+        "h_new[2] = tanh(u*h_new[1] + x[2])",
+    ]
+    assert unfolded.formula() == "loss = tanh(tanh(tanh(x[0])*u + x[1])*u + x[2])**2"
+
+
+WORK = """\
+forward
+  step 0
+    h_new[0] = tanh(x[0]) = tanh(1) = 0.7616
+    h_before[0] = 0
+  step 1
+    h_new[1] = tanh(u*h_new[0] + x[1]) = tanh(0.5*0.7616 + 2) = 0.983
+    h_before[1] = h_new[0] = 0.7616
+  … and 1 more step
+  h_last_1 = h_new[2] = 0.9981
+  loss = h_last_1**2 = 0.9981**2 = 0.9963
+backward
+  d_h_last_1 = 2*h_last_1 = 2*0.9981 = 1.996
+  d_h_part_1[0] = u*(1 - h_new[0]**2) = 0.5*(1 - 0.7616**2) = 0.21
+  d_h_part_1[1] = u*(1 - h_new[1]**2) = 0.5*(1 - 0.983**2) = 0.01682
+  … and 1 more of d_h_part_1
+  step 2
+    d_h[2] = d_h_last_1*d_h_part_1[2] = 1.996*0.001852 = 0.003696
+    d_h_new_before[2] = d_h_last_1 = 1.996
+  step 1
+    d_h[1] = d_h[2]*d_h_part_1[1] = 0.003696*0.01682 = 6.215e-05
+"""
+
+
+def test_the_work_of_a_recurrence_is_shown_step_by_step() -> None:
+    """By hand: tanh(1), tanh(2 + tanh(1)/2), and so on."""
+    loss, _ = tanh_loop()
+    x = gn.Tensor(next(n for n in gn.unfold(loss).network.of(Input))[1])
+    network = gn.training_step([x], loss, gn.SGD(lr=0.1)).network
+    made = gn.work(network, {"x": [1.0, 2.0, 3.0], "u": 0.5}, most=2)
+    assert str(made).startswith(WORK)
+    values = interpret(network, {"x": np.array([1.0, 2.0, 3.0]), "u": np.array(0.5)})
+    assert made.of("d_u")[0].value == values["d_u"]
+
+
+def test_loops_in_a_row_and_in_each_other_say_what_is_left_out() -> None:
+    x = gn.input("x", (3, 4))
+
+    def word(s, w):
+        return s + w, None
+
+    def line(s, words):
+        _, one = gn.scan(word, s, words)
+        _, two = gn.scan(word, one, words)
+        return two, None
+
+    _, last = gn.scan(line, gn.constant(0.0), x)
+    rows = str(gn.work(last, {"x": np.ones((3, 4))}, most=1)).split("\n")
+    assert [row for row in rows if "step" in row] == [
+        "  step 0",
+        "    step 0", "    … and 3 more steps",
+        "    step 0", "    … and 3 more steps",
+        "  … and 2 more steps",
+    ]  # fmt: skip
