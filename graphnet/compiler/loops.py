@@ -57,8 +57,8 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
         for i, s in enumerate(loop.states) if ("before", i) in wanted
     ]  # fmt: skip
     emitted = [k for k, _ in enumerate(loop.emits) if ("emit", k) in wanted]
-    roots = [*loop.carried, *(loop.emits[k] for k in emitted)]
-    for s in inner.statements(list(dict.fromkeys(roots))):
+    roots = {*loop.carried, *(loop.emits[k] for k in emitted)}
+    for s in inner.statements([name for name in body.nodes if name in roots]):
         inside += [*comment_lines(s.comment, outer.width + 16), *s.code.split("\n")]
     inside += [f"{wanted['emit', k]}[{step}] = {inner.reference(loop.emits[k])}" for k in emitted]
     if loop.states:

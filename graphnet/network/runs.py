@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from graphnet.network.graph import STAGES, Network
 from graphnet.network.nodes import Computed, Loop, Node, Scan, topological
 
-__all__ = ["Body", "Result", "Run", "bodies", "is_move", "rewrite_runs", "run_stages", "runs_of"]
+__all__ = [
+    "Body", "Result", "Run", "bodies", "body_of", "is_move", "rewrite_runs", "run_stages",
+    "runs_of",
+]  # fmt: skip
 
 Result = tuple[str, int]
 
@@ -73,6 +76,19 @@ class Body:
         return [node for _, node in self.run.loop.body.items()]
 
 
+def body_of(
+    inputs: Sequence[Node], carried: Sequence[Node], emits: Sequence[Node],
+    names: Mapping[Node, str],
+) -> Network:  # fmt: skip
+    """The network of a body. A new state that another one is made of stands before it, with all
+    that it is made of itself: the cell of an LSTM before what it shows."""
+    place = {node: k for k, node in enumerate(topological(carried))}
+    order = sorted(range(len(carried)), key=lambda k: place[carried[k]])
+    outputs = {f"out{k}": carried[k] for k in order}
+    outputs |= {f"out{k}": node for k, node in enumerate(emits, len(carried))}
+    return Network.collect(outputs, names=names, extra=inputs)
+
+
 def built(
     body: Body,
     outer: Mapping[Node, Node],
@@ -91,9 +107,7 @@ def built(
         if name is not None and name not in taken:
             known[node] = name
             taken.add(name)
-    network = Network.collect(
-        {f"out{k}": node for k, node in enumerate(results)}, names=known, extra=inputs
-    )
+    network = body_of(inputs, body.carried, body.emits, known)
     name_of = network.name_of
     loop = Loop(
         body=network, states=tuple(map(name_of, body.states)),

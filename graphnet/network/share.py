@@ -14,7 +14,7 @@ import sympy
 from sympy import Expr
 
 from graphnet.formula.formula import Read, hole, index_symbol, normalize, symbol_kind
-from graphnet.formula.subscript import Affine
+from graphnet.formula.subscript import Affine, constant
 from graphnet.network.contributions import is_pointwise
 from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
@@ -224,12 +224,15 @@ def _matched(
     subscripts under which the formula's tensor is then read."""
     f, g = node.formula, form.formula
     first, read = g.reads[0], f.reads[k]
-    at = [s.bare for s in first.subs]
-    if None in at or len(set(at)) < len(at) or set(at) != set(g.plain_target or ()):
+    at = [(s - constant(s.const)).bare for s in first.subs]  # i of a[n,i] and of a[n,i + 64]
+    target = g.plain_target or ()
+    if None in at or len(set(at)) < len(at) or set(at) != set(target):
         return None
-    place = {p: s for p, s in zip(at, read.subs, strict=True) if p is not None}
-    shape = node.operands[read.slot].shape
-    if not all(is_inside(s, e, node.extents) for s, e in zip(read.subs, shape, strict=True)):
+    place = {
+        p: s - constant(own.const)
+        for p, s, own in zip(at, read.subs, first.subs, strict=True) if p is not None
+    }  # fmt: skip
+    if not all(is_inside(place[p], e, node.extents) for p, e in zip(target, form.shape)):
         return None
     moves: dict[Expr, Expr] = {}
     for j, r in enumerate(g.reads):
@@ -249,4 +252,4 @@ def _matched(
             return None
         if index is not None:
             moves[symbol] = index_symbol(index)
-    return g.body.xreplace(moves), tuple(place[p] for p in g.plain_target or ())
+    return g.body.xreplace(moves), tuple(place[p] for p in target)

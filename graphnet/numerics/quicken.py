@@ -46,15 +46,20 @@ def quicken(network: Network) -> Network:
     >>> print(quicken(Network.collect([bind(sigmoid, [z], name="a")])).show("a"))
     a[i] = 0.5 + 0.5*tanh(0.5*z[i])
     """
-    return _quick(network, readers_of(network))
+    done: list[Rewrite] = []
+    new = _quick(network, readers_of(network), done)
+    if done:
+        new.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
+    return new
 
 
-def _quick(network: Network, readers: Readers) -> Network:
+def _quick(network: Network, readers: Readers, done: list[Rewrite]) -> Network:
     """The network and the bodies of its loops, with what is read of them known."""
-    return bodies(_written_quick(network, readers), lambda body: _quick(body, readers))
+    new = _written_quick(network, readers, done)
+    return bodies(new, lambda body: _quick(body, readers, done))
 
 
-def _written_quick(network: Network, readers: Readers) -> Network:
+def _written_quick(network: Network, readers: Readers, done: list[Rewrite]) -> Network:
     new_bodies = {
         node: new for _, node in network.of(Computed)
         if node.dtype == "float" and (new := _written(node.formula.body)) != node.formula.body
@@ -72,11 +77,10 @@ def _written_quick(network: Network, readers: Readers) -> Network:
 
     result = network.rebuild(change)
     result.take_notes(network)
-    done = tuple(
+    done += [
         Rewrite(RULE, GAP if _has_gap(node.formula.body) else LAW, (network.name_of(node),))
         for node in new_bodies
-    )
-    result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
+    ]
     return result
 
 

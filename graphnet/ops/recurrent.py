@@ -27,9 +27,9 @@ import numpy as np
 from graphnet.arguments import flag, whole
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
-from graphnet.network.nodes import show_shape
+from graphnet.network.inline import inline
+from graphnet.network.nodes import Computed, show_shape
 from graphnet.ops.activations import activation as function_of
-from graphnet.ops.activations import sigmoid, tanh
 from graphnet.ops.arrays import flip, transpose
 from graphnet.ops.define import formula
 from graphnet.ops.filling import zeros
@@ -54,6 +54,7 @@ class _Recurrent(Layer):
 
     gates: ClassVar[int] = 1
     states: ClassVar[tuple[str, ...]] = ("h",)
+    ahead: ClassVar[str] = "z"  # what a step calls x@W + b
 
     def __init__(
         self,
@@ -115,7 +116,7 @@ class _Recurrent(Layer):
         return self.bias_init
 
     def call(self, x: Tensor, *rest: Any) -> Any:
-        given, lengths = self._given(x, rest[:-1])
+        start, lengths = self._given(x, rest[:-1])
         text = "Z[t,n,o] = Sum(x[n,t,i]*W[i,o], i)"
         if self.b is None:
             z = formula(text, x=x, W=self.W)
@@ -123,8 +124,8 @@ class _Recurrent(Layer):
             z = formula(f"{text} + b[o]", x=x, W=self.W, b=self.b)
         z = self.named("Z", z)
 
-        def one(states: States, z: Tensor, *, t: Tensor) -> tuple[States, Tensor | None]:
-            new = self.step(z, **states)
+        def one(states: States, given: States, *, t: Tensor) -> tuple[States, Tensor | None]:
+            new = self.step(given[self.ahead], **states)
             out = new["h"] if self.return_sequences else None
             if lengths is not None:  # a row that is over stands still, and puts out 0
                 ahead = (t < lengths)[:, None]
@@ -132,7 +133,7 @@ class _Recurrent(Layer):
                 out = None if out is None else where(ahead, out, 0.0)
             return new, out
 
-        outs, found = scan(one, given, z, reverse=self.go_backwards)
+        outs, found = scan(one, start, {self.ahead: z}, reverse=self.go_backwards)
         last = list(found.values())
         if self.return_sequences:
             result = transpose(outs, (1, 0, 2))
@@ -192,11 +193,7 @@ class RNN(_Recurrent):
 
 
 class _Gated(_Recurrent):
-    """With gates, whose activation is `recurrent_activation`.
-
-    Since sigmoid(a) = (1 + tanh(a/2))/2, the usual gates are one tanh of all that stands side by
-    side; other activations are taken of each part.
-    """
+    """With gates, whose activation is `recurrent_activation`."""
 
     def __init__(
         self,
@@ -207,12 +204,6 @@ class _Gated(_Recurrent):
     ) -> None:
         super().__init__(units, activation, **options)
         self.gate = function_of(recurrent_activation)
-        self.usual = (self.activation, self.gate) == (tanh, sigmoid)
-
-    def part(self, a: Tensor, k: int) -> Tensor:
-        """The k-th of the gates that stand side by side."""
-        found: Tensor = a[:, k * self.units : (k + 1) * self.units]
-        return found
 
 
 class LSTM(_Gated):
@@ -253,26 +244,15 @@ class LSTM(_Gated):
         return np.repeat([0.0, 1.0, 0.0, 0.0], self.units)
 
     def step(self, z: Tensor, **states: Tensor) -> States:
-        return self.usual_step(z, **states) if self.usual else self.any_step(z, **states)
-
-    def usual_step(self, z: Tensor, h: Tensor, c: Tensor) -> States:
-        """With m = 1/2 for a gate and 1 for g, all four are 1 - m + m*tanh(m*a)."""
-        u = self.units
-        m = formula("m[k] = where(2*u <= k and k < 3*u, 1, 1/2), k < 4*u", u=u)
-        V = formula("V[j,k] = U[j,k]*m[k]", U=self.U, m=m)
-        a = formula("a[n,k] = m[k]*z[n,k] + Sum(h[n,j]*V[j,k], j)", m=m, z=z, h=h, V=V)
-        s = formula("s[n,k] = 1 - m[k] + m[k]*t[n,k]", m=m, t=self.activation(a))
-        text = "c[n,k] = s[n,k+u]*c0[n,k] + s[n,k]*s[n,k+2*u], k < u"
-        c = formula(text, s=s, c0=c, u=u)
-        h = formula("h[n,k] = s[n,k+3*u]*t[n,k], k < u", s=s, t=self.activation(c), u=u)
-        return {"h": h, "c": c}
-
-    def any_step(self, z: Tensor, **states: Tensor) -> States:
-        a = formula("a[n,o] = z[n,o] + Sum(h[n,j]*U[j,o], j)", z=z, h=states["h"], U=self.U)
-        i, f, o = (self.gate(self.part(a, k)) for k in (0, 1, 3))
-        g = self.activation(self.part(a, 2))
-        c = formula("c[n,k] = f[n,k]*c0[n,k] + i[n,k]*g[n,k]", f=f, c0=states["c"], i=i, g=g)
-        h = formula("h[n,k] = o[n,k]*s[n,k]", o=o, s=self.activation(c))
+        text = "a[n,o] = z[n,o] + Sum(h[n,j]*U[j,o], j)"
+        a = _called("a", formula(text, z=z, h=states["h"], U=self.U))
+        functions = {"i": self.gate, "f": self.gate, "g": self.activation, "o": self.gate}
+        i, f, g, o = (
+            _of_part(name, function, a, slice(k * self.units, (k + 1) * self.units))
+            for k, (name, function) in enumerate(functions.items())
+        )
+        c = formula("c[n,k] = f[n,k]*c0[n,k] + i[n,k]*g[n,k]", i=i, f=f, g=g, c0=states["c"])
+        h = formula("h[n,k] = o[n,k]*s[n,k]", s=self.activation(c), o=o)
         return {"h": h, "c": c}
 
 
@@ -295,7 +275,7 @@ class GRU(_Gated):
     [('W1', (3, 12)), ('U1', (4, 12)), ('b1', (12,)), ('c1', (4,))]
     """
 
-    gates = 3
+    gates, ahead = 3, "p"
 
     def build(self, *shapes: tuple[Extent, ...]) -> None:
         super().build(*shapes)
@@ -305,28 +285,34 @@ class GRU(_Gated):
         )  # fmt: skip
 
     def step(self, z: Tensor, **states: Tensor) -> States:
-        return self.usual_step(z, states["h"]) if self.usual else self.any_step(z, states["h"])
+        u, h = self.units, states["h"]
+        q = _called("q", formula("q[n,o] = Sum(h[n,j]*U[j,o], j)", h=h, U=self.U))
 
-    def usual_step(self, z: Tensor, h: Tensor) -> States:
-        """r and z are the halves of 1 - m + m*tanh(m*(a + q)), where m = 1/2; it is 1 behind."""
-        u = self.units
-        m = formula("m[k] = where(k < 2*u, 1/2, 1), k < 3*u", u=u)
-        V = formula("V[j,k] = U[j,k]*m[k]", U=self.U, m=m)
-        a = formula("a[n,k] = m[k]*z[n,k]", m=m, z=z)
-        q = formula("q[n,k] = Sum(h[n,j]*V[j,k], j)", h=h, V=V)
-        t = self.activation(formula("b[n,k] = a[n,k] + q[n,k], k < 2*u", a=a, q=q, u=u))
-        s = formula("s[n,k] = 1 - m[k] + m[k]*t[n,k], k < 2*u", m=m, t=t, u=u)
-        c = zeros(self.units) if self.c is None else self.c
-        text = "b[n,k] = a[n,k+2*u] + s[n,k]*(q[n,k+2*u] + c[k]), k < u"
-        b = formula(text, a=a, s=s, q=q, c=c, u=u)
-        text = "h[n,k] = m[n,k] + s[n,k+u]*(h0[n,k] - m[n,k]), k < u"
-        return {"h": formula(text, s=s, m=self.activation(b), h0=h, u=u)}
+        def gate(name: str, start: int) -> Tensor:
+            text = "a[n,k] = p[n,k + s] + q[n,k + s], k < u"
+            a = formula(text, p=z, q=q, s=start, u=u)
+            return _called(name, self.gate(_called(f"a_{name}", a)))
 
-    def any_step(self, z: Tensor, h: Tensor) -> States:
-        q = formula("q[n,o] = Sum(h[n,j]*U[j,o], j)", h=h, U=self.U)
-        parts = [(self.part(z, k), self.part(q, k)) for k in range(3)]
-        r, u = (self.gate(a + b) for a, b in parts[:2])
-        a, b = parts[2]
-        m = self.activation(a + r * (b if self.c is None else b + self.c))
-        new = formula("h[n,k] = m[n,k] + z[n,k]*(h0[n,k] - m[n,k])", z=u, m=m, h0=h)
-        return {"h": new}
+        r, update = gate("r", 0), gate("z", u)
+        text = "a[n,k] = p[n,k + 2*u] + r[n,k]*{}, k < u"
+        if self.c is None:
+            a = formula(text.format("q[n,k + 2*u]"), p=z, r=r, q=q, u=u)
+        else:
+            a = formula(text.format("(q[n,k + 2*u] + c[k])"), p=z, r=r, q=q, c=self.c, u=u)
+        m = _called("m", self.activation(_called("a_m", a)))
+        return {"h": formula("h[n,k] = m[n,k] + z[n,k]*(h0[n,k] - m[n,k])", m=m, z=update, h0=h)}
+
+
+def _called(name: str, tensor: Tensor) -> Tensor:
+    """A part of a step under its name in textbooks, where it has none."""
+    free = tensor.name is None and isinstance(tensor.node, Computed)
+    return tensor.rename(name, made=True) if free else tensor
+
+
+def _of_part(name: str, function: Callable[[Tensor], Tensor], a: Tensor, part: slice) -> Tensor:
+    """A function of some columns, as one formula where it is one: g[n,k] = tanh(a[n,k + 64])."""
+    columns: Tensor = a[:, part]
+    made = _called(name, function(columns)).node
+    if isinstance(made, Computed) and isinstance(columns.node, Computed):
+        made = inline(made, {columns.node: columns.node})
+    return Tensor(made)

@@ -16,8 +16,8 @@ from typing import Any
 from graphnet.arguments import flag
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent, show_extent
-from graphnet.network.graph import Network
 from graphnet.network.nodes import Input, Loop, Node, Scan, show_shape, topological
+from graphnet.network.runs import body_of
 from graphnet.ops.building import to_node
 from graphnet.ops.names import check_name, check_shape
 from graphnet.ops.structures import Tree, leaves_of, like, outline, spread
@@ -261,9 +261,9 @@ def _loop(
             names.setdefault(node, f"{state.name}_new")
     taken = {node.name for node in topological(roots) if node.name} | {n.name for n in own}
     names = {node: name for node, name in names.items() if name not in taken}
-    body = Network.collect(
-        {f"out{k}": node for k, node in enumerate(roots)}, extra=[*own, *constants.values()],
-        names=_distinct(names),
+    count = len(carried)
+    body = body_of(
+        [*own, *constants.values()], roots[:count], roots[count:], _distinct(names)
     )  # fmt: skip
     given = list(map(body.name_of, roots))
     loop = Loop(
