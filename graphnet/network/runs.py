@@ -9,8 +9,8 @@ from graphnet.network.graph import STAGES, Network
 from graphnet.network.nodes import Computed, Loop, Node, Scan, topological
 
 __all__ = [
-    "Body", "Result", "Run", "bodies", "body_of", "is_move", "rewrite_runs", "run_stages",
-    "runs_of",
+    "Body", "Result", "Run", "bodies", "body_names", "body_of", "is_move", "rewrite_runs",
+    "run_stages", "runs_of",
 ]  # fmt: skip
 
 Result = tuple[str, int]
@@ -139,6 +139,20 @@ def run_stages(network: Network, stage: Mapping[str, str]) -> dict[Run, str]:
         run, at = Run.of(node), stage[name]
         found[run] = min(found.get(run, at), at, key=STAGES.index)
     return found
+
+
+def body_names(network: Network, run: Run) -> dict[Node, str]:
+    """The names of a body's tensors, constants by those they have in the network where these are
+    free in the body."""
+    body = run.loop.body
+    names, taken = {node: name for name, node in body.items()}, set(body)
+    whole = Body.of(run).outer
+    for node in map(body.node, run.loop.constants):
+        name = network.name_of(whole[node])
+        if name not in taken:
+            names[node] = name
+            taken.add(name)
+    return names
 
 
 Change = Callable[[Run, Run, Sequence[Result]], Mapping[Result, Node]]

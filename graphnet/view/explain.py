@@ -17,8 +17,9 @@ backward
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -30,68 +31,32 @@ from graphnet.errors import GraphnetTypeError
 from graphnet.formula import functions as fn
 from graphnet.formula.derive import slope
 from graphnet.formula.formula import Equation, Formula, Read, hole
-from graphnet.formula.latex import _Latex
 from graphnet.formula.searched import Searched
-from graphnet.formula.show import Shower, show
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Scan, topological
+from graphnet.network.runs import Run
 from graphnet.numerics.records import described
 from graphnet.ops.gradients import grad
 from graphnet.ops.tensor import Tensor
+from graphnet.view.derivation import Local, Step, equations, html_rows, latex_rows, lines, words
+from graphnet.view.recurrences import Recurrence, step_back, step_forward
 
 __all__ = ["Explanation", "Local", "Step", "explain"]
-
-
-@dataclass(frozen=True)
-class Local:
-    """A local derivative: of an element of `reader` with respect to what it reads of a tensor."""
-
-    reader: str
-    equation: Equation  # its body is the derivative
-    read: Read
-
-    def text(self, style: str) -> tuple[str, str, str]:
-        """(element of the reader, element that is read, the derivative)."""
-        e = self.equation
-        if style == "latex":
-            made = _Latex(e)
-            body = made.scalar(e.formula.body)
-            return made.element(e.name, e.formula.target), self._read(made), body
-        plain = Shower(e, style == "unicode")
-        return (
-            plain.element(e.name, e.formula.target), self._read(plain),
-            plain.scalar(e.formula.body)[0],
-        )  # fmt: skip
-
-    def _read(self, writer: Any) -> str:
-        return str(writer.element(self.equation.operands[self.read.slot], self.read.subs))
-
-
-@dataclass(frozen=True)
-class Step:
-    """One adjoint: the tensor, the local derivatives it is made of, and its formula."""
-
-    tensor: str
-    adjoint: str
-    equation: Equation | None  # None where a loop makes it
-    locals: tuple[Local, ...]
 
 
 class Explanation:
     """The derivation of a gradient; prints as text, shows as LaTeX in a notebook."""
 
     def __init__(
-        self, forward: Sequence[Equation], steps: Sequence[Step], notes: Sequence[str] = ()
-    ) -> None:
+        self, forward: Sequence[Equation | Recurrence], steps: Sequence[Step | Recurrence],
+        notes: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.forward, self.steps, self.notes = tuple(forward), tuple(steps), tuple(notes)
 
     @property
     def functions(self) -> list[str]:
         """What the searched functions in it mean, a line each."""
-        told = [
-            e for step in self.steps for e in (step.equation, *(x.equation for x in step.locals))
-        ]
-        bodies = [e.formula.body for e in (*self.forward, *told) if e is not None]
+        bodies = [e.formula.body for e in equations((*self.forward, *self.steps))]
         applied = [
             s for b in bodies for s in sympy.preorder_traversal(b) if isinstance(s, Searched)
         ]
@@ -100,33 +65,19 @@ class Explanation:
     def text(self, style: str = "text") -> str:
         """In lines; style "text" or "unicode"."""
         one_of("style", style, ("text", "unicode"))
-        rows = ["forward", *(f"  {show(e, style)}" for e in self.forward), "backward"]
+        rows = ["forward", *lines(self.forward, style, "  "), "backward"]
         rows += [f"  {note}" for note in self.notes]
-        for step in self.steps:
-            for local in step.locals:
-                whole, part, value = local.text(style)
-                rows.append(
-                    f"  {step.tensor} is read by {local.reader}: d {whole}/d {part} = {value}"
-                )
-            made = (
-                show(step.equation, style) if step.equation else f"{step.adjoint}: a loop backwards"
-            )
-            rows.append(f"    {made}")
+        rows += lines(self.steps, style, "  ")
         if functions := self.functions:
             rows += ["functions", *(f"  {line}" for line in functions)]
         return "\n".join(rows)
 
     def latex(self) -> str:
         """An `aligned` environment, without dollar signs."""
-        rows = [show(e, "latex").replace(" = ", " &= ", 1) for e in self.forward]
-        rows += [rf"&\text{{{note.replace('_', chr(92) + '_')}}}" for note in self.notes]
-        for step in self.steps:
-            for local in step.locals:
-                whole, part, value = local.text("latex")
-                rows.append(rf"\frac{{\partial {whole}}}{{\partial {part}}} &= {value}")
-            if step.equation:
-                rows.append(show(step.equation, "latex").replace(" = ", " &= ", 1))
-        rows += [rf"&\text{{{line.replace('_', chr(92) + '_')}}}" for line in self.functions]
+        rows = latex_rows(self.forward)
+        rows += [words(note) for note in self.notes]
+        rows += latex_rows(self.steps)
+        rows += map(words, self.functions)
         return r"\begin{aligned}" + " \\\\\n".join(["", *rows])[3:] + r"\end{aligned}"
 
     def html(self) -> str:
@@ -135,15 +86,10 @@ class Explanation:
         return f'<table class="explanation">{rows}</table>'
 
     def _rows(self) -> Iterator[str]:
-        for e in self.forward:
-            yield f"<tr><td>forward</td><td></td><td>{escape(show(e, 'unicode'))}</td></tr>"
+        yield from html_rows(self.forward, "forward")
         for note in self.notes:
             yield f"<tr><td>backward</td><td></td><td>{escape(note)}</td></tr>"
-        for step in self.steps:
-            told = [f"∂{a}/∂{b} = {c}" for a, b, c in (x.text("unicode") for x in step.locals)]
-            made = show(step.equation, "unicode") if step.equation else "a loop backwards"
-            cells = "<br>".join(map(escape, told))
-            yield f"<tr><td>backward</td><td>{cells}</td><td>{escape(made)}</td></tr>"
+        yield from html_rows(self.steps, "backward")
         for line in self.functions:
             yield f"<tr><td>function</td><td></td><td>{escape(line)}</td></tr>"
 
@@ -179,21 +125,61 @@ def explain(
         if node.made and (node.name or "").startswith("d_") and node.origin
     }  # fmt: skip
     late |= {n for name in late for n in nx.descendants(network, name)}
-    forward = [
-        network.equation(name) for name, _ in network.of(Computed) if name not in late
-    ]  # fmt: skip
-    steps = [_step(network, name, late) for name, _ in network.of(Computed, Scan) if name in late]
     used, head = set(topological([output.node])), network.outputs["output"]
+    loose = {  # zeros that adjoints start from
+        name for name, node in network.of(Computed) if not node.operands and node not in used
+    }  # fmt: skip
+    forward, steps = _forward(network, late | loose), _backward(network, late)
     notes = [
         f"{head} does not depend on {t.name or t.node.label}: its gradient is 0"
         for t in ([wrt] if isinstance(wrt, Tensor) else wrt) if t.node not in used
     ]  # fmt: skip
-    return Explanation(forward, [s for s in steps if s], notes)
+    return Explanation(forward, steps, notes)
 
 
-def _step(network: Network, name: str, late: set[str]) -> Step | None:
+def _forward(network: Network, late: Collection[str] = ()) -> list[Equation | Recurrence]:
+    """The formulas of a network that are not late, and the steps of its loops."""
+    found: list[Equation | Recurrence] = []
+    done: set[Run] = set()
+    for name, node in network.of(Computed, Scan):
+        run = Run.of(node) if isinstance(node, Scan) else None
+        if run in done or (name in late and not _asked(network, run, late)):
+            continue
+        if run is None:
+            found.append(network.equation(name))
+        else:
+            done.add(run)
+            found.append(step_forward(network, run, _forward))
+    return found
+
+
+def _asked(network: Network, run: Run | None, late: Collection[str]) -> bool:
+    """Whether a loop has results that are not late."""
+    return run is not None and any(
+        name not in late for name, node in network.of(Scan) if Run.of(node) == run
+    )
+
+
+def _backward(network: Network, late: set[str]) -> list[Step | Recurrence]:
+    """The steps of the adjoints of a network, and the steps back of its loops."""
+    found: list[Step | Recurrence] = []
+    done: set[Run] = set()
+    for name, node in network.of(Computed, Scan):
+        if name not in late:
+            continue
+        if isinstance(node, Computed):
+            found.append(_step(network, name, late))
+        elif (run := Run.of(node)) not in done and not _asked(network, run, late):
+            done.add(run)
+            found.append(step_back(network, run, _backward))
+    return found
+
+
+def _step(network: Network, name: str, late: set[str]) -> Step:
     node = network.node(name)
     tensor = name.removeprefix("d_")
+    if tensor not in network and node.origin:  # d_h_2 beside the d_h of the step behind
+        tensor = re.sub(r"_\d+$", "", tensor) if tensor.startswith(node.origin[0]) else tensor
     equation = network.equation(name) if isinstance(node, Computed) else None
     if tensor not in network:
         return Step(tensor, name, equation, ())

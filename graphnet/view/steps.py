@@ -14,7 +14,7 @@ from graphnet.formula.extent import show_extent, sub
 from graphnet.network.describe import result_of
 from graphnet.network.graph import STAGES, Network
 from graphnet.network.nodes import Loop, Node, Scan
-from graphnet.network.runs import Body, Run, run_stages
+from graphnet.network.runs import Body, Run, body_names, run_stages
 from graphnet.view.boxes import box
 from graphnet.view.dot import Arrow, Diagram
 from graphnet.view.subject import adjoints
@@ -82,7 +82,7 @@ def _body(diagram: Diagram, scope: Scope, run: Run, stage: str) -> Scope:
         diagram.inside[cluster] = outer
     whole = {node: network.name_of(o) for node, o in Body.of(run).outer.items()}
     constants = set(map(loop.body.node, loop.constants))
-    names = _names(loop.body, {node: name for node, name in whole.items() if node in constants})
+    names = body_names(network, run)
     body = Network.collect([], names=names, extra=list(names))
     late = adjoints(
         names, [n for n, outside in whole.items() if scope.stage[outside] == "backward"]
@@ -93,20 +93,11 @@ def _body(diagram: Diagram, scope: Scope, run: Run, stage: str) -> Scope:
     }  # fmt: skip
     roles = {names[node]: role for node, role in _roles(loop, whole).items()}
     ids = {name: scope.ids[name] for node in constants if (name := names[node]) == whole[node]}
-    home = {name: cluster for name in body if name not in ids}
+    unread = {loop.step} - {name for node in names for name in map(names.get, node.operands)}
+    home = {name: cluster for name in body if name not in ids and name not in unread}
     taken = {b.id for b in diagram.boxes}
     ids |= {name: _free(f"{cluster}: {name}", taken) for name in home}
     return Scope(body, home, stages, ids, roles, into=stage)
-
-
-def _names(body: Network, constants: Mapping[Node, str]) -> dict[Node, str]:
-    """The names of a body's tensors, constants by those they have outside where these are free."""
-    names, taken = {node: name for name, node in body.items()}, set(body)
-    for node, name in constants.items():
-        if name not in taken:
-            names[node] = name
-            taken.add(name)
-    return names
 
 
 def _roles(loop: Loop, whole: Mapping[Node, str]) -> dict[Node, tuple[str, str]]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import graphnet as gn
 from graphnet.cli import main
+from graphnet.compiler.interpret import interpret
 from graphnet.errors import GraphnetError
+from graphnet.formula.extent import evaluate
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Input, Parameter
+from graphnet.network.unroll import opened
 
 
 def network() -> tuple[gn.Tensor, gn.Tensor, gn.Tensor]:
@@ -57,9 +63,108 @@ def test_styles() -> None:
         found.text("html")
 
 
-def test_a_loop_is_told() -> None:
+def rnn() -> tuple[gn.Tensor, gn.RNN]:
+    layer = gn.RNN(4)
+    x, t = gn.input("x", ("batch", "time", 3)), gn.input("t", ("batch", 4))
+    return gn.mse(layer(x), t).rename("loss"), layer
+
+
+RNN = """\
+  one step, t = 0 … time - 1, h starts as zeros_1, z is Z1[t]
+    a_sum_1[n,o] = Sum(h[n,j]*U1[j,o], j)
+    a_1[n,o] = z[n,o] + a_sum_1[n,o]
+    h_new[i,j] = tanh(a_1[i,j])
+    h is h_new in the next step
+  H1 is the last h
+"""
+RNN_BACK = """\
+  one step back, t = time - 1 … 0, d_h_new starts as d_H1
+    a_1 is read by h_new: d h_new[i,j]/d a_1[i,j] = 1 - tanh(a_1[i,j])**2
+      d_a_1[i,j] = (1 - tanh(a_1[i,j])**2)*d_h_new[i,j]
+    h is read by a_sum_1: d a_sum_1[n,o]/d h[n,j] = U1[j,o]
+      d_h[n,j] = Sum(U1[j,o]*d_a_1[n,o], o)
+    U1 is read by a_sum_1: d a_sum_1[n,o]/d U1[j,o] = h[n,j]
+      d_U1[j,o] = Sum(h[n,j]*d_a_1[n,o], n)
+    d_h_new is d_h in the next step
+  d_U1[j,o] = Sum(h[t,n,j]*d_a_1[t,n,o], n, t)
+  d_Z1 is every d_a_1
+  W1 is read by Z_sum_1: d Z_sum_1[t,n,o]/d W1[i,o] = x[n,t,i]
+    d_W1[i,o] = Sum(x[n,t,i]*d_Z1[t,n,o], t, n)
+"""
+
+
+def test_backpropagation_through_time_as_in_a_textbook() -> None:
+    loss, layer = rnn()
+    made = gn.explain(loss, [layer.U, layer.W])
+    forward, _, backward = str(made).partition("backward\n")
+    assert RNN in forward
+    assert backward.endswith(RNN_BACK.rstrip())
+    assert (
+        r"\bar{U^{(1)}}_{j,o} &= \sum_{n,t} h_{t,n,j} \bar{\mathrm{a\_1}}_{t,n,o}" in made.latex()
+    )
+    assert "<td>one step back</td><td>∂a_sum_1[n,o]/∂U1[j,o] = h[n,j]</td>" in made.html()
+
+
+def test_the_sum_over_the_steps_is_the_gradient() -> None:
+    """The formula that is told, given the numbers of every step, is what the loop adds up."""
+    loss, layer = rnn()
+    told = next(x for x in str(gn.explain(loss, layer.U)).split("\n") if "*d_a_1[t" in x)
+    network = opened(Network.collect([loss.node, gn.grad(loss, layer.U).node]))
+    sizes, generator = {"batch": 2, "time": 3}, np.random.default_rng(0)
+    given = {
+        name: generator.normal(size=[evaluate(e, sizes) for e in node.shape])
+        for name, node in network.of(Input, Parameter)
+    }  # fmt: skip
+    found = interpret(network, given)
+    h, d = gn.input("h", (3, 2, 4)), gn.input("d_a_1", (3, 2, 4))
+    whole = gn.formula(told.strip(), h=h, d_a_1=d, name="whole")
+    arrays = interpret(
+        Network.collect([whole.node]), {"h": found["h_before"], "d_a_1": found["d_a_1"]}
+    )  # fmt: skip
+    np.testing.assert_allclose(arrays["whole"], found["d_U1"], rtol=1e-12)
+
+
+def test_loops_in_loops_are_told() -> None:
+    x, W = gn.input("x", ("lines", "words")), gn.parameter("W", ())
+
+    def word(s, w, *, t):
+        return gn.tanh(W * s + w * t), None
+
+    def line(h, words):
+        _, s = gn.scan(word, h, words, reverse=True)
+        return s, s * W
+
+    outs, _ = gn.scan(line, gn.constant(0.0), x)
+    rows = str(gn.explain(gn.sum(outs).rename("loss"), W)).split("\n")
+    for told in (
+        "  one step, t = 0 … lines - 1, h starts as constant_1, words is x[t]",
+        "    one step, t = words - 1 … 0, s starts as h, w is words[t], "
+        "t is the number of the step",
+        "      s is s_new in the next step",
+        "    h_new is the last s",
+        "    one step back, t = 0 … words - 1, d_s_new starts as d_h_new_2",
+        "        d_s = W*d_add_1",
+        "    d_W_via_h_new = Sum(s[t]*d_add_1[t], t)",
+        "  d_W = Sum(h_new[t]*d_mul_1[t] + d_W_via_h_new[t], t)",
+    ):
+        assert told in rows, told
+
+
+def test_a_product_is_a_loop() -> None:
     h = gn.input("h", (3,))
-    assert "d_h: a loop backwards" in gn.explain(gn.prod(h), h).text()
+    assert "d_h is every d_" in gn.explain(gn.prod(h), h).text()
+
+
+@pytest.mark.parametrize("kind", [gn.LSTM, gn.GRU])
+def test_gated_layers_are_told(kind: type) -> None:
+    layer = kind(4, return_sequences=True)
+    H = layer(gn.input("x", ("batch", "time", 3)))
+    told = gn.explain(gn.sum(H * H).rename("loss"), layer.parameters)
+    assert "one step back" in str(told)
+    for parameter in layer.parameters:
+        assert f"  d_{parameter.name}[" in str(told)
+    assert told.functions == list(dict.fromkeys(told.functions))
+    assert told.latex().count("begin{aligned}") == 1
 
 
 def test_the_command(capsys) -> None:
@@ -88,7 +193,8 @@ def test_loops_conditions_and_places_are_lines_of_the_work() -> None:
     for line in (
         "greater_1[1] = where(a[1] > 0, 1, 0) = where(-1 > 0, 1, 0) = 0",
         "argmax_1 = argmax(b, axis=0) = 1",
-        "outs_1[2,0] = scan(zeros_1, s): every h, over 3 steps = 2",
+        "h_new[2,0] = h_new[1,0] + s[2,0] = 2 + 1 = 3",
+        "outs_1[2,0] = h_new[1,0] = 2",
     ):
         assert line in told, told
 
