@@ -78,6 +78,19 @@ ELSEWHERE = {  # what torch, Keras and books call it, in small letters
     "leakyrelu": 'gn.Activation("leaky_relu")', "swish": "gn.silu", "relu6": "gn.clip(x, 0, 6)",
     "bidirectional": "two layers, one of them with go_backwards=True, and gn.concatenate",
     "crossentropyloss": "gn.cross_entropy", "mseloss": "gn.mse", "square": "x**2", "add": "x + y",
+    **dict.fromkeys(("power", "pow"), "x**y"), "floor_divide": "x // y",
+    **dict.fromkeys(("mod", "remainder", "fmod"), "x % y"), "ceil": 'gn.op("-floor(-x)")(x)',
+    "round": "(x + 0.5) // 1", "squeeze": "x[:, 0]",
+    **dict.fromkeys(("expand_dims", "unsqueeze"), "x[:, None]"), "outer": "x[:, None]*y",
+    **dict.fromkeys(("dot", "bmm", "mm"), "x @ y"), "norm": "gn.sqrt(gn.sum(x**2))",
+    **dict.fromkeys(("swapaxes", "permute"), "gn.transpose(x, axes)"), "amax": "gn.max",
+    "amin": "gn.min", "log2": "gn.log(x)/np.log(2)", "log10": "gn.log(x)/np.log(10)",
+    "exp2": "2**x", "zeros_like": "gn.zeros(x.shape)", "ones_like": "gn.ones(x.shape)",
+    "full": "gn.constant(np.full(shape, value))", "linspace": "gn.constant(np.linspace(...))",
+    "greater": "x > y", "less": "x < y", "not_equal": "~gn.equal(x, y)", "logical_and": "a & b",
+    "logical_or": "a | b", "logical_not": "~a", "isnan": "~gn.equal(x, x)",
+    **dict.fromkeys(("tensor", "variable", "asarray", "array"), "gn.constant(array), or gn.input"),
+    **dict.fromkeys(("cat", "hstack", "vstack"), "gn.concatenate"),
     **{
         name: f'gn.op("{name}(x)")(x)'
         for name in ("tan", "sinh", "cosh", "atan", "asinh", "acosh", "atanh", "floor", "erfc")

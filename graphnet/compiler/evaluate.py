@@ -46,6 +46,7 @@ _FUNCTIONS: dict[type[Basic], Callable[..., Any]] = {
     sympy.cosh: ieee.cosh, sympy.tanh: ieee.tanh, sympy.atan: ieee.atan, sympy.erf: ieee.erf,
     fn.sign: ieee.sign, fn.Abs: ieee.absolute, fn.Max: ieee.largest, fn.Min: ieee.smallest,
     fn.Heaviside: ieee.heaviside, fn.expw: ieee.expw, fn.floor: ieee.floor,
+    fn.floordiv: ieee.floordiv, fn.mod: ieee.mod,
     sympy.asinh: ieee.asinh, sympy.acosh: ieee.acosh, sympy.atanh: ieee.atanh,
     fn.erfc: ieee.erfc, fn.erfcx: ieee.erfcx, fn.log_erfc: ieee.log_erfc, fn.hypot: ieee.hypot,
     fn.poly: ieee.poly, fn.times: lambda a, b: a * b, fn.over: ieee.divide,

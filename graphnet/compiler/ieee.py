@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterable
 
 __all__ = [
     "Number", "absolute", "acosh", "asinh", "atan", "atanh", "cos", "cosh", "divide", "erf",
-    "erfc", "erfcx", "exp", "expm1", "expw", "floor", "heaviside", "hypot", "largest", "log",
-    "log1p", "log_erfc", "logsumexp", "poly", "power", "real", "sign", "sin", "sinh", "smallest",
-    "sqrt", "tan", "tanh",
+    "erfc", "erfcx", "exp", "expm1", "expw", "floor", "floordiv", "heaviside", "hypot", "largest",
+    "log", "log1p", "log_erfc", "logsumexp", "mod", "poly", "power", "real", "sign", "sin", "sinh",
+    "smallest", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
 Number = int | float | complex
@@ -192,6 +192,25 @@ def absolute(x: Number) -> Number:
 def floor(x: Number) -> Number:
     """The largest integer not above x; nan and infinities stay."""
     return float(math.floor(x.real)) if math.isfinite(x.real) else x
+
+
+def floordiv(a: Number, b: Number) -> Number:
+    """The largest integer not above a/b; of integers over 0 it is 0, as NumPy has it."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if b else 0
+    if b.real == 0:
+        return divide(a.real, b.real)
+    return a.real // b.real
+
+
+def mod(a: Number, b: Number) -> Number:
+    """a - b*floordiv(a, b), exact; nan over 0, and 0 of integers over 0, as NumPy has it."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a % b if b else 0
+    rest = a.real % b.real if b.real != 0 and math.isfinite(a.real) else NAN
+    if isinstance(a, complex) or isinstance(b, complex):
+        return complex(rest, a.imag - float(floordiv(a, b).real) * b.imag)
+    return rest
 
 
 def sign(x: Number) -> Number:

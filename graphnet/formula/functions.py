@@ -35,8 +35,8 @@ from graphnet.formula.special import (
 
 __all__ = [
     "FUNCTIONS", "SLOPES", "Abs", "Heaviside", "Holds", "Max", "Min", "erfc", "erfcx", "expm1",
-    "expw", "floor", "hypot", "log1p", "log_erfc", "over", "poly", "sign", "square", "times",
-    "where",
+    "expw", "floor", "floordiv", "hypot", "log1p", "log_erfc", "mod", "over", "poly", "sign",
+    "square", "times", "where",
 ]  # fmt: skip
 
 
@@ -118,6 +118,41 @@ class floor(Scalar):
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return Integer(0)
+
+
+class floordiv(Scalar):
+    """The largest integer that is not above a/b, as Python's a // b; slope 0 in both."""
+
+    nargs = 2
+    ufunc = "floor_divide"
+
+    @classmethod
+    def eval(cls, *args: Any) -> Expr | None:
+        a, b = args
+        return sympy.floor(a / b) if _finite(a) and _finite(b) and b != 0 else None
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return Integer(0)
+
+
+class mod(Scalar):
+    """a - b*floordiv(a, b), as Python's a % b: of the sign of b. Slope 1 in a, -floordiv in b."""
+
+    nargs = 2
+    ufunc = "remainder"
+
+    @classmethod
+    def eval(cls, *args: Any) -> Expr | None:
+        a, b = args
+        whole = floordiv.eval(a, b)
+        return None if whole is None else a - b * whole
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return Integer(1) if argindex == 1 else -floordiv(*self.args)
+
+
+def _finite(x: Any) -> bool:
+    return bool(x.is_number and x.is_finite)
 
 
 class Extremum(Scalar):
@@ -217,7 +252,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "hypot": hypot, "times": times, "over": over, "square": square, "poly": poly, "sign": sign,
     "Abs": Abs,
     "Max": Max, "Min": Min, "Heaviside": Heaviside, "where": where, "expw": expw,
-    "floor": floor,
+    "floor": floor, "floordiv": floordiv, "mod": mod,
     "abs": Abs, "maximum": Max, "minimum": Min,
 }  # fmt: skip
 
@@ -229,6 +264,8 @@ SLOPES: dict[str, tuple[str, ...]] = {
     "Min": ("1 to the smallest, ties share evenly",),
     "sign": ("0",),
     "floor": ("0",),
+    "floordiv": ("0", "0"),
+    "mod": ("1", "-floordiv(a, b)"),
     "Heaviside": ("0", "where(x==0, 1, 0)"),
     "log1p": ("1/(1+x)",),
     "expm1": ("exp(x)",),

@@ -125,6 +125,10 @@ class _Latex:
             return self.cases(expr)
         if isinstance(expr, fn.Abs):
             return rf"\left|{self.scalar(expr.args[0])}\right|"
+        if isinstance(expr, fn.floor | fn.floordiv):
+            parts = [self.scalar(a) for a in expr.args]
+            inside = rf"\frac{{{parts[0]}}}{{{parts[1]}}}" if len(parts) == 2 else parts[0]
+            return rf"\left\lfloor {inside} \right\rfloor"
         if isinstance(expr, sympy.Function):
             own = type(expr).__name__.lower()
             head = rf"\{own}" if own in KNOWN else rf"\operatorname{{{own}}}"

@@ -39,7 +39,8 @@ RELATIONS = {
 }  # fmt: skip
 CONSTANTS = {"oo": S.Infinity, "pi": S.Pi}
 ARITY = {"where": (3,), "expw": (2,), "Heaviside": (1, 2), "Max": None, "Min": None,
-         "hypot": (2,), "times": (2,), "over": (2,), "poly": None}  # fmt: skip
+         "floordiv": (2,), "mod": (2,), "hypot": (2,), "times": (2,), "over": (2,),
+         "poly": None}  # fmt: skip
 # Bounds on numbers, so that no text makes sympy compute for long: bits of an exact number, of a
 # number under a root, of the size of any number, of the size of an argument of exp.
 EXACT_BITS, ROOT_BITS, SIZE_BITS, EXPONENT_BITS = 4096, 256, 20_000, 14
@@ -80,7 +81,7 @@ class Scalars(Elements):
             case Binary(op="//"):
                 return self.param(extent(self.scope, tree))  # (batch + 1)//2, a size
             case Binary():
-                self.fail(tree, f"{tree.op} stands only in subscripts")
+                self.fail(tree, f"{tree.op} stands only in subscripts; of numbers it is mod(a, b)")
             case Call():
                 return self.call(tree)
         return self.fail(tree, "a condition is no number; write where(condition, 1, 0)")
@@ -192,6 +193,8 @@ class Scalars(Elements):
                 self.fail(tree, f"{name} of a number above {2**EXPONENT_BITS} grows too large")
         if function is sympy.sqrt:
             return self.power(tree, values[0], S.Half)
+        if function in (fn.floordiv, fn.mod) and values[1] == 0:
+            self.fail(tree, "division by 0")
         result = function(*values)
         if result in (S.NaN, S.ComplexInfinity):
             self.fail(tree, f"{name} has no real value here")

@@ -99,5 +99,5 @@ def _is_integral(part: sympy.Basic) -> bool:
         return bool(exponent.is_Integer and exponent >= 0) and _is_integral(base)
     if isinstance(part, where):
         return all(_is_integral(x) for x in part.args[1:])
-    names = {"Add", "Mul", "Max", "Min", "Abs", "sign"}
+    names = {"Add", "Mul", "Max", "Min", "Abs", "sign", "floordiv", "mod"}
     return type(part).__name__ in names and all(map(_is_integral, part.args))

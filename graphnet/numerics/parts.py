@@ -153,6 +153,7 @@ def marked(part: Expr) -> Expr:
 _SOUND = (
     sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.erf, fn.expm1, fn.log1p, sympy.asinh,
     sympy.tanh, fn.Abs, fn.sign, fn.floor, fn.Heaviside, fn.erfc, fn.erfcx, fn.log_erfc, fn.square,
+    fn.floordiv, fn.mod,
 )  # fmt: skip
 
 

@@ -68,6 +68,10 @@ def _floor(x: Ball) -> Ball:
     return whole
 
 
+def _mod(a: Ball, b: Ball) -> Ball:
+    return a - b * _floor(a / b)
+
+
 def _poly(x: Ball, *c: Ball) -> Ball:
     result = arb(0)
     for a in reversed(c):
@@ -86,6 +90,7 @@ _FUNCTIONS: dict[type[Basic], Callable[..., Ball]] = {
     more.hypot: lambda a, b: (a * a + b * b).sqrt(), more.times: lambda a, b: a * b,
     more.over: lambda a, b: a / b, more.square: lambda x: x * x, more.poly: _poly,
     fn.sign: _sign, fn.Abs: _abs, sympy.Abs: _abs, fn.Heaviside: _heaviside, fn.floor: _floor,
+    fn.floordiv: lambda a, b: _floor(a / b), fn.mod: _mod,
     fn.Max: lambda *a: _extreme(a, 1), fn.Min: lambda *a: _extreme(a, -1),
     fn.expw: lambda b, y: (b - y).exp(),
 }  # fmt: skip

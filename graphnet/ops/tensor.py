@@ -22,7 +22,7 @@ from graphnet.formula.extent import Extent
 from graphnet.network.nodes import Computed, Node, Order, Scan, show_shape
 from graphnet.ops import building
 from graphnet.ops.names import check_name
-from graphnet.ops.ufuncs import operated, refuse
+from graphnet.ops.ufuncs import elsewhere, operated, refuse
 
 __all__ = ["Tensor", "TensorLike", "apply", "as_tensor"]
 
@@ -132,6 +132,11 @@ class Tensor:
     def __float__(self) -> NoReturn:
         raise GraphnetTypeError(f"a tensor holds no values: {self!r}; compile it with gn.function")
 
+    __int__ = __float__
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a tensor has no {name!r}{elsewhere(name)}")
+
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
         from graphnet.view.draw import draw
 
@@ -169,6 +174,40 @@ class Tensor:
 
     def __rpow__(self, other: TensorLike) -> Any:
         return _binary("pow", other, self)
+
+    def __floordiv__(self, other: TensorLike) -> Any:
+        return _binary("floordiv", self, other)
+
+    def __rfloordiv__(self, other: TensorLike) -> Any:
+        return _binary("floordiv", other, self)
+
+    def __mod__(self, other: TensorLike) -> Any:
+        return _binary("mod", self, other)
+
+    def __rmod__(self, other: TensorLike) -> Any:
+        return _binary("mod", other, self)
+
+    def __divmod__(self, other: TensorLike) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: TensorLike) -> Any:
+        return other // self, other % self
+
+    def __xor__(self, other: object) -> NoReturn:
+        raise GraphnetTypeError("^ is no power: write x**2; of bool tensors gn.where(a, ~b, b)")
+
+    __rxor__ = __xor__
+
+    def __floor__(self) -> Tensor:
+        return apply("floor(x)", {"x": self}, label="floor")
+
+    def __ceil__(self) -> Tensor:
+        return apply("-floor(-x)", {"x": self}, label="ceil")
+
+    def __round__(self, *_: Any) -> NoReturn:
+        raise GraphnetTypeError(
+            "a tensor is rounded half up by (x + 0.5) // 1; there is no rounding half to even"
+        )
 
     def __neg__(self) -> Tensor:
         return apply("-x", {"x": self}, label="neg")
@@ -220,7 +259,10 @@ class Tensor:
         return index(self, key)
 
 
-_TEXT = {"add": "a + b", "sub": "a - b", "mul": "a*b", "div": "a/b", "pow": "a**b"}
+_TEXT = {
+    "add": "a + b", "sub": "a - b", "mul": "a*b", "div": "a/b", "pow": "a**b",
+    "floordiv": "floordiv(a, b)", "mod": "mod(a, b)",
+}  # fmt: skip
 
 
 def _is_operand(value: object) -> bool:
@@ -230,7 +272,26 @@ def _is_operand(value: object) -> bool:
 def _binary(label: str, a: TensorLike, b: TensorLike) -> Any:
     if not (_is_operand(a) and _is_operand(b)):
         return NotImplemented
-    return apply(_TEXT[label], {"a": a, "b": b}, label=label)
+    a, b = (v if building.is_number(v) else building.to_node(v) for v in (a, b))
+    return apply(_TEXT[label], {"a": a, "b": b}, label=label, dtype=_common(label, a, b))
+
+
+def _common(label: str, *operands: Any) -> str | None:
+    """The dtype that NumPy has for a sum, a product or what // and % give; None asks the formula.
+
+    It depends on the dtypes alone: n - n and 0*n are ints, 2.0*n is float.
+    """
+    kinds = {_dtype(operand) for operand in operands}
+    if "bool" in kinds or label in ("div", "pow"):
+        return None
+    return "int" if kinds == {"int"} else "float"
+
+
+def _dtype(operand: Any) -> str:
+    """That of a node or of a number."""
+    if isinstance(operand, Node):
+        return operand.dtype
+    return "int" if isinstance(operand, int | np.integer) else "float"
 
 
 def _test(condition: str, a: TensorLike, b: TensorLike, label: str) -> Any:
