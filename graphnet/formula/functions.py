@@ -128,8 +128,7 @@ class floordiv(Scalar):
 
     @classmethod
     def eval(cls, *args: Any) -> Expr | None:
-        a, b = args
-        return sympy.floor(a / b) if _finite(a) and _finite(b) and b != 0 else None
+        return _quotient(*args)
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return Integer(0)
@@ -144,15 +143,17 @@ class mod(Scalar):
     @classmethod
     def eval(cls, *args: Any) -> Expr | None:
         a, b = args
-        whole = floordiv.eval(a, b)
+        whole = _quotient(a, b)
         return None if whole is None else a - b * whole
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return Integer(1) if argindex == 1 else -floordiv(*self.args)
 
 
-def _finite(x: Any) -> bool:
-    return bool(x.is_number and x.is_finite)
+def _quotient(a: Any, b: Any) -> Expr | None:
+    """floor(a/b) of finite numbers."""
+    finite = all(x.is_number and x.is_finite for x in (a, b))
+    return sympy.floor(a / b) if finite and b != 0 else None
 
 
 class Extremum(Scalar):

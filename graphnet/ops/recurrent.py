@@ -20,19 +20,21 @@ passes from piece to piece.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from graphnet.arguments import flag, whole
 from graphnet.errors import GraphnetError
+from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent
 from graphnet.network.inline import inline
 from graphnet.network.nodes import Computed, show_shape
 from graphnet.ops.activations import activation as function_of
-from graphnet.ops.arrays import flip, transpose
+from graphnet.ops.arrays import flip, take, transpose
 from graphnet.ops.define import formula
-from graphnet.ops.filling import zeros
+from graphnet.ops.filling import arange, zeros
 from graphnet.ops.initializers import resolve
 from graphnet.ops.layer import Layer
 from graphnet.ops.pointwise import where
@@ -40,13 +42,13 @@ from graphnet.ops.regularizers import Regularizer, check_regularizer
 from graphnet.ops.scan import scan
 from graphnet.ops.tensor import Tensor
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "Recurrent"]
 
 States = dict[str, Tensor]
 Activation = str | Callable[[Tensor], Tensor] | None
 
 
-class _Recurrent(Layer):
+class Recurrent(Layer):
     """What the three have in common; a subclass says how many gates and states and what a step is.
 
     W is (features, gates*units), U (units, gates*units) and b (gates*units,).
@@ -91,6 +93,15 @@ class _Recurrent(Layer):
         raise NotImplementedError
 
     # What is the same for all.
+
+    def reversed(self) -> Self:
+        """A layer of the same arguments that reads the other way, with parameters of its own."""
+        other = copy(self)
+        for kept in ("_parameters", "_penalties", "_renewals"):
+            vars(other).pop(kept, None)
+        other.go_backwards = not self.go_backwards
+        other.name = None if self.name is None else f"{self.name}_back"
+        return other
 
     def build(self, *shapes: tuple[Extent, ...]) -> None:
         shape = shapes[0]
@@ -146,7 +157,11 @@ class _Recurrent(Layer):
         return (result, last[0] if self.return_sequences else result, *last[1:])
 
     def _given(self, x: Tensor, more: Sequence[Tensor]) -> tuple[States, Tensor | None]:
-        """The initial states, zeros unless given, and the lengths of the rows, or None."""
+        """The initial states, zeros unless given, and the lengths of the rows, or None.
+
+        A length is looked up among the numbers 0 .. time, so that others are refused where they
+        are given, as labels are.
+        """
         if x.ndim != 3 or x.shape[2] != self.width or x.dtype != "float":
             raise GraphnetError(
                 f"{self.label} was built for (batch, time, {self.width}), not {x.dtype} "
@@ -167,10 +182,13 @@ class _Recurrent(Layer):
                 f"not from {', '.join(show_shape(t.shape) for t in states)}"
             )
         start = states or [zeros(shape)] * count
-        return dict(zip(self.states, start, strict=True)), (ints[0] if ints else None)
+        lengths = None
+        if ints:
+            lengths = take(self.named("steps", arange(ext.add(x.shape[1], 1))), ints[0])
+        return dict(zip(self.states, start, strict=True)), lengths
 
 
-class RNN(_Recurrent):
+class RNN(Recurrent):
     """h' = activation(x@W + b + h@U), from h = 0 (Elman 1990).
 
     Of x (batch, time, features) comes the last h, (batch, units), or with `return_sequences` the
@@ -192,7 +210,7 @@ class RNN(_Recurrent):
         return {"h": self.activation(a)}
 
 
-class _Gated(_Recurrent):
+class _Gated(Recurrent):
     """With gates, whose activation is `recurrent_activation`."""
 
     def __init__(
