@@ -58,6 +58,7 @@ _MODULES: dict[str, str] = {
     "graphnet.training.sequential": "Sequential",
     "graphnet.view.draw": "draw",
     "graphnet.view.explain": "explain",
+    "graphnet.view.lesson": "lesson",
     "graphnet.view.plot": "plot",
     "graphnet.view.unfold": "unfold",
     "graphnet.view.work": "work",

@@ -36,6 +36,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "mine.py": MODEL,
         "sibling.py": "rate = 0.1\n",
         "empty.py": "x = 1\n",
+        "odd.py": MODEL + "X, y = 3, 4\n",
+        "data.py": MODEL + "X, y = [[1, 2, 3]] * 9, [0.5] * 9\n",
         "number.py": "model = 3\n",
         "broken.py": "import graphnet\n\n1/0\n",
         "grammar.py": "a = (\n",
@@ -72,6 +74,9 @@ GOOD = [
     ("source mine.py --out step.py", ["step.py"]),
     ("check iris", ["W1", "ok", "agree with literal loops"]),
     ("check mine.py --elements 1 --seed 3", ["1 of 6"]),
+    ("lesson xor", ["runs/xor/lesson.html"]),
+    ("lesson mine.py --out there", ["there/lesson.html"]),
+    ("lesson data.py --epochs 2 --rows 3", ["runs/data/lesson.html"]),
 ]  # fmt: skip
 
 
@@ -90,7 +95,7 @@ def test_good(line: str, expected: list[str], folder: Path, capsys) -> None:
 
 BAD = [
     ("trian digits", "did you mean 'train'?"),
-    ("nothing", "known: check, derive, draw, explain, plot, source, train"),
+    ("nothing", "known: check, derive, draw, explain, lesson, plot, source, train"),
     ("train", "required: NAME"),
     ("train digit", "did you mean 'digits'?"),
     ("train xor --epochs 0", "at least 1, came '0'"),
@@ -124,6 +129,12 @@ BAD = [
     ("source ends.py", "ended itself (3)"),
     ("source xor --out /proc/none/x.py", "cannot be written"),
     ("source .", "no example"),
+    ("lesson nope", "no example 'nope'"),
+    ("lesson bare.py", "not compiled"),
+    ("lesson xor --out file", "cannot write into file"),
+    ("lesson xor --rows 0", "at least 1, came '0'"),
+    ("lesson mine.py --epochs 1", "mine.py gives no X and y to train on"),
+    ("lesson odd.py", "no arrays with a row for each sample"),
 ]
 
 
@@ -246,13 +257,13 @@ def test_a_file_that_is_no_python_file_is_loaded_and_never_run(tmp_path, monkeyp
     model = gn.Sequential([gn.Input(3), gn.Dense(2)])
     model.compile("sgd")
     model.save("mine.npz")
-    for command in ("source", "check", "explain", "draw"):
+    for command in ("source", "check", "explain", "draw", "lesson"):
         assert main([command, "mine.npz"]) == 0
     with zipfile.ZipFile("evil.npz", "w") as archive:
         archive.writestr("__main__.py", "open('owned', 'w')")
     Path("evil.txt").write_text("open('owned', 'w')")
     capsys.readouterr()
-    for command in ("source", "check", "explain", "draw"):
+    for command in ("source", "check", "explain", "draw", "lesson"):
         for name in ("evil.npz", "evil.txt"):
             assert main([command, name]) == 2
             assert "not a checkpoint" in capsys.readouterr().err

@@ -235,7 +235,7 @@ METHODS = {
 } | {f"__{op}__": (2,) for op in "add radd sub rsub mul truediv rtruediv pow rpow lt ge".split()}
 # These are raised themselves, or have a file of their own.
 ELSEWHERE = {
-    "GraphnetError", "GraphnetFileError", "GraphnetTypeError", "load", "plot",
+    "GraphnetError", "GraphnetFileError", "GraphnetTypeError", "lesson", "load", "plot",
 }  # fmt: skip
 
 

@@ -49,6 +49,7 @@ UPWARD: set[tuple[str, str]] = {
     ("graphnet.formula", "graphnet.ops.define"),  # gn.formula(...): the package is callable
     ("graphnet.ops.tensor", "graphnet.view.draw"),
     ("graphnet.training.model", "graphnet.view.draw"),
+    ("graphnet.training.model", "graphnet.view.lesson"),
     ("graphnet.training.model", "graphnet.view.work"),
 }
 

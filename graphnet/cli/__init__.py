@@ -149,6 +149,19 @@ def _explain(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _lesson(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="NAME|FILE.py", help=_MODEL)
+    command.add_argument("--out", metavar="DIR", help="where lesson.html goes (default: runs/NAME)")
+    command.add_argument(
+        "--rows", type=_count, default=4, metavar="N",
+        help="of the first batch; a file gives data as X and y (default: 4)",
+    )  # fmt: skip
+    command.add_argument(
+        "--epochs", type=_seed, default=0, metavar="N", help="to train before (default: 0)"
+    )
+    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="(default: 0)")
+
+
 def _plot(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", metavar="WHAT", help="activations, history, confusion or weights")
     command.add_argument(
@@ -184,6 +197,7 @@ _COMMANDS = {
     "draw": ("models", "draws a network", _draw),
     "source": ("models", "prints the NumPy program of a model's training step", _source),
     "explain": ("models", "tells how a model's gradients are derived, step by step", _explain),
+    "lesson": ("lesson", "leaves a page that steps through one training step", _lesson),
     "plot": ("plot", "draws activations, or how an example trained, as a PNG", _plot),
     "check": ("models", "compares gradients with literal loops and differences", _check),
 }

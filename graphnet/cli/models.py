@@ -12,7 +12,7 @@ from typing import Any
 from graphnet.errors import GraphnetError, GraphnetFileError, did_you_mean, told
 from graphnet.files import require_writable
 
-__all__ = ["check", "draw", "explain", "model_of", "source"]
+__all__ = ["check", "defined_by", "draw", "explain", "model_of", "source"]
 
 
 def draw(arguments: argparse.Namespace) -> int:
@@ -90,20 +90,29 @@ def check(arguments: argparse.Namespace) -> int:
 def model_of(given: str) -> tuple[str, Any]:
     """(name, model) of a built-in example, of a file `.py`, which is run, or of a checkpoint.
 
+    Raises GraphnetError for an unknown example and for what goes wrong in the file.
+    """
+    name, model, _ = defined_by(given)
+    return name, model
+
+
+def defined_by(given: str) -> tuple[str, Any, dict[str, Any]]:
+    """(name, model, everything that its file defines), the last for a file `.py` alone.
+
     A file of any other name is loaded, never run: Python would run an archive that hides a program.
     Raises GraphnetError for an unknown example and for what goes wrong in the file.
     """
     if not given.endswith(".py") and not Path(given).is_file():
         from graphnet.training.examples import example
 
-        return given, example(given).build()
+        return given, example(given).build(), {}
     path = Path(given)
     if not path.is_file():
         raise GraphnetFileError(f"there is no file {told(given)}")
     if path.suffix != ".py":
         from graphnet.training.checkpoint import load
 
-        return path.stem, load(path)
+        return path.stem, load(path), {}
     found = _run(path)
     if "model" not in found:
         raise GraphnetError("the file defines no `model`", where=given)
@@ -114,7 +123,7 @@ def model_of(given: str) -> tuple[str, Any]:
         raise GraphnetError(
             f"`model` is not a gn.Model or gn.Sequential, but {type(model).__name__}", where=given
         )
-    return path.stem, model
+    return path.stem, model, found
 
 
 def _run(path: Path) -> dict[str, Any]:

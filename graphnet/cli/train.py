@@ -14,7 +14,7 @@ from graphnet.files import write_file
 from graphnet.training.examples import EXAMPLES, Example, example, of_folder
 from graphnet.training.history import History
 
-__all__ = ["train"]
+__all__ = ["folder_for", "train"]
 
 _STAGES = ("forward", "backward", "update")
 
@@ -30,7 +30,7 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.data is not None:
         chosen = of_folder(chosen, arguments.data)
     out = Path(arguments.out or Path("runs") / chosen.name)
-    _refuse_unwritable(out)
+    folder_for(out)
     say = (lambda *_: None) if arguments.quiet else print
     model = chosen.build()
     model.reset(arguments.seed)
@@ -118,7 +118,7 @@ def _number(name: str, value: float) -> str:
     return f"{value:.1%}" if name.endswith("accuracy") else f"{value:.4f}"
 
 
-def _refuse_unwritable(out: Path) -> None:
+def folder_for(out: Path) -> None:
     """Makes the folder, and finds out before the work whether files can be left there."""
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from graphnet.network.nodes import Computed, Input, Node, Parameter, State
 from graphnet.ops.array import Array
 from graphnet.ops.initializers import sample
 
-__all__ = ["sample_lines", "sample_sizes", "values_of"]
+__all__ = ["sample_arrays", "sample_lines", "sample_sizes", "values_of"]
 
 MOST = 10_000_000  # points of all loops that `check_gradients` runs once
 
@@ -44,10 +44,7 @@ def sample_lines(
     if not inputs:
         return
     sizes = sample_sizes(network)
-    limit: dict[str, int] = {}
-    for bound in bounds(network):
-        size = evaluate(bound.size, sizes)
-        limit[bound.name] = min(size, limit.get(bound.name, size))
+    limit = _limits(network, sizes)
     yield "rng = np.random.default_rng(0)"
     for name in inputs:
         node = network.node(name)
@@ -58,6 +55,31 @@ def sample_lines(
             "bool": f"rng.random({shape}) < 0.5",
         }[node.dtype]
         yield f"{variable[name]} = {text}"
+
+
+def sample_arrays(network: Network, inputs: Sequence[str], seed: int) -> dict[str, np.ndarray]:
+    """Arrays as those statements make them, in float64 and from a seed of one's own."""
+    sizes, rng = sample_sizes(network), np.random.default_rng(seed)
+    limit = _limits(network, sizes)
+    arrays: dict[str, np.ndarray] = {}
+    for name in inputs:
+        node = network.node(name)
+        shape = tuple(evaluate(e, sizes) for e in node.shape)
+        if node.dtype == "int":
+            arrays[name] = rng.integers(0, limit.get(name, 2), shape)
+        else:
+            drawn = rng.random(shape)
+            arrays[name] = drawn < 0.5 if node.dtype == "bool" else drawn
+    return arrays
+
+
+def _limits(network: Network, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The size of the axis that each int input chooses from."""
+    limit: dict[str, int] = {}
+    for bound in bounds(network):
+        size = evaluate(bound.size, sizes)
+        limit[bound.name] = min(size, limit.get(bound.name, size))
+    return limit
 
 
 def values_of(network: Network, given: Mapping[str, Any], seed: int) -> dict[Node, np.ndarray]:

@@ -20,6 +20,7 @@ from graphnet.formula.subscript import Affine
 __all__ = ["latex"]
 
 KNOWN = ["log", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min"]
+TRIGONOMETRIC = ["sin", "cos", "tan", "sinh", "cosh", "tanh"]  # a power stands on the name
 RELATIONS = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", "==": "="}
 GREEK = dict(
     zip(
@@ -58,7 +59,8 @@ def name(text: str) -> str:
     if text.endswith("'"):
         return f"{name(text[:-1])}'"
     if text.startswith("d_") and len(text) > 2:
-        return rf"\bar{{{name(text[2:])}}}"
+        head, layer, number = name(text[2:]).partition("^{(")  # the bar is the letter's alone
+        return rf"\bar{{{head}}}{layer}{number}"
     letters = "".join(rf"\{GREEK[c]} " if c in GREEK else c for c in text).strip()
     if len(text) == 1:
         return letters
@@ -86,6 +88,8 @@ def _floor(atom: Floor) -> str:
 
 
 class _Latex:
+    times = " "  # between factors
+
     def __init__(self, equation: Equation) -> None:
         self.equation, self.f = equation, equation.formula
         self.plain = Shower(equation)
@@ -131,7 +135,8 @@ class _Latex:
             return rf"\left\lfloor {inside} \right\rfloor"
         if isinstance(expr, sympy.Function):
             own = type(expr).__name__.lower()
-            head = rf"\{own}" if own in KNOWN else rf"\operatorname{{{own}}}"
+            upright = own.replace("_", r"\_")
+            head = rf"\{own}" if own in KNOWN else rf"\operatorname{{{upright}}}"
             inside = ", ".join(self.scalar(a) for a in expr.args)
             return rf"{head}\left({inside}\right)"
         raise GraphnetError(f"{type(expr).__name__} has no place in a formula: {expr}")
@@ -180,15 +185,16 @@ class _Latex:
                for a in above]  # fmt: skip
         if below:
             top = [self.scalar(a, loose=len(above) == 1) for a in above]
-        top = [rf"\left({t}\right)" if t.startswith("-") else t for t in top]
+        if len(above) > 1 or coefficient.p != 1 or not below:
+            top = [rf"\left({t}\right)" if t.startswith("-") else t for t in top]
         number = self.number(sympy.Rational(coefficient.p, 1 if below else coefficient.q))
         if below:
             bottom = [self.scalar(b, loose=len(below) == 1 and coefficient.q == 1) for b in below]
             if coefficient.q != 1:
                 bottom.insert(0, str(coefficient.q))
-            head = " ".join([number, *top] if coefficient.p != 1 else top) or "1"
-            return rf"\frac{{{head}}}{{{' '.join(bottom)}}}"
-        return " ".join([number, *top] if coefficient != 1 else top)
+            head = self.times.join([number, *top] if coefficient.p != 1 else top) or "1"
+            return rf"\frac{{{head}}}{{{self.times.join(bottom)}}}"
+        return self.times.join([number, *top] if coefficient != 1 else top)
 
     def power(self, expr: Any) -> str:
         base, exponent = expr.args
@@ -196,6 +202,9 @@ class _Latex:
             return rf"\frac{{1}}{{{self.scalar(sympy.Pow(base, -exponent))}}}"
         if exponent == sympy.Rational(1, 2):
             return rf"\sqrt{{{self.scalar(base)}}}"
+        own = type(base).__name__.lower()
+        if own in TRIGONOMETRIC and exponent.is_Integer:
+            return rf"\{own}^{{{exponent}}}\left({self.scalar(base.args[0])}\right)"
         text = self.scalar(base)
         simple = isinstance(base, sympy.Symbol) or (base.is_Integer and base >= 0)
         text = text if simple else rf"\left({text}\right)"

@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 
 import sympy
@@ -26,9 +27,10 @@ from graphnet.network.nodes import Computed, Constant, Node, Scan
 from graphnet.network.runs import Run
 from graphnet.network.unroll import Inner, Locate, is_open, unrolled
 
-__all__ = ["Element", "Unfolding", "places", "unfold"]
+__all__ = ["LONG", "Element", "Ends", "Unfolding", "places", "unfold"]
 
 MOST = 50_000  # terms that are written out
+LONG = 8  # terms of a reduction; of a longer one the first three and the last may do
 DEEPEST = 4_000  # operations of one formula with everything put in
 
 Place = tuple[int, ...]
@@ -45,6 +47,14 @@ class Element:
         return f"{self.tensor}[{','.join(map(str, self.place))}]" if self.place else self.tensor
 
 
+@dataclass(frozen=True)
+class Ends:
+    """The first three terms of a long reduction and the last."""
+
+    reduce: str
+    terms: tuple[Expr, ...]
+
+
 @dataclass
 class Unfolding:
     """The formulas of the elements of a network; what is given has none.
@@ -56,6 +66,7 @@ class Unfolding:
     sizes: Mapping[str, int]
     number: Callable[[Constant, Place], Expr] | None = None
     bodies: dict[Element, Expr] = field(default_factory=dict)
+    ends: dict[Element, Ends] = field(default_factory=dict)  # in place of bodies, of long ones
     nodes: dict[Element, Computed] = field(default_factory=dict)  # of which elements these are
     # The loops they are in, each by one of its results, and their steps.
     steps: dict[Element, tuple[tuple[str, int], ...]] = field(default_factory=dict)
@@ -69,12 +80,15 @@ class Unfolding:
             self.elements.append(element)
         return hole(self._number[element])
 
-    def add(self, inner: Inner, place: Place, body: Expr) -> None:
+    def add(self, inner: Inner, place: Place, body: Expr | Ends) -> None:
         """Takes the formula of an element."""
         element = Element(inner.name, (*inner.step, *place))
-        self.bodies[element] = body
-        if inner.node is not None:
-            self.nodes[element] = inner.node
+        if isinstance(body, Ends):
+            self.ends[element] = body
+        else:
+            self.bodies[element] = body
+            if inner.node is not None:
+                self.nodes[element] = inner.node
         self.steps[element] = tuple(zip(inner.loops, inner.step, strict=True))
 
     def read(self, element: Element | Integer) -> Expr:
@@ -140,6 +154,7 @@ def unfold(
     whole: Callable[[Element], int] | None = None,
     first: int | None = None,
     number: Callable[[Constant, Place], Expr] | None = None,
+    short: bool = False,
 ) -> Unfolding:
     """Every element of every computed tensor by its formula.
 
@@ -148,6 +163,7 @@ def unfold(
     unfolded, of so many steps of a loop, and tensors with too many terms are passed over. `number`
     gives the elements of constants, which then stand in the formulas as numbers. Of a loop that is
     laid open (network/unroll.py) every step is written out; one that is not is passed over.
+    With `short` besides `first` long reductions have `ends` and no bodies, however long they are.
     Raises GraphnetError, without `first`, for a loop as it is and for more terms than can be
     written out; and where a subscript needs an element that is not given.
     """
@@ -155,11 +171,11 @@ def unfold(
     result = Unfolding(network, found, number)
     total = 0
     for inner in _computed(network, found, first):
-        wanted = list(itertools.islice(places(inner.shape), first))
-        runs = _terms(inner.node, len(wanted), found)
+        wanted = list(places(inner.shape, first))
+        runs = _terms(inner.node, len(wanted), found, short)
         total = runs if first is not None else total + runs
         if total <= MOST:
-            _unfold_node(result, inner, wanted, whole)
+            _unfold_node(result, inner, wanted, whole, short)
         elif first is None:
             raise GraphnetError(
                 f"unfolded, this network has more than {MOST:,} terms", where=inner.name
@@ -187,14 +203,15 @@ def _computed(network: Network, sizes: Mapping[str, int], first: int | None) -> 
                 raise GraphnetError("a loop is not unfolded into neurons", where=name)
 
 
-def _terms(node: Computed | None, wanted: int, sizes: Mapping[str, int]) -> int:
+def _terms(node: Computed | None, wanted: int, sizes: Mapping[str, int], short: bool) -> int:
     """How many terms the formulas of so many elements have."""
     if node is None:
         return wanted
     loops = [evaluate(e, sizes) for e in node.extents]
     if node.formula.plain_target is None or node.formula.accumulate:
         return prod(loops)
-    return wanted * prod(loops[p] for p in node.formula.over)
+    over = prod(loops[p] for p in node.formula.over)
+    return wanted * (min(over, LONG) if short else over)
 
 
 def _sizes(network: Network, given: Mapping[str, int]) -> dict[str, int]:
@@ -208,12 +225,26 @@ def _sizes(network: Network, given: Mapping[str, int]) -> dict[str, int]:
     return dict.fromkeys(sorted(known), 1) | dict(given)
 
 
-def places(shape: Place) -> Iterator[Place]:
-    """The places of a tensor, the last axis fastest. GraphnetError where there are too many."""
+def places(shape: Place, first: int | None = None) -> Iterator[Place]:
+    """The places of a tensor, the last axis fastest, all of them or the first few.
+
+    GraphnetError where all are asked for and there are too many.
+    """
     count = math.prod(shape)
+    if first is not None:
+        return map(partial(_place, shape), range(min(count, first)))
     if count > 20 * MOST:
         raise GraphnetError(f"a tensor of {count:,} elements is too large to be written out")
     return itertools.product(*map(range, shape))
+
+
+def _place(shape: Place, at: int) -> Place:
+    """The place that comes so far behind the first one."""
+    found: list[int] = []
+    for size in reversed(shape):
+        at, p = divmod(at, size)
+        found.append(p)
+    return tuple(reversed(found))
 
 
 @dataclass
@@ -267,6 +298,7 @@ def _unfold_node(
     inner: Inner,
     wanted: list[Place],
     whole: Callable[[Element], int] | None,
+    short: bool,
 ) -> None:
     if (node := inner.node) is None:
         for place in wanted:
@@ -277,7 +309,9 @@ def _unfold_node(
     fixed = {size_symbol(p): Integer(e) for p, e in enumerate(extents)}
     fixed |= {dim_symbol(k): Integer(evaluate(e, result.sizes)) for k, e in enumerate(f.dims)}
     terms: dict[Place, list[Expr]] = {place: [] for place in wanted}
-    for index in _points(node, extents, wanted):
+    long = short and not f.accumulate and f.plain_target is not None
+    long = long and prod(extents[p] for p in f.over) > LONG
+    for index in _points(node, extents, wanted, long):
         point = _Point(result, inner.find, node.operands, index, whole)
         target = tuple(point.subscript(s) for s in f.target)
         if target not in terms:
@@ -289,11 +323,17 @@ def _unfold_node(
         terms[target].append(body.xreplace(reads))
     reduce = "Sum" if f.accumulate or not f.reduce else f.reduce
     for place in wanted:
-        result.add(inner, place, _reduced(reduce, terms[place]))
+        kept = terms[place]
+        result.add(inner, place, Ends(reduce, tuple(kept)) if long else _reduced(reduce, kept))
 
 
-def _points(node: Computed, extents: list[int], wanted: list[Place]) -> Iterator[Place]:
-    """The points of the loops; of a plain target only those that land on a wanted place."""
+def _points(
+    node: Computed, extents: list[int], wanted: list[Place], ends: bool
+) -> Iterator[Place]:  # fmt: skip
+    """The points of the loops; of a plain target only those that land on a wanted place.
+
+    With `ends` only the first three of those that a place is reduced over, and the last.
+    """
     f = node.formula
     target = f.plain_target
     if target is None or f.accumulate:
@@ -303,7 +343,9 @@ def _points(node: Computed, extents: list[int], wanted: list[Place]) -> Iterator
         index = [0] * f.indices
         for p, i in zip(target, place, strict=True):
             index[p] = i
-        for rest in places(tuple(extents[p] for p in f.over)):
+        over = tuple(extents[p] for p in f.over)
+        chosen = (0, 1, 2, prod(over) - 1)
+        for rest in map(partial(_place, over), chosen) if ends else places(over):
             for p, i in zip(f.over, rest, strict=True):
                 index[p] = i
             yield tuple(index)

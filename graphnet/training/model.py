@@ -369,14 +369,25 @@ class Model:
         """
         from graphnet.view.work import work
 
+        values = self._inputs_of_step(X, y) | {**self.parameters, **self.states}
+        return work(self.step, values, most=most, style=style)
+
+    def lesson(self, X: Any, y: Any, path: str | os.PathLike[str], **options: Any) -> str:
+        """Writes one HTML file that steps through one training step on (X, y); see `gn.lesson`.
+
+        Nothing is trained. A few rows are enough: every tensor is shown in numbers.
+        """
+        from graphnet.view.lesson import lesson
+
+        return lesson(self, self._inputs_of_step(X, y), path, **options)
+
+    def _inputs_of_step(self, X: Any, y: Any) -> dict[str, NDArray[Any]]:
+        """The arrays that a training step takes, by name; it is compiled anew for other targets."""
         with self._meeting(X):
             arrays, target = self.compiled.given(X, y, None)
             if target != self.compiled.target:
                 self._compile(target, keep_states=True)
-        values = dict(zip(self.step.inputs, arrays, strict=False))
-        return work(
-            self.step, {**values, **self.parameters, **self.states}, most=most, style=style
-        )  # fmt: skip
+        return dict(zip(self.step.inputs, arrays, strict=False))
 
     def report(self, X: Any, y: Any, classes: Sequence[str] = ()) -> Report:
         """Precision, recall and F1 of every class, for a model that tells classes; `print` it.

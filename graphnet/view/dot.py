@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from graphnet.view.style import FONT, INK, KINDS, PAPER, SIZE, clean, shorten, text_width, widest
 
-__all__ = ["Arrow", "Box", "Diagram", "quote"]
+__all__ = ["Arrow", "Box", "Diagram", "node_id", "quote"]
 
 _LINE = 1.25 * SIZE  # the height of a line of text, in points
 STYLES = {"time": '"dashed,bold"'}  # of arrows: what Graphviz calls those it does not know
@@ -66,7 +66,7 @@ class Diagram:
         return "\n".join([*_head(self.title), *_body(self), *_legend(self), "}", ""])
 
 
-def _key(name: str) -> str:
+def node_id(name: str) -> str:
     """A DOT id: the name; of a long or unprintable one its beginning and a hash."""
     safe = clean(name)
     if safe == name and len(name) <= 100:
@@ -121,7 +121,7 @@ def _cluster(
     parts = [line for c in inner for line in _cluster(diagram, c, members)]
     if not parts and not members[cluster]:
         return
-    yield f"  subgraph {_key('cluster_' + cluster)} {{"
+    yield f"  subgraph {node_id('cluster_' + cluster)} {{"
     fill = PAPER if cluster in diagram.inside else "#F7F8FA"
     yield (
         f'    graph [label={quote(title)}, style="rounded,filled", '
@@ -138,7 +138,7 @@ def _boxes(boxes: list[Box], least: float = 0.0) -> Iterator[str]:
         yield _box(box, least)
     for box in boxes:
         if box.beside in here and box.beside != box.id:
-            yield f"  {{ rank=same; {_key(str(box.beside))}; {_key(box.id)} }}"
+            yield f"  {{ rank=same; {node_id(str(box.beside))}; {node_id(box.id)} }}"
 
 
 def _box(box: Box, least: float = 0.0) -> str:
@@ -159,7 +159,7 @@ def _box(box: Box, least: float = 0.0) -> str:
     if box.heavy:
         given["penwidth"] = 2.2
     given["tooltip"] = quote(box.tip or box.lines[0])
-    return f"  {_key(box.id)} {_attributes(**given)}"
+    return f"  {node_id(box.id)} {_attributes(**given)}"
 
 
 def _width(box: Box) -> float:
@@ -222,7 +222,7 @@ def _arrow(arrow: Arrow) -> str:
     if arrow.free:
         given["constraint"] = "false"
     given["tooltip"] = quote(f"{shorten(arrow.tail, 100)} → {shorten(arrow.head, 100)}")
-    return f"  {_key(tail)} -> {_key(head)} {_attributes(**given)}"
+    return f"  {node_id(tail)} -> {node_id(head)} {_attributes(**given)}"
 
 
 def _legend(diagram: Diagram) -> Iterator[str]:
@@ -245,7 +245,7 @@ def _legend(diagram: Diagram) -> Iterator[str]:
     yield from (_arrow_sample(text, stage) for text, stage in notes)
     rows = [row for row in rows if row]
     for row in rows:
-        yield f"    {{ rank=same; {'; '.join(map(_key, row))} }}"
+        yield f"    {{ rank=same; {'; '.join(map(node_id, row))} }}"
         yield from (_hidden(left, right) for left, right in pairwise(row))
     yield from (_hidden(upper[0], lower[0]) for upper, lower in pairwise(rows))
     yield "  }"
@@ -262,7 +262,7 @@ def _kind_sample(word: str) -> str:
         color='"#555555"', fontcolor='"#111111"', fillcolor=f'"{look.fill}"',
         style='"rounded,filled"' if look.shape == "box" else "filled", tooltip=quote(look.title),
     )  # fmt: skip
-    return f"    {_key(f'legend {word}')} {given}"
+    return f"    {node_id(f'legend {word}')} {given}"
 
 
 def _arrow_sample(text: str, stage: str) -> str:
@@ -270,12 +270,12 @@ def _arrow_sample(text: str, stage: str) -> str:
         label=quote(text), shape="plaintext", style="solid", height=0.38,
         width=(text_width(text) + 12) / 72, fontcolor=f'"{INK[stage]}"', tooltip=quote(text),
     )  # fmt: skip
-    return f"    {_key(f'legend {text}')} {given}"
+    return f"    {node_id(f'legend {text}')} {given}"
 
 
 def _hidden(above: str, below: str, weight: int = 1) -> str:
     """An edge that is not seen and only says what stands above what."""
-    return f"    {_key(above)} -> {_key(below)} [style=invis, weight={weight}]"
+    return f"    {node_id(above)} -> {node_id(below)} [style=invis, weight={weight}]"
 
 
 def _lowest(diagram: Diagram) -> list[str]:

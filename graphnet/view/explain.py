@@ -41,7 +41,7 @@ from graphnet.ops.tensor import Tensor
 from graphnet.view.derivation import Local, Step, equations, html_rows, latex_rows, lines, words
 from graphnet.view.recurrences import Recurrence, step_back, step_forward
 
-__all__ = ["Explanation", "Local", "Step", "explain"]
+__all__ = ["Explanation", "Local", "Step", "explain", "meanings", "step_of"]
 
 
 class Explanation:
@@ -57,10 +57,7 @@ class Explanation:
     def functions(self) -> list[str]:
         """What the searched functions in it mean, a line each."""
         bodies = [e.formula.body for e in equations((*self.forward, *self.steps))]
-        applied = [
-            s for b in bodies for s in sympy.preorder_traversal(b) if isinstance(s, Searched)
-        ]
-        return [described(record) for record in dict.fromkeys(s.record for s in applied)]
+        return meanings(bodies)
 
     def text(self, style: str = "text") -> str:
         """In lines; style "text" or "unicode"."""
@@ -168,14 +165,21 @@ def _backward(network: Network, late: set[str]) -> list[Step | Recurrence]:
         if name not in late:
             continue
         if isinstance(node, Computed):
-            found.append(_step(network, name, late))
+            found.append(step_of(network, name, late))
         elif (run := Run.of(node)) not in done and not _asked(network, run, late):
             done.add(run)
             found.append(step_back(network, run, _backward))
     return found
 
 
-def _step(network: Network, name: str, late: set[str]) -> Step:
+def meanings(bodies: Sequence[Any]) -> list[str]:
+    """What the searched functions in some bodies mean, a line each."""
+    applied = [s for b in bodies for s in sympy.preorder_traversal(b) if isinstance(s, Searched)]
+    return [described(record) for record in dict.fromkeys(s.record for s in applied)]
+
+
+def step_of(network: Network, name: str, late: set[str]) -> Step:
+    """The step of an adjoint; `late` are the names of the backward pass and what reads it."""
     node = network.node(name)
     tensor = name.removeprefix("d_")
     if tensor not in network and node.origin:  # d_h_2 beside the d_h of the step behind

@@ -10,9 +10,13 @@ from graphnet.network.nodes import Constant, Loop, Parameter, Scan, State, show_
 from graphnet.network.runs import Run, run_stages
 from graphnet.view.dot import Arrow, Box, Diagram
 from graphnet.view.steps import times
+from graphnet.view.style import shorten
 from graphnet.view.tensors import homes, shown
 
-__all__ = ["layer_diagram"]
+__all__ = ["layer_diagram", "owners"]
+
+_WIDE = 46  # characters in a line of a box
+_LONGEST = 2000  # characters of a hover title
 
 
 def layer_diagram(network: Network, stage: str) -> Diagram:
@@ -20,7 +24,7 @@ def layer_diagram(network: Network, stage: str) -> Diagram:
     names = shown(network, stage)
     if stage == "forward" and any(network.stage(n) == "loss" for n in network):
         names = [n for n in network if network.stage(n) in ("forward", "loss")]
-    owner = _owners(network, names)
+    owner = owners(network, names)
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(owner[name], []).append(name)
@@ -67,7 +71,7 @@ def _arrow(tail: str, head: str, first: str, then: str) -> Arrow:
     )  # fmt: skip
 
 
-def _owners(network: Network, names: list[str]) -> dict[str, str]:
+def owners(network: Network, names: list[str]) -> dict[str, str]:
     """Tensor -> box: its layer at its stage, the loss, or itself."""
     owner: dict[str, str] = {}
     home = homes(network)
@@ -111,7 +115,7 @@ def _box(network: Network, key: str, members: list[str], shape: str) -> Box:
     stage = _stage(network, members)
     alone = members == [key]
     results = [n for n in members if isinstance(network.node(n), Scan)]
-    lines = [key]
+    lines = [shorten(key, _WIDE)]
     if key in results and len(results) > 1:
         lines = ["scan", *_some([f"{n} {_shape(network, n)}" for n in results])]
     elif stage == "update":
@@ -124,6 +128,7 @@ def _box(network: Network, key: str, members: list[str], shape: str) -> Box:
     if stage in ("forward", "loss") and count and not alone:
         lines.append(f"{count:,} parameter{'s' if count > 1 else ''}")
     tip = f"{key}: {', '.join(members[:40])}{', …' if len(members) > 40 else ''}"
+    tip = shorten(tip, _LONGEST)
     return Box(
         id=key, lines=tuple(lines), kind=network.node(key).kind if alone else "layer",
         stage=stage, tip=tip, beside=key.removesuffix(" backward") if stage == "backward" else None,

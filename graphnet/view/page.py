@@ -15,13 +15,13 @@ from graphnet.network.graph import STAGES, Network
 from graphnet.network.nodes import Computed
 from graphnet.view.style import shorten
 
-__all__ = ["Run", "fits", "page"]
+__all__ = ["TEXTS", "Run", "fits", "inline", "page", "points"]
 
 _LINES = 400  # of formulas in a stage
 _WIDE = 1100  # points: a wider picture shrinks to 60 % and is scrolled
 _WIDEST = 3000  # one that is wider still shows mostly paper
 
-_TEXTS = {
+TEXTS = {
     "forward": "What the network computes, from its inputs to its prediction.",
     "backward": "Beside every tensor stands its adjoint: the slope of the loss with respect to it. "
     "The backward pass runs from the loss upward and reads forward values again (dashed).",
@@ -76,11 +76,11 @@ def page(run: Run) -> str:
         {
             "id": stage,
             "heading": f"The {stage} network",
-            "text": _TEXTS.get(stage, ""),
-            "svg": Markup(_inline(svg, stage)),
+            "text": TEXTS.get(stage, ""),
+            "svg": Markup(inline(svg, stage)),
             "alt": _count(run.network, stage) + _HOVER[stage in run.whole],
-            "width": f"{_points('width', svg):.0f}",
-            "wide": _points("width", svg) > _WIDE,
+            "width": f"{points('width', svg):.0f}",
+            "wide": points("width", svg) > _WIDE,
             "whole": run.whole.get(stage, ""),
         }
         for stage, svg in run.drawings.items()
@@ -116,16 +116,16 @@ def page(run: Run) -> str:
 
 def fits(svg: str) -> bool:
     """Whether a picture can be looked at on a page: wide ones are scrolled, but not for ever."""
-    return _points("width", svg) <= _WIDEST and _points("height", svg) <= _WIDEST
+    return points("width", svg) <= _WIDEST and points("height", svg) <= _WIDEST
 
 
-def _inline(svg: str, prefix: str) -> str:
+def inline(svg: str, prefix: str) -> str:
     """An SVG as part of a page: without its prolog, its ids its own."""
     svg = svg[svg.index("<svg") :]
     return re.sub(r'(<[^>]* id=")', rf"\g<1>{prefix}-", svg)
 
 
-def _points(side: str, svg: str) -> float:
+def points(side: str, svg: str) -> float:
     found = re.search(rf'{side}="([\d.]+)pt"', svg)
     return float(found[1]) if found else 0.0
 

@@ -28,11 +28,13 @@ _LOW = dict(zip("0123456789,", "₀₁₂₃₄₅₆₇₈₉,", strict=True))
 _HIGH = dict(zip("0123456789,()", "⁰¹²³⁴⁵⁶⁷⁸⁹˒⁽⁾", strict=True))
 
 
-def write(body: Any, text: Callable[[int], str], style: str = "text") -> str:
-    """A body over holes in which hole k is written as `text(k)`."""
+def write(
+    body: Any, text: Callable[[int], str], style: str = "text", numbers: bool = False
+) -> str:  # fmt: skip
+    """A body over holes in which hole k is written as `text(k)`, all of them `numbers` or names."""
     equation = Equation(Formula((), body, ()), "", ())
     if one_of("style", style, STYLES) == "latex":
-        return _ElementLatex(equation, text).scalar(body)
+        return _ElementLatex(equation, text, numbers).scalar(body)
     return _ElementText(equation, text, style == "unicode").scalar(body)[0]
 
 
@@ -49,15 +51,24 @@ class _ElementText(Shower):
 
 
 class _ElementLatex(_Latex):
-    def __init__(self, equation: Equation, text: Callable[[int], str]) -> None:
+    def __init__(self, equation: Equation, text: Callable[[int], str], numbers: bool) -> None:
         super().__init__(equation)
         self.text = text
+        self.times = r" \cdot " if numbers else " "  # else 2 and 3 would read as 23
 
     def scalar(self, expr: Any, loose: bool = True) -> str:
         if isinstance(expr, sympy.Symbol):
             text = self.text(symbol_kind(expr)[1])
             return text if loose or not text.startswith("-") else rf"\left({text}\right)"
         return super().scalar(expr, loose)
+
+    def power(self, expr: Any) -> str:
+        base, exponent = expr.args
+        if isinstance(base, sympy.Symbol) and exponent.is_positive and exponent.is_Integer:
+            text = self.scalar(base, loose=False)
+            text = rf"\left({text}\right)" if r"\cdot" in text else text  # 2.4 . 10^-7
+            return f"{{{text}}}^{{{exponent}}}"
+        return super().power(expr)
 
 
 def element_text(element: Element, role: str, style: str = "text", sample: bool = True) -> str:

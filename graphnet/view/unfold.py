@@ -75,10 +75,11 @@ class Unfolded:
     """The formulas of the elements of a network; printed, one a line."""
 
     def __init__(
-        self, network: Network, sizes: Mapping[str, int], whole: Any, first: int | None = None
-    ) -> None:
+        self, network: Network, sizes: Mapping[str, int], whole: Any, first: int | None = None,
+        short: bool = False,
+    ) -> None:  # fmt: skip
         self.network = network
-        self.unfolding = unfold_network(network, sizes, whole, first, constant_number)
+        self.unfolding = unfold_network(network, sizes, whole, first, constant_number, short)
 
     def lines(self, tensor: str | None = None, style: str = "text") -> list[str]:
         """A formula an element, of one tensor or of all, in order of computation."""

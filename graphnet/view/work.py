@@ -11,7 +11,7 @@ forward
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -26,7 +26,7 @@ from graphnet.formula.arrange import ordered
 from graphnet.formula.extent import evaluate
 from graphnet.network.describe import describe
 from graphnet.network.graph import STAGES, Network
-from graphnet.network.neurons import Element, places
+from graphnet.network.neurons import LONG, Element, Ends, places
 from graphnet.network.nodes import Computed, Input, Node, Order, Parameter, Scan, State
 from graphnet.network.runs import Run, run_stages
 from graphnet.network.unroll import is_open, opened
@@ -35,9 +35,7 @@ from graphnet.view.spell import write
 from graphnet.view.subject import network_of
 from graphnet.view.unfold import Unfolded
 
-__all__ = ["Line", "Work", "work"]
-
-_TERMS = 8  # of a longer sum the first three terms and the last are shown
+__all__ = ["Line", "Work", "complete", "number", "numeral", "work"]
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,11 @@ def work(
     given = arrays_given(values)
     most, digits = whole("most", most, 1), whole("digits", digits, 1, 17)
     one_of("style", style, ("text", "unicode", "latex"))
-    arrays = interpret(network, _complete(network, given))
+    arrays = interpret(network, complete(network, given))
     return Work(network, arrays, most, style, digits)
 
 
-def _complete(network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
+def complete(network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
     """With random draws, which the runtime would make, drawn from seed 0."""
     values, generator = dict(given), np.random.default_rng(0)
     sizes = infer_sizes(network, given)
@@ -95,17 +93,20 @@ class Work:
     """The lines of one step, by stage and tensor; printed, or one by one in `lines`."""
 
     def __init__(
-        self, network: Network, arrays: Mapping[str, Any], most: int, style: str, digits: int
-    ) -> None:
+        self, network: Network, arrays: Mapping[str, Any], most: int, style: str, digits: int,
+        short: bool = False,
+    ) -> None:  # fmt: skip
         self.network, self.arrays, self.most, self.style = network, arrays, most, style
         self.digits = digits
         sizes = infer_sizes(network, arrays)
-        self._unfolded = Unfolded(network, sizes, lambda e: int(arrays[e.tensor][e.place]), most)
+        self._unfolded = Unfolded(
+            network, sizes, lambda e: int(arrays[e.tensor][e.place]), most, short
+        )
         self.lines: tuple[Line, ...] = tuple(self._lines())
 
     def _lines(self) -> Iterator[Line]:
         unfolding = self._unfolded.unfolding
-        bodies = unfolding.bodies | self._unfolded.named()
+        bodies = unfolding.bodies | unfolding.ends | self._unfolded.named()
         runs = run_stages(self.network, {n: self.network.stage(n) for n in self.network})
         for stage in STAGES:
             for name, node in self.network.of(Computed, Scan, Order):
@@ -117,7 +118,7 @@ class Work:
                     continue
                 if self.network.stage(name) != stage:
                     continue
-                for place in list(places(unfolding.shape(name)))[: self.most]:
+                for place in places(unfolding.shape(name), self.most):
                     element = Element(name, place)
                     if element in bodies:
                         yield self._line(stage, element, bodies[element])
@@ -135,23 +136,36 @@ class Work:
         """A line of what no formula makes: a loop, argmax, argsort."""
         made = describe(self.network, element.tensor).partition(" = ")[2]
         value = float(self.arrays[element.tensor][element.place])
-        shown = self._unfolded.text(element, self.style)
-        return Line(stage, element.tensor, shown, made, made, value)
+        return Line(stage, element.tensor, self.name(element), made, made, value)
 
     def _line(self, stage: str, element: Element, body: Any) -> Line:
         elements = self._unfolded.unfolding.elements
 
         def name(k: int) -> str:
-            return self._unfolded.text(elements[k], self.style)
+            return self.name(elements[k])
 
         def value(k: int) -> str:
-            return number(self.arrays[elements[k].tensor][elements[k].place], self.digits)
+            return self.numeral(elements[k])
 
+        body = self.known(body)
         return Line(
-            stage, element.tensor, self._unfolded.text(element, self.style),
-            _short(body, name, self.style), _short(body, value, self.style),
+            stage, element.tensor, self.name(element), _short(body, name, self.style),
+            _short(body, value, self.style, numbers=True),
             float(self.arrays[element.tensor][element.place]),
         )  # fmt: skip
+
+    def name(self, element: Element) -> str:
+        """How an element is written."""
+        return self._unfolded.text(element, self.style)
+
+    def numeral(self, element: Element) -> str:
+        """How its value is written."""
+        value = self.arrays[element.tensor][element.place]
+        return (numeral if self.style == "latex" else number)(value, self.digits)
+
+    def known(self, body: Any) -> Any:
+        """What of a body is written: all of it."""
+        return body
 
     def of(self, tensor: str) -> list[Line]:
         """The lines of one tensor."""
@@ -202,17 +216,47 @@ def _common(before: Line | None, line: Line | None) -> int:
     return next((k for k, (a, b) in pairs if a != b), least)
 
 
-def _short(body: Any, text: Any, style: str) -> str:
+def _short(body: Any, text: Any, style: str, numbers: bool = False) -> str:
     """A body as text; of a long sum the first three terms and the last."""
-    if not isinstance(body, sympy.Add) or len(body.args) <= _TERMS:
-        return write(body, text, style)
+    if isinstance(body, Ends):
+        return _ends(body, text, style, numbers)
+    if not isinstance(body, sympy.Add) or len(body.args) <= LONG:
+        return write(body, text, style, numbers)
     terms = ordered(body)
-    head = write(sympy.Add(*terms[:3]), text, style)
-    tail = write(terms[-1], text, style)
+    return _dotted(terms[:3], terms[-1], text, style, numbers)
+
+
+def _dotted(head: Sequence[Any], last: Any, text: Any, style: str, numbers: bool) -> str:
+    """a + b + c + … + z"""
+    begin = write(sympy.Add(*head), text, style, numbers)
+    tail = write(last, text, style, numbers)
     dots = r"\cdots" if style == "latex" else "…"
-    return f"{head} + {dots} {f'- {tail[1:]}' if tail.startswith('-') else f'+ {tail}'}"
+    return f"{begin} + {dots} {f'- {tail[1:]}' if tail.startswith('-') else f'+ {tail}'}"
+
+
+def _ends(body: Ends, text: Any, style: str, numbers: bool) -> str:
+    """The first three terms of a reduction and the last, with what is done to them."""
+    *head, last = body.terms
+    latex = style == "latex"
+    begin, end = (r"\left(", r"\right)") if latex else ("(", ")")
+    if body.reduce == "Sum":
+        return _dotted(head, last, text, style, numbers)
+    if body.reduce == "LogSumExp":
+        inside = _dotted([*map(sympy.exp, head)], sympy.exp(last), text, style, numbers)
+        return f"{chr(92) if latex else ''}log{begin}{inside}{end}"
+    told = [write(term, text, style, numbers) for term in body.terms]
+    told.insert(3, r"\cdots" if latex else "…")
+    return f"{chr(92) if latex else ''}{body.reduce.lower()}{begin}{', '.join(told)}{end}"
 
 
 def number(value: Any, digits: int = 4) -> str:
     """A number at so many digits: 0.3, -2, 1.5e-09."""
     return f"{float(value) or 0.0:.{digits}g}"  # -0.0 is written 0
+
+
+def numeral(value: Any, digits: int = 4) -> str:
+    r"""A number in LaTeX: 0.3, -2, 1.5 \cdot 10^{-9}."""
+    mantissa, e, exponent = number(value, digits).partition("e")
+    if not mantissa.lstrip("-")[0].isdigit():
+        return mantissa.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa

@@ -136,6 +136,7 @@ def test_names_stay_text() -> None:
     assert "<script" not in svg
     assert len(list(groups(drawing, "node"))) == len(NASTY) + 2  # the legend has two
     assert Image.open(io.BytesIO(drawing.pipe("png"))).size[0] > 100
+    ET.fromstring(draw(nasty_network(), level="layers").svg)
 
 
 @pytest.mark.parametrize(

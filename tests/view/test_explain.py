@@ -100,7 +100,7 @@ def test_backpropagation_through_time_as_in_a_textbook() -> None:
     assert RNN in forward
     assert backward.endswith(RNN_BACK.rstrip())
     assert (
-        r"\bar{U^{(1)}}_{j,o} &= \sum_{n,t} h_{t,n,j} \bar{\mathrm{a\_1}}_{t,n,o}" in made.latex()
+        r"\bar{U}^{(1)}_{j,o} &= \sum_{n,t} h_{t,n,j} \bar{\mathrm{a\_1}}_{t,n,o}" in made.latex()
     )
     assert "<td>one step back</td><td>∂a_sum_1[n,o]/∂U1[j,o] = h[n,j]</td>" in made.html()
 

@@ -1,0 +1,114 @@
+"""The work of a step as a page sets it: in LaTeX, indices as in the code, adjoints marked.
+
+>>> import graphnet as gn, numpy as np
+>>> from graphnet.network.graph import Network
+>>> x = gn.input("x", (2,))
+>>> network = Network.collect({"y": gn.relu(2 * x).rename("y").node})
+>>> arrays = {"x": np.array([3.0, -1.0]), "mul_1": np.array([6.0, -2.0]),
+...           "y": np.array([6.0, 0.0])}
+>>> [line.numbers for line in Numbers(network, arrays, 2).of("mul_1")]
+['2 \\\\cdot 3', '2 \\\\cdot \\\\left(-1\\\\right)']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from graphnet.compiler.interpret import infer_sizes
+from graphnet.formula import functions as fn
+from graphnet.formula.extent import evaluate
+from graphnet.formula.formula import symbol_kind
+from graphnet.formula.latex import name as latex_name
+from graphnet.network.graph import Network
+from graphnet.network.neurons import Element, Ends
+from graphnet.network.nodes import Input, Scan
+from graphnet.training.watch import watch
+from graphnet.view.typeset import ADJOINT
+from graphnet.view.work import Line, Work
+
+__all__ = ["Numbers", "inside_loop"]
+
+
+class Numbers(Work):
+    """The lines of a network whose arrays are known."""
+
+    def __init__(self, network: Network, arrays: Mapping[str, Any], most: int) -> None:
+        super().__init__(network, arrays, most, "latex", 4, short=True)
+
+    def name(self, element: Element) -> str:
+        below = ",".join(map(str, element.place))
+        text = latex_name(element.tensor) + (f"_{{{below}}}" if below else "")
+        return self._marked(element, text)
+
+    def numeral(self, element: Element) -> str:
+        return self._marked(element, super().numeral(element))
+
+    def _marked(self, element: Element, text: str) -> str:
+        """What comes from the backward pass is marked; a sign stays outside, where it is seen."""
+        if not element.tensor.startswith("d_"):
+            return text
+        sign = "-" if text.startswith("-") else ""
+        return f"{sign}{ADJOINT}{{{text.removeprefix('-')}}}"
+
+    def known(self, body: Any) -> Any:
+        """With every choice made: of `where(3 > 0, a, b)` only a is written."""
+        elements = self._unfolded.unfolding.elements
+
+        def chosen(expr: Any) -> Any:
+            if not expr.has(fn.where):
+                return expr
+            if isinstance(expr, fn.where):
+                held = self._holds(expr.args[0], elements)
+                if held is not None:
+                    return chosen(expr.args[1 if held else 2])
+            return expr.func(*map(chosen, expr.args))
+
+        if isinstance(body, Ends):
+            return replace(body, terms=tuple(map(chosen, body.terms)))
+        return chosen(body)
+
+    def _holds(self, condition: Any, elements: Any) -> bool | None:
+        """Whether a condition over elements holds; None where that is not known."""
+        numbers: dict[Any, Any] = {}
+        for symbol in condition.free_symbols:
+            element = elements[symbol_kind(symbol)[1]]
+            value = self.arrays[element.tensor][element.place]
+            if not np.isfinite(value):
+                return None
+            numbers[symbol] = sympy.Float(float(value), 17) if value % 1 else sympy.Integer(value)
+        told = condition.replace(fn.Holds, lambda a: sympy.Ne(a, 0)).xreplace(numbers)
+        return bool(told) if told in (sympy.true, sympy.false) else None
+
+
+def inside_loop(
+    network: Network, name: str, arrays: Mapping[str, NDArray[Any]], most: int
+) -> tuple[str, list[Line]]:
+    """(which step of a loop this is, its lines): the second it takes, for states start at 0."""
+    node = network.node(name)
+    assert isinstance(node, Scan)
+    loop, operands = node.loop, [arrays[o] for o in network.operands(name)]
+    length = evaluate(loop.length, infer_sizes(network, arrays))
+    if not length:
+        return "", []
+    s, q = len(loop.states), len(loop.sequences)
+    values: dict[str, Any] = dict(zip(loop.states, operands[:s], strict=True))
+    values |= dict(zip(loop.constants, operands[s + q :], strict=True))
+    inputs = [n for n, _ in loop.body.of(Input)]
+    program = watch(loop.body, inputs, {}, {}, "float64")
+    order = range(length)[:: -1 if loop.reverse else 1][:2]
+    known: dict[str, Any] = {}
+    for t in order:
+        values |= {n: known[key] for n, key in zip(loop.states, loop.carried) if known}
+        values |= {n: a[t] for n, a in zip(loop.sequences, operands[s:])}
+        values |= {loop.step: np.asarray(t)} if loop.step else {}
+        known = {n: np.asarray(values[n]) for n in inputs}
+        computed = program(*known.values())
+        known |= {n: np.asarray(a) for n, a in zip(program.outputs, computed, strict=True)}
+    told = f"the {'second' if len(order) > 1 else 'only'} step, {t} of 0 … {length - 1}"
+    return told, [x for x in Numbers(loop.body, known, most).lines if x.formula]
