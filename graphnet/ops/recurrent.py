@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -135,16 +136,19 @@ class Recurrent(Layer):
             z = formula(f"{text} + b[o]", x=x, W=self.W, b=self.b)
         z = self.named("Z", z)
 
-        def one(states: States, given: States, *, t: Tensor) -> tuple[States, Tensor | None]:
+        def one(states: States, given: States) -> tuple[States, Tensor | None]:
             new = self.step(given[self.ahead], **states)
-            out = new["h"] if self.return_sequences else None
-            if lengths is not None:  # a row that is over stands still, and puts out 0
-                ahead = (t < lengths)[:, None]
-                new = {key: where(ahead, new[key], old) for key, old in states.items()}
-                out = None if out is None else where(ahead, out, 0.0)
-            return new, out
+            return new, new["h"] if self.return_sequences else None
 
-        outs, found = scan(one, start, {self.ahead: z}, reverse=self.go_backwards)
+        def going(states: States, given: States, *, t: Tensor) -> tuple[States, Tensor | None]:
+            """A row that is over stands still, and puts out 0."""
+            new, out = one(states, given)
+            ahead = (t < lengths)[:, None]
+            new = {key: where(ahead, new[key], old) for key, old in states.items()}
+            return new, None if out is None else where(ahead, out, 0.0)
+
+        step = one if lengths is None else going
+        outs, found = scan(step, start, {self.ahead: z}, reverse=self.go_backwards)
         last = list(found.values())
         if self.return_sequences:
             result = transpose(outs, (1, 0, 2))
@@ -262,7 +266,7 @@ class LSTM(_Gated):
         return np.repeat([0.0, 1.0, 0.0, 0.0], self.units)
 
     def step(self, z: Tensor, **states: Tensor) -> States:
-        text = "a[n,o] = z[n,o] + Sum(h[n,j]*U[j,o], j)"
+        text = "a[n,k] = z[n,k] + Sum(h[n,j]*U[j,k], j)"
         a = _called("a", formula(text, z=z, h=states["h"], U=self.U))
         functions = {"i": self.gate, "f": self.gate, "g": self.activation, "o": self.gate}
         i, f, g, o = (
@@ -277,9 +281,9 @@ class LSTM(_Gated):
 class GRU(_Gated):
     """Gated recurrent unit (Cho et al. 2014), the reset gate after the product, as torch.nn.GRU.
 
-    With a = x@W + b and q = h@U, each cut into three,
+    With p = x@W + b and q = h@U, each cut into three,
 
-        r = gate(a_1 + q_1), z = gate(a_2 + q_2), m = activation(a_3 + r*(q_3 + c))
+        r = gate(p_1 + q_1), z = gate(p_2 + q_2), m = activation(p_3 + r*(q_3 + c))
         h' = (1 - z)*m + z*h = m + z*(h - m)
 
     The arguments are those of RNN. W, U and b hold r, z, m side by side; of torch's biases
@@ -304,7 +308,7 @@ class GRU(_Gated):
 
     def step(self, z: Tensor, **states: Tensor) -> States:
         u, h = self.units, states["h"]
-        q = _called("q", formula("q[n,o] = Sum(h[n,j]*U[j,o], j)", h=h, U=self.U))
+        q = _called("q", formula("q[n,k] = Sum(h[n,j]*U[j,k], j)", h=h, U=self.U))
 
         def gate(name: str, start: int) -> Tensor:
             text = "a[n,k] = p[n,k + s] + q[n,k + s], k < u"
@@ -322,9 +326,12 @@ class GRU(_Gated):
 
 
 def _called(name: str, tensor: Tensor) -> Tensor:
-    """A part of a step under its name in textbooks, where it has none."""
-    free = tensor.name is None and isinstance(tensor.node, Computed)
-    return tensor.rename(name, made=True) if free else tensor
+    """A part of a step under its name in textbooks, where it has none; its indices are n and k."""
+    node = tensor.node
+    if tensor.name is not None or not isinstance(node, Computed):
+        return tensor
+    spelling = ("n", "k") if node.spelling == ("i", "j") else node.spelling
+    return Tensor(replace(node, name=name, made=True, spelling=spelling))
 
 
 def _of_part(name: str, function: Callable[[Tensor], Tensor], a: Tensor, part: slice) -> Tensor:

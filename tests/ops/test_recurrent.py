@@ -10,6 +10,7 @@ import pytest
 
 import graphnet as gn
 from graphnet.errors import GraphnetError
+from graphnet.network.nodes import Computed, Scan
 
 ORACLE = runpy.run_path(str(Path(__file__).parents[1] / "oracles" / "make_recurrent.py"))
 CASES, arrays, brief = (ORACLE[k] for k in ("CASES", "arrays", "brief"))
@@ -168,26 +169,68 @@ def test_truncated_backpropagation_is_a_state_handed_on():
     np.testing.assert_allclose(state, end, rtol=1e-6)
 
 
+# layer | what its step computes, in this order | lines of its plain source
+TEXTBOOK = {
+    "LSTM": (
+        ["a", "f", "i", "g", "c_new", "o", "tanh_1", "h_new"],
+        ["a = Z1[k] + h @ U1", "g = np.tanh(a[:, 4:6])", "c_new = f * c + i * g",
+         "h_new = o * np.tanh(c_new)"],
+    ),
+    "GRU": (
+        ["q", "a_r", "r", "a_m", "m", "a_z", "z", "h_new"],
+        ["q = h @ U1", "a_r = Z1[k][:, :2] + q[:, :2]",
+         "a_m = Z1[k][:, 4:] + r * (q[:, 4:] + c1)", "m = np.tanh(a_m)",
+         "a_z = Z1[k][:, 2:4] + q[:, 2:4]", "h_new = m + (h - m) * z"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TEXTBOOK)
+def test_a_step_reads_as_in_textbooks(kind):
+    """One product with all gates side by side, and each gate a formula of its own columns."""
+    made, lines = TEXTBOOK[kind]
+    f = gn.function(x := gn.input("x", ("batch", 5, 3)), getattr(gn, kind)(2)(x))
+    ((_, scan),) = f.network.of(Scan)
+    computed = [name for name, _ in scan.loop.body.of(Computed)]
+    assert [name for name in computed if not name.endswith("_sum_1")] == made
+    step = f.source.split("for k in range(5):")[1]
+    text = [line.strip() for line in step.split("\n")]
+    assert [line for line in text if line in lines] == lines
+    assert step.count("@") == 1
+
+
+VARIANTS = {
+    "as it is": {},
+    "every step": {"return_sequences": True},
+    "backwards": {"go_backwards": True, "return_sequences": True},
+    "without bias": {"use_bias": False},
+    "softsign": {"activation": "softsign"},
+    "lengths": {},
+}
+
+
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-@pytest.mark.parametrize("style", ["plain", "fast"])
-def test_gates_in_one_tanh_are_the_gates_one_by_one(kind, style):
-    """The usual gates are one tanh; the same sigmoid as a function of one's own is called on each
-    part. Gates far out as well: a sigmoid at -60 is 0 within 1e-26."""
-    x = gn.input("x", ("batch", "time", 2))
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_fast_step_learns_what_a_plain_one_learns(kind, variant):
+    """A fast step takes the gates together; float32 against float64 of the formulas as written."""
+    x, n = gn.input("x", ("batch", 4, 2)), gn.input("n", ("batch",), dtype="int")
+    given = [x, n] if variant == "lengths" else [x]
+    y = getattr(gn, kind)(3, **VARIANTS[variant])(*given)
+    loss = gn.mean((y - 0.3) ** 2)
+    plain, fast = (
+        gn.training_step(given, loss, gn.SGD(lr=1.0), style=style, dtype=dtype)
+        for style, dtype in (("plain", "float64"), ("fast", "float32"))
+    )
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(3, 4, 2)) * [1, 60]
-    found, parameters = [], None
-    for gate in ("sigmoid", lambda a: gn.sigmoid(a)):
-        layer = getattr(gn, kind)(3, recurrent_activation=gate, return_sequences=True)
-        outs = layer(x)
-        slopes = gn.grad(gn.sum(outs**2), [x, *layer.parameters])
-        f = gn.function(
-            x, [outs, *slopes], dtype="float64", parameters=parameters, style=style
-        )  # fmt: skip
-        parameters = f.parameters
-        found.append(f(values))
-    for a, b in zip(*found, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+    for key, array in plain.parameters.items():
+        value = rng.normal(size=array.shape).astype("float32")
+        plain.parameters[key] = fast.parameters[key] = value
+    for batch in (5, 3):
+        values = (rng.normal(size=(batch, 4, 2)) * [1, 30]).astype("float32")  # gates far out, too
+        arrays = [values, rng.integers(0, 5, batch)][: len(given)]
+        assert fast(*arrays) == pytest.approx(plain(*arrays), rel=1e-5)
+    for key, array in plain.parameters.items():
+        np.testing.assert_allclose(fast.parameters[key], array, rtol=1e-4, atol=2e-6, err_msg=key)
 
 
 def test_other_gates():
