@@ -97,3 +97,13 @@ ELSEWHERE = {  # what torch, Keras and books call it, in small letters
         for name in ("tan", "sinh", "cosh", "atan", "asinh", "acosh", "atanh", "floor", "erfc")
     },
 }  # fmt: skip
+
+ARGUMENTS = {  # what torch and others call arguments of functions
+    **dict.fromkeys(("dim", "dims"), "'axis'"), "keepdim": "'keepdims'", "input": "'x'",
+    "kernel": "'w'", "filters": "'w'", "strides": "'stride'", "approx": "'approximate'",
+    "learning_rate": "in the optimizer, gn.SGD(lr=0.1)", "random_state": "'seed'",
+    **dict.fromkeys(("y_pred", "pred", "logits"), "'prediction'"),
+    **dict.fromkeys(("y_true", "true", "labels", "label"), "'target'"),
+    **dict.fromkeys(("sample_weight", "weights"), "'weight'"),
+    "grad_outputs": "'upstream'", "create_graph": "left out: gradients are tensors again",
+}  # fmt: skip

@@ -16,13 +16,14 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 
 __all__ = [
-    "LARGEST", "checked", "flag", "items", "mapping", "number", "one_of", "path", "positive",
-    "share", "takes", "text", "whole",
+    "LARGEST", "check_calls", "checked", "flag", "items", "mapping", "number", "one_of", "path",
+    "positive", "share", "takes", "text", "whole",
 ]  # fmt: skip
 
 LARGEST = 2**63 - 1  # what an index of an array can be
@@ -178,28 +179,71 @@ is f(prediction): too many positional arguments
         ) from None
 
 
-def checked(init: Callable[..., None], elsewhere: Mapping[str, str]) -> Callable[..., None]:
-    """An `__init__` that tells arguments which do not fit as a GraphnetError of its class.
+def checked(
+    function: Callable[..., Any], elsewhere: Mapping[str, str] = MappingProxyType({})
+) -> Callable[..., Any]:
+    """A function that tells arguments which do not fit as a GraphnetTypeError with its name.
 
-    `elsewhere` says of names that other tools have, what stands here.
+    `elsewhere` says of names that other tools have, what stands here. Of an `__init__` the name is
+    that of the class, of a method both.
+
+    >>> checked(share)("crossover", valeu=1)
+    Traceback (most recent call last):
+        ...
+    graphnet.errors.GraphnetTypeError: share has no argument 'valeu'; did you mean 'value'? It \
+takes what, value, where
     """
-    signature = inspect.signature(init)
-    own = list(signature.parameters.values())[1:]
-    known = [p.name for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    more = any(p.kind is p.VAR_KEYWORD for p in own)
+    signature = inspect.signature(function)
+    method = next(iter(signature.parameters), None) == "self"
 
-    @wraps(init)
-    def made(self: Any, *given: Any, **options: Any) -> None:
+    @wraps(function)
+    def called(*given: Any, **options: Any) -> Any:
         try:
-            signature.bind(self, *given, **options)
+            return function(*given, **options)
         except TypeError as error:
-            unknown = [n for n in options if n not in known and (n in elsewhere or not more)]
-            told_of = f" has no argument {told(unknown[0])}" if unknown else f": {error}"
-            near = did_you_mean(unknown[0], known, elsewhere) if unknown else ""
-            raise GraphnetTypeError(f"{type(self).__name__}{told_of}{near}") from None
-        init(self, *given, **options)
+            if isinstance(error, GraphnetError):
+                raise
+            problem = _unfit(signature, given, options, elsewhere)
+            if problem is None:
+                raise
+        name = function.__name__
+        if method and given:
+            kind = type(given[0]).__name__
+            name = kind if name == "__init__" else f"{kind}.{name}"
+        raise GraphnetTypeError(f"{name}{problem}") from None
 
-    return made
+    return called
+
+
+def _unfit(
+    signature: inspect.Signature, given: tuple[Any, ...], options: Mapping[str, Any],
+    elsewhere: Mapping[str, str],
+) -> str | None:  # fmt: skip
+    """What is wrong with the arguments of a call, as the tail of a message; None if nothing is."""
+    try:
+        signature.bind(*given, **options)
+    except TypeError as error:
+        parameters = [p for p in signature.parameters.values() if p.name != "self"]
+        more = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        known = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        unknown = [n for n in options if n not in known and (n in elsewhere or not more)]
+        takes = f"takes {', '.join(known)}" if known else "takes none"
+        if not unknown:
+            return f": {error}; it {takes}"
+        near = did_you_mean(unknown[0], known, elsewhere)
+        if "; known: " in near or not near:
+            return f" has no argument {told(unknown[0])}; it {takes}"
+        stop = "" if near.endswith("?") else "."
+        return f" has no argument {told(unknown[0])}{near}{stop} It {takes}"
+    return None
+
+
+def check_calls(kind: type, elsewhere: Mapping[str, str], methods: bool = True) -> None:
+    """Makes the `__init__` and the public methods that a class defines `checked`."""
+    for name, member in list(vars(kind).items()):
+        own = name == "__init__" or (methods and not name.startswith("_"))
+        if own and isinstance(member, FunctionType):
+            setattr(kind, name, checked(member, elsewhere))
 
 
 def path(what: str, value: Any) -> str:

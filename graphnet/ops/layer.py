@@ -11,7 +11,7 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
-from graphnet.arguments import checked, flag, takes
+from graphnet.arguments import check_calls, flag, takes
 from graphnet.errors import GraphnetError, GraphnetTypeError, told
 from graphnet.formula.extent import Extent
 from graphnet.network.nodes import (
@@ -74,8 +74,7 @@ class Layer:
     built_for: tuple[tuple[Extent, ...], ...] | None = None
 
     def __init_subclass__(cls) -> None:
-        if "__init__" in vars(cls):
-            cls.__init__ = checked(cls.__init__, ELSEWHERE)  # type: ignore[method-assign]
+        check_calls(cls, ELSEWHERE, methods=False)
 
     def __init__(self, name: str | None = None) -> None:
         self.name = None if name is None else check_name(name, "a layer")

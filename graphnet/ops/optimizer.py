@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, ClassVar, Self
 
-from graphnet.arguments import checked, flag, items, mapping, number
+from graphnet.arguments import check_calls, flag, items, mapping, number
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Node, Parameter
@@ -61,8 +61,7 @@ class Optimizer:
 
     def __init_subclass__(cls) -> None:
         Optimizer.kinds[cls.__name__] = cls
-        if "__init__" in vars(cls):
-            cls.__init__ = checked(cls.__init__, ELSEWHERE)  # type: ignore[method-assign]
+        check_calls(cls, ELSEWHERE, methods=False)
 
     def __init__(
         self, rule: str, *, clip_norm: float | None = None,
@@ -278,6 +277,9 @@ class Optimizer:
         except TypeError as error:
             raise GraphnetError(f"no {name}: {error}") from None
         return made
+
+
+check_calls(Optimizer, ELSEWHERE, methods=False)
 
 
 def _name(owner: Node | str, network: Network | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphnet.arguments import number
+from graphnet.arguments import check_calls, number
 from graphnet.errors import GraphnetTypeError, told
 from graphnet.formula.formula import index_names
 from graphnet.ops.define import formula
@@ -30,6 +30,9 @@ class Regularizer:
         element = f"W[{indices}]" if indices else "W"
         body = self.body.format(rate=repr(float(self.rate)), W=element)
         return formula(f"R = Sum({body}, {indices})" if indices else f"R = {body}", W=parameter)
+
+
+check_calls(Regularizer, {"l1": "'rate'", "l2": "'rate'"}, methods=False)
 
 
 def check_regularizer(value: object, where: str) -> Regularizer | None:

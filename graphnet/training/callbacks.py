@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.arguments import flag, number, takes, whole
+from graphnet.arguments import check_calls, flag, number, takes, whole
 from graphnet.arguments import path as file_name
 from graphnet.errors import GraphnetError, GraphnetTypeError, did_you_mean, told
 from graphnet.files import require_writable
@@ -28,11 +28,21 @@ if TYPE_CHECKING:
 __all__ = ["Callback", "EarlyStopping", "KeepBest", "SaveBest", "as_callbacks"]
 
 
+ELSEWHERE = {  # what Keras calls arguments of callbacks
+    "restore_best_weights": "'restore_best'", "filepath": "'path'",
+    "mode": "left out: the name tells whether more is better",
+    "save_best_only": "gn.SaveBest, which saves no others",
+}  # fmt: skip
+
+
 class Callback:
     """The base: every method does nothing. Epochs and steps count from 1."""
 
     model: Model
     stopped: str | None = None
+
+    def __init_subclass__(cls) -> None:
+        check_calls(cls, ELSEWHERE, methods=False)
 
     def on_train_begin(self) -> None:
         """Before the first epoch."""

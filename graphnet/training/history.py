@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graphnet.arguments import check_calls
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.files import write_file
 from graphnet.training.metrics import higher_is_better
@@ -83,3 +84,6 @@ class History(Mapping[str, list[float]]):
         writer.writeheader()
         writer.writerows(self.epochs)
         write_file(path, file.getvalue())
+
+
+check_calls(History, {})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnet.arguments import flag, items, number, whole
+from graphnet.arguments import check_calls, flag, items, number, whole
 from graphnet.compiler.options import check_options
 from graphnet.compiler.program import Program
 from graphnet.compiler.stores import Store
@@ -39,6 +39,17 @@ if TYPE_CHECKING:
 __all__ = ["Model", "NotCompiledError"]
 
 
+ELSEWHERE = {  # what others call arguments of a model's methods
+    **dict.fromkeys(("lr", "learning_rate"), "in the optimizer, gn.Adam(lr=0.001)"),
+    **dict.fromkeys(("n_epochs", "num_epochs", "nb_epoch", "max_iter"), "'epochs'"),
+    **dict.fromkeys(("class_weight", "weights", "weight"), "'sample_weight', one number a row"),
+    **dict.fromkeys(("n_splits", "test_size"), "'validation_split'"),
+    "run_eagerly": "style='plain', whose code reads well", "criterion": "'loss'",
+    **dict.fromkeys(("target", "targets", "labels", "y_true"), "'y'"),
+    **dict.fromkeys(("inputs", "data"), "'X'"), "random_state": "'seed'", "threads": "left out",
+}  # fmt: skip
+
+
 class NotCompiledError(GraphnetError, AttributeError):
     """What a model has only after `compile`."""
 
@@ -58,6 +69,9 @@ class Model:
     What needs no loss (predict, values, draw, summary, parameters) needs no `compile`: before it
     the parameters are those of seed 0, in float32.
     """
+
+    def __init_subclass__(cls) -> None:
+        check_calls(cls, ELSEWHERE)
 
     def __init__(
         self, inputs: Tensor | Sequence[Tensor], outputs: Tensor | Sequence[Tensor]
@@ -440,6 +454,9 @@ class Model:
 
     def _meet(self, X: Any) -> None:
         """Called with the first data: a Sequential may learn the shape of its input here."""
+
+
+check_calls(Model, ELSEWHERE)
 
 
 def _tensors(what: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:

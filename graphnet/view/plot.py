@@ -8,6 +8,9 @@ gn.plot.surface(f, (-2, 2), (-1, 1), walks={"SGD": gn.descend(loss, gn.SGD(lr=0.
 
 from __future__ import annotations
 
+from inspect import isfunction
+
+from graphnet.arguments import checked
 from graphnet.view.plots.curves import activations, curves
 from graphnet.view.plots.figure import Picture
 from graphnet.view.plots.images import images, scatter, weights
@@ -19,3 +22,5 @@ __all__ = [
     "Picture", "activations", "confusion", "curves", "history", "images", "layers", "paths",
     "regions", "scatter", "surface", "timeline", "weights",
 ]  # fmt: skip
+
+globals().update({n: checked(f) for n, f in list(globals().items()) if isfunction(f)})
