@@ -27,11 +27,14 @@ def lesson(arguments: argparse.Namespace) -> int:
     name, model, found = defined_by(arguments.model)
     _ = model.step  # says that it is not compiled before a folder is made
     chosen = None if found or Path(arguments.model).is_file() else EXAMPLES[arguments.model]
-    title, size = f"One training step of {name}", _BATCH
+    title, size, about = f"One training step: {name}", _BATCH, ""
     if chosen is not None:
         model.reset(arguments.seed)
         found = dict(zip(("X", "y"), chosen.load()))
-        title, size = f"{title}: {chosen.description}", chosen.batch_size
+        size, about = (
+            chosen.batch_size,
+            f"{chosen.description[0].upper()}{chosen.description[1:]}. ",
+        )
     rows = min(arguments.rows, size)
     data = _rows(found["X"], found["y"], rows, arguments.seed) if {"X", "y"} <= set(found) else None
     if data is None and arguments.epochs:
@@ -46,7 +49,7 @@ def lesson(arguments: argparse.Namespace) -> int:
     if arguments.epochs:
         model.fit(found["X"], found["y"], epochs=arguments.epochs, batch_size=size, verbose=0)
     before = f"after {arguments.epochs} epochs" if arguments.epochs else "the first step"
-    note = f"{len(data[1])} rows of a batch, shuffled with seed {arguments.seed}; {before}."
+    note = f"{about}{len(data[1])} rows of a batch, shuffled with seed {arguments.seed}; {before}."
     print(model.lesson(*data, out / "lesson.html", title=title, note=note))
     return 0
 

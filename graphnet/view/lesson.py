@@ -223,7 +223,7 @@ def _by_tensors(network: Network) -> Groups:
         run = Run.of(node) if isinstance(node, Scan) else name
         found.setdefault(stage, {}).setdefault(run, []).append(name)
     return {
-        stage: [(", ".join(nodes), tuple(nodes)) for nodes in found[stage].values()]
+        stage: [(nodes[0], tuple(nodes)) for nodes in found[stage].values()]
         for stage in STAGES if stage in found
     }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +10,20 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from graphnet.formula import functions as fn
+from graphnet.formula.formula import Equation
 from graphnet.formula.latex import name as latex_name
 from graphnet.formula.show import show
+from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Scan, show_shape
+from graphnet.network.runs import Run, run_stages
+from graphnet.view.derivation import Local as Derivative
+from graphnet.view.derivation import Step as Derived
 from graphnet.view.explain import meanings, step_of
 from graphnet.view.lesson import Lesson
 from graphnet.view.numbers import Numbers, inside_loop
+from graphnet.view.recurrences import step_back, step_forward
 from graphnet.view.style import shorten
-from graphnet.view.tables import Table, table
+from graphnet.view.tables import LARGE, SMALL, Table, table
 from graphnet.view.typeset import ADJOINT, phrases, typeset
 from graphnet.view.work import Line, numeral
 
@@ -56,7 +62,8 @@ class Part:
     value: Given
     formula: Markup = field(default_factory=Markup)
     long: bool = False
-    told: str = ""  # what a loop or an order is, in words
+    title: str = ""  # of a loop
+    words: list[str] = field(default_factory=list)  # what goes into it and comes out of it
     functions: list[str] = field(default_factory=list)
     locals: list[Local] = field(default_factory=list)
     rows: list[list[Markup]] = field(default_factory=list)
@@ -76,6 +83,7 @@ class Parts:
         self.old: dict[str, list[str]] = {}
         for old, new in lesson.network.updates.items():
             self.old.setdefault(new, []).append(old)
+        self.runs = run_stages(self.network, {n: self.network.stage(n) for n in self.network})
         self.late = {n for n in self.network if self.network.stage(n) in ("backward", "update")}
 
     def given(self, name: str) -> Given:
@@ -87,46 +95,52 @@ class Parts:
 
     def table(self, array: NDArray[Any]) -> Table:
         """The table of an array, its corner smaller where a step has many tensors."""
-        return table(array, *((3, 4) if self.lesson.level == "layers" else ()))
+        return table(array, SMALL if self.lesson.level == "layers" else LARGE)
 
     def of(self, nodes: tuple[str, ...]) -> Iterator[Part]:
         """The parts of a step; what runs a loop twice tells of it once."""
-        told: set[int] = set()
+        told: set[Run] = set()
         for name in nodes:
             node = self.network.node(name)
             if isinstance(node, Scan):
-                yield self._loop(name, node, id(node.loop) in told)
-                told.add(id(node.loop))
+                run = Run.of(node)
+                yield self._loop(name, run, run in told)
+                told.add(run)
             elif isinstance(node, Computed):
                 yield self._computed(name)
             else:
-                yield Part(self.given(name), told=self.network.show(name), old=self._old(name))
+                yield Part(self.given(name), words=[self.network.show(name)], old=self._old(name))
 
     def _computed(self, name: str) -> Part:
         equation, lines = self.network.equation(name), self.numbers.of(name)
         formula = _formula(show(equation, "latex"), show(equation, "unicode"))
-        body = equation.formula.body
         return Part(
             self.given(name), formula, len(formula) > _WIDE,
-            functions=meanings([body]) + [_EXPW] * body.has(fn.expw),
+            functions=_functions([equation.formula.body]),
             locals=list(self._locals(name)), rows=[_row(line) for line in lines],
             left=self.lesson.arrays[name].size - len(lines) if lines else 0, old=self._old(name),
         )  # fmt: skip
 
-    def _loop(self, name: str, node: Scan, known: bool) -> Part:
-        loop, told, old = node.loop, self.network.show(name), self._old(name)
+    def _loop(self, name: str, run: Run, known: bool) -> Part:
+        value, old = self.given(name), self._old(name)
         if known:
-            return Part(self.given(name), told=told, old=old)
-        equations = [loop.body.equation(n) for n, _ in loop.body.of(Computed)]
-        body = [_formula(show(e, "latex"), show(e, "unicode")) for e in equations]
-        for state, new in zip(loop.states, loop.carried, strict=True):
-            arrow = rf"{latex_name(state)} \leftarrow {latex_name(new)}"
-            body.append(_formula(arrow, f"{state} ← {new}"))
-        when, lines = inside_loop(self.network, name, self.lesson.arrays, min(self.lesson.most, 2))
+            return Part(value, old=old)
+        locals: list[Local] = []
+        if self.runs[run] == "backward":
+            told = step_back(self.network, run, _adjoints)
+            for step in told.parts:
+                locals += [_local(x, f"d_{x.reader}", 0) for x in step.locals]
+            equations = [step.equation for step in told.parts if step.equation is not None]
+        else:
+            told = step_forward(self.network, run, _equations)
+            equations = list(told.parts)
+        when, lines = inside_loop(self.network, run, self.lesson.arrays, min(self.lesson.most, 2))
+        results = [r if isinstance(r, str) else show(r, "unicode") for r in told.results]
         return Part(
-            self.given(name), told=told, body=body, when=when, old=old,
+            value, words=[*told.given, *told.next, *results], title=told.title, old=old,
+            body=[_formula(show(e, "latex"), show(e, "unicode")) for e in equations],
+            functions=_functions(e.formula.body for e in equations), locals=locals, when=when,
             inside=[_row(line) for line in lines],
-            functions=meanings([e.formula.body for e in equations]),
         )  # fmt: skip
 
     def _old(self, name: str) -> list[tuple[str, Table, Table]]:
@@ -143,17 +157,36 @@ class Parts:
         if network.stage(name) != "backward" or not name.startswith("d_"):
             return
         for local in step_of(network, name, self.late).locals:
-            above, below, value = local.text("latex")
-            plain = local.text("unicode")
             upstream = f"d_{local.reader}"
-            told = latex_name(upstream)
-            if upstream not in network and local.reader == network.outputs.get("loss", "loss"):
-                told += " = 1"
-            yield Local(
-                typeset(rf"\frac{{\partial {above}}}{{\partial {below}}}", plain[0], True),
-                phrases(f"= {value}", f"= {plain[2]}"),
-                typeset(f"{ADJOINT}{{{told}}}", upstream), self.lesson.home.get(upstream, 0),
-            )  # fmt: skip
+            loss = local.reader == network.outputs.get("loss", "loss")
+            one = " = 1" if loss and upstream not in network else ""
+            yield _local(local, upstream, self.lesson.home.get(upstream, 0), one)
+
+
+def _local(local: Derivative, upstream: str, step: int, value: str = "") -> Local:
+    above, below, slope = local.text("latex")
+    plain = local.text("unicode")
+    return Local(
+        typeset(rf"\frac{{\partial {above}}}{{\partial {below}}}", plain[0], True),
+        phrases(f"= {slope}", f"= {plain[2]}"),
+        typeset(f"{ADJOINT}{{{latex_name(upstream)}{value}}}", upstream), step,
+    )  # fmt: skip
+
+
+def _equations(body: Network) -> list[Equation]:
+    """The formulas of the body of a loop."""
+    return [body.equation(name) for name, _ in body.of(Computed)]
+
+
+def _adjoints(both: Network, late: set[str]) -> list[Derived]:
+    """The adjoints in the body of a loop, as an explanation derives them."""
+    return [step_of(both, name, late) for name, _ in both.of(Computed) if name in late]
+
+
+def _functions(bodies: Iterable[Any]) -> list[str]:
+    """What functions mean that are not in every textbook."""
+    listed = list(bodies)
+    return meanings(listed) + [_EXPW] * any(body.has(fn.expw) for body in listed)
 
 
 def _formula(latex: str, plain: str) -> Markup:

@@ -27,7 +27,8 @@ from graphnet.formula.formula import symbol_kind
 from graphnet.formula.latex import name as latex_name
 from graphnet.network.graph import Network
 from graphnet.network.neurons import Element, Ends
-from graphnet.network.nodes import Input, Scan
+from graphnet.network.nodes import Input
+from graphnet.network.runs import Body, Run, body_names
 from graphnet.training.watch import watch
 from graphnet.view.typeset import ADJOINT
 from graphnet.view.work import Line, Work
@@ -87,28 +88,27 @@ class Numbers(Work):
 
 
 def inside_loop(
-    network: Network, name: str, arrays: Mapping[str, NDArray[Any]], most: int
+    network: Network, run: Run, arrays: Mapping[str, NDArray[Any]], most: int
 ) -> tuple[str, list[Line]]:
     """(which step of a loop this is, its lines): the second it takes, for states start at 0."""
-    node = network.node(name)
-    assert isinstance(node, Scan)
-    loop, operands = node.loop, [arrays[o] for o in network.operands(name)]
-    length = evaluate(loop.length, infer_sizes(network, arrays))
+    length = evaluate(run.loop.length, infer_sizes(network, arrays))
     if not length:
         return "", []
-    s, q = len(loop.states), len(loop.sequences)
-    values: dict[str, Any] = dict(zip(loop.states, operands[:s], strict=True))
-    values |= dict(zip(loop.constants, operands[s + q :], strict=True))
-    inputs = [n for n, _ in loop.body.of(Input)]
-    program = watch(loop.body, inputs, {}, {}, "float64")
-    order = range(length)[:: -1 if loop.reverse else 1][:2]
+    body, name = Body.of(run), body_names(network, run)
+    inside = Network.collect([], names=name, extra=list(name))
+    inputs = [n for n, _ in inside.of(Input)]
+    program = watch(inside, inputs, {}, {}, "float64")
+    outside = {node: arrays[network.name_of(o)] for node, o in body.outer.items()}
+    values: dict[str, Any] = {name[node]: array for node, array in outside.items()}
+    order = range(length)[:: -1 if run.loop.reverse else 1][:2]
     known: dict[str, Any] = {}
     for t in order:
-        values |= {n: known[key] for n, key in zip(loop.states, loop.carried) if known}
-        values |= {n: a[t] for n, a in zip(loop.sequences, operands[s:])}
-        values |= {loop.step: np.asarray(t)} if loop.step else {}
+        if known:
+            values |= {name[a]: known[name[b]] for a, b in zip(body.states, body.carried)}
+        values |= {name[node]: outside[node][t] for node in body.sequences}
+        values |= {name[body.step]: np.asarray(t)} if body.step is not None else {}
         known = {n: np.asarray(values[n]) for n in inputs}
         computed = program(*known.values())
         known |= {n: np.asarray(a) for n, a in zip(program.outputs, computed, strict=True)}
-    told = f"the {'second' if len(order) > 1 else 'only'} step, {t} of 0 … {length - 1}"
-    return told, [x for x in Numbers(loop.body, known, most).lines if x.formula]
+    told = f"at t = {order[-1]}, {'the second' if len(order) > 1 else 'its only'} step"
+    return told, [x for x in Numbers(inside, known, most).lines if x.formula]

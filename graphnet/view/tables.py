@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from graphnet.view.work import number
 
-__all__ = ["Table", "table"]
+__all__ = ["LARGE", "SMALL", "Table", "table"]
 
-_WHOLE = 8  # rows and columns of a table that is shown whole
-_CORNER = 6  # rows and columns of the corner of a larger one
+LARGE = (8, 6)  # rows and columns of a table that is shown whole, and of the corner of a larger one
+SMALL = (4, 3)
 _SHADES = 5
 
 
@@ -42,15 +42,11 @@ class Table:
         return not self.shape
 
 
-def table(array: NDArray[Any], rows: int = _CORNER, columns: int = _CORNER) -> Table:
-    """The table of an array of numbers or truth values of any shape.
-
-    Of one that has more than 8 rows or columns it is a corner of so many `rows` and `columns`.
-    """
+def table(array: NDArray[Any], most: tuple[int, int] = LARGE) -> Table:
+    """The table of an array of numbers or truth values of any shape, `most` LARGE or SMALL."""
     grid = array[(0,) * max(array.ndim - 2, 0)] if array.size else array.reshape(-1)[:0]
     plane = grid.reshape(1, -1) if grid.ndim < 2 else grid
-    height = plane.shape[0] if plane.shape[0] <= max(rows, _WHOLE) else rows
-    width = plane.shape[1] if plane.shape[1] <= max(columns, _WHOLE) else columns
+    height, width = (n if n <= most[0] else most[1] for n in plane.shape)
     corner = plane[:height, :width]
     finite = np.abs(array[np.isfinite(array)].astype(float))
     largest = float(finite.max()) if finite.size else 0.0

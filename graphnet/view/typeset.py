@@ -67,6 +67,9 @@ def _tree(latex: str, display: bool) -> ET.Element | None:
         if (part.get("style") or "").startswith("color:"):
             part.attrib.pop("style")
             part.set("class", "adjoint")
+        if part.tag == "mover" and len("".join(part[0].itertext())) > 1:
+            part.remove(part[1])  # a bar as long as the name under it
+            part.tag, part.attrib = "mrow", {"class": "bar-over"}
         inside = [p.tag for p in part.iter()]
         fence = part.tag == "mrow" and len(part) > 1 and part[0].text in ("(", "|")
         if fence and not any(tag in inside for tag in _TALL):

@@ -13,14 +13,14 @@
     return found ? Math.min(Math.max(Number(found[1]), 1), steps.length) : null;
   }
 
-  function center(frame, parts, glide) {
+  function center(frame, parts, glide, across = true) {
     if (!parts.length) return;
     const outer = frame.getBoundingClientRect();
     const boxes = parts.map((part) => part.getBoundingClientRect());
     const middle = (low, high) =>
       (Math.min(...boxes.map((b) => b[low])) + Math.max(...boxes.map((b) => b[high]))) / 2;
     frame.scrollBy({
-      left: middle("left", "right") - (outer.left + outer.right) / 2,
+      left: across ? middle("left", "right") - (outer.left + outer.right) / 2 : 0,
       top: middle("top", "bottom") - (outer.top + outer.bottom) / 2,
       behavior: glide && !calm.matches ? "smooth" : "instant",
     });
@@ -59,7 +59,7 @@
       step.scrollIntoView({ behavior: "instant" }); // where one column is scrolled: to its beginning
     const lit = lines.filter((line) => own.has(line.dataset.n));
     const near = lit.filter((line) => Number(line.dataset.n) < Number(lit[0].dataset.n) + 8);
-    center(at("source").querySelector("pre"), near, glide);
+    center(at("source").querySelector("pre"), near, glide, false);
     chapter.querySelector(".steps").scrollTop = 0;
     at("slider").value = shown;
     at("where").textContent = `Step ${shown} of ${steps.length}: ${step.dataset.title}`;
