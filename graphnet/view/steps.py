@@ -127,14 +127,16 @@ def times(loop: Loop) -> str:
 def add_arrows(diagram: Diagram, scope: Scope) -> None:
     """Adds what leads from box to box of a scope, into its bodies and out of them."""
     stages = {b.id: b.stage for b in diagram.boxes}
+    given = {scope.ids[name] for name in scope.roles}
 
     def link(tail: str, head: str, into: str = "") -> None:
         at = into or stages[head]  # what enters a step back is read by the backward pass
         same = stages[tail] == at
         crosses = at == "backward" and not same
+        here = tail in given  # what a step back is given stands below what reads it
         diagram.arrows.append(
             Arrow(
-                tail, head, at, up=at == "backward" and same, free=crosses,
+                tail, head, at, up=at == "backward" and (same or here), free=crosses and not here,
                 style="dashed" if crosses else "solid",
             )
         )  # fmt: skip
