@@ -100,14 +100,15 @@ def lesson(
 
     `what` is that of `gn.work`, and so are `values`, arrays by name; a program and a model have
     parameters and states of their own. Forward, loss, backward and update are chapters. Each step
-    shows its formula, the same in numbers for the first `most` elements (3), its value, in backward
+    shows its formula, the same in numbers for the first `most` elements, its value, in backward
     the local derivatives and what they are multiplied with, in update old and new values, and the
     lines of the plain source that compute it. Nothing is trained: the numbers are computed in
     float64 from parameters and states as they are.
 
-    `level` is "tensors" (a step a tensor), "layers" (a step a layer and stage), or "auto": layers
-    where there are more than 150 tensors or a picture that no page holds. The file needs nothing
-    beside itself and no network; without scripts all steps stand below one another.
+    `level` is "tensors" (a step a tensor, of 3 elements in numbers), "layers" (a step a layer and
+    stage, of 1), or "auto": layers where there are more than 150 tensors or a picture that no page
+    holds. `title` and `note` are text at its top. The file needs nothing beside itself and no
+    network; without scripts all steps stand below one another.
     Returns the path. Raises GraphnetError where a value is missing or does not fit, where nothing
     is computed or there are more than 400 steps, and GraphnetFileError where the file cannot be
     written.

@@ -18,6 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 import graphnet
+from graphnet.network.nodes import Input, Node, Parameter
 from graphnet.view.lesson import Chapter, Lesson, Step
 from graphnet.view.lesson_parts import Given, Parts
 from graphnet.view.marked import marked
@@ -26,6 +27,8 @@ from graphnet.view.page import TEXTS, inline, points
 __all__ = ["lesson_page"]
 
 _BRIEF = 40  # tensors that are given: of more, only small ones are shown as tables
+
+_KINDS = ("inputs", "random draws", "parameters", "frozen parameters", "states", "constants")
 
 _INTRO = TEXTS | {
     "loss": "One number for the whole batch that says how wrong the prediction is.",
@@ -110,9 +113,16 @@ class _Pages:
         """What is given, by kind."""
         found: dict[str, list[Given]] = {}
         for name in names:
-            found.setdefault(f"{self.network.node(name).kind}s", []).append(self.parts.given(name))
-        order = ("inputs", "parameters", "states", "constants")
-        return [(word, found[word]) for word in order if word in found]
+            found.setdefault(_kind(self.network.node(name)), []).append(self.parts.given(name))
+        return [(word, found[word]) for word in _KINDS if word in found]
+
+
+def _kind(node: Node) -> str:
+    if isinstance(node, Input):
+        return _KINDS[0] if node.distribution is None else _KINDS[1]
+    if isinstance(node, Parameter):
+        return _KINDS[2] if node.trainable else _KINDS[3]
+    return f"{node.kind}s"
 
 
 def _words(numbers: Iterable[int]) -> str:

@@ -52,7 +52,8 @@ class Local:
     whole: Markup
     value: Markup
     upstream: Markup
-    step: int  # where the upstream is computed, 0 where it has no tensor of its own
+    step: int  # where the upstream is computed, 0 where it has no step of its own
+    inside: bool = False  # the upstream is no tensor, its formula stands in that of the adjoint
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Parts:
         """Of what becomes a new value: the name, the old value and the change."""
         new, arrays = self.lesson.arrays[name], self.lesson.arrays
         return [
-            (old, self.table(arrays[old]), self.table(new - arrays[old].astype(new.dtype)))
+            (old, self.table(arrays[old]), self.table(new.astype(float) - arrays[old]))
             for old in self.old.get(name, ())
         ]
 
@@ -159,17 +160,22 @@ class Parts:
         for local in step_of(network, name, self.late).locals:
             upstream = f"d_{local.reader}"
             loss = local.reader == network.outputs.get("loss", "loss")
-            one = " = 1" if loss and upstream not in network else ""
-            yield _local(local, upstream, self.lesson.home.get(upstream, 0), one)
+            found = upstream in network
+            yield _local(
+                local, upstream, self.lesson.home.get(upstream, 0),
+                " = 1" * (loss and not found), not loss and not found,
+            )  # fmt: skip
 
 
-def _local(local: Derivative, upstream: str, step: int, value: str = "") -> Local:
+def _local(
+    local: Derivative, upstream: str, step: int, value: str = "", inside: bool = False
+) -> Local:
     above, below, slope = local.text("latex")
     plain = local.text("unicode")
     return Local(
         typeset(rf"\frac{{\partial {above}}}{{\partial {below}}}", plain[0], True),
         phrases(f"= {slope}", f"= {plain[2]}"),
-        typeset(f"{ADJOINT}{{{latex_name(upstream)}{value}}}", upstream), step,
+        typeset(f"{ADJOINT}{{{latex_name(upstream)}{value}}}", upstream), step, inside,
     )  # fmt: skip
 
 

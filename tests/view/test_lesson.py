@@ -27,8 +27,9 @@ from graphnet.view.tables import table
 from graphnet.view.typeset import phrases, typeset
 
 from ..test_contract import outcome, replaced
+from .browser import browse, needs_browser
 from .nets import chain
-from .test_page import CHROMIUM, EVIL, FLAGS, INJECTED, Reader
+from .test_page import EVIL, INJECTED, Reader
 
 X, T = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([1.0, -1.0])
 W0, B0, LR = [0.5, -0.25], 0.1, 0.5
@@ -429,33 +430,25 @@ f.onload = async () => { const w = f.contentWindow, d = f.contentDocument, told 
 </script>"""
 
 
-def browse(folder: Path, text: str, width: int, scripts: bool) -> dict[str, Any]:
+def probed(folder: Path, text: str, width: int, scripts: bool) -> dict[str, Any]:
     (folder / "lesson.html").write_text(text, encoding="utf-8")
     without = "" if scripts else 'sandbox="allow-same-origin"'
     (folder / "probe.html").write_text(PROBE % (width, without, scripts), encoding="utf-8")
-    ran = subprocess.run(
-        [
-            str(CHROMIUM), *FLAGS, f"--user-data-dir={folder / 'profile'}",
-            "--allow-file-access-from-files", "--enable-logging=stderr", "--v=0",
-            "--virtual-time-budget=20000", "--dump-dom", (folder / "probe.html").as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    told = re.search(r'<pre id="out">(.*?)</pre>', ran.stdout, re.S)
-    assert told, ran.stderr[-2000:]
+    shown, console = browse((folder / "probe.html").as_uri(), folder / "profile")
+    told = re.search(r'<pre id="out">(.*?)</pre>', shown, re.S)
+    assert told, shown
     blocked = "Blocked script execution"  # what the frame without scripts is for
-    console = [x for x in ran.stderr.splitlines() if "CONSOLE" in x and blocked not in x]
-    assert console == [], "a console message, such as a refused script"
+    assert [line for line in console if blocked not in line] == []
     return dict(json.loads(html.unescape(told[1])))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; .ci/run installs one")
+@needs_browser
 @pytest.mark.parametrize("width", [1280, 390])
 def test_stepping_in_a_browser(tmp_path: Path, width: int) -> None:
     model = EXAMPLES["xor"].build()
     x, y, *_ = EXAMPLES["xor"].load()
     made = lesson_of(model, {"x": x, "y": y[:, None].astype(float)}, title=EVIL * 3)
-    told = browse(tmp_path, lesson_page(made), width, scripts=True)
+    told = probed(tmp_path, lesson_page(made), width, scripts=True)
     steps = [s for c in made.chapters for s in c.steps]
     count = len(steps)
     assert told["steps"] == count
@@ -476,9 +469,9 @@ def test_stepping_in_a_browser(tmp_path: Path, width: int) -> None:
     assert told["live"] == "polite"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; .ci/run installs one")
+@needs_browser
 def test_without_scripts_all_steps_stand_below_one_another(tmp_path: Path, page: str) -> None:
-    told = browse(tmp_path, page, 390, scripts=False)
+    told = probed(tmp_path, page, 390, scripts=False)
     assert told["shown"] == told["steps"] > 5
     assert told["over"] == 0
     assert not told["controls"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.server
 import re
-import shutil
-import subprocess
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +17,7 @@ from graphnet.view import plot
 from graphnet.view.draw import draw
 from graphnet.view.page import Run, fits, page
 
+from .browser import browse, needs_browser
 from .nets import small_model
 
 EVIL = '<script>alert("1")</script> & \' }} {{ 7*7 }}'
@@ -116,12 +115,6 @@ def test_page_of_nothing() -> None:
     assert reader.open == []
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
 # The page has no scripts and forbids them, so a frame around it measures it.
 PROBE = """<!DOCTYPE html><meta charset="utf-8"><style>*{margin:0;border:0}</style>
 <iframe id="f" src="index.html" width="%d" height="800"></iframe><pre id="out"></pre><script>
@@ -133,27 +126,19 @@ f.onload = () => { const d = f.contentDocument;
 </script>"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; .ci/run installs one")
+@needs_browser
 @pytest.mark.parametrize("width", [1280, 390])
 def test_in_a_browser(html: str, tmp_path: Path, width: int) -> None:
     (tmp_path / "index.html").write_text(html, encoding="utf-8")
     (tmp_path / "curves.png").write_bytes(plot.history({"loss": [1.0, 0.5]}))
     (tmp_path / "confusion.png").write_bytes(plot.confusion([0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1]))
     (tmp_path / "probe.html").write_text(PROBE % width, encoding="utf-8")
-    ran = subprocess.run(
-        [
-            str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}",
-            "--allow-file-access-from-files", "--enable-logging=stderr", "--v=0",
-            "--virtual-time-budget=10000", "--dump-dom", (tmp_path / "probe.html").as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    told = re.search(r'<pre id="out">(.*?)</pre>', ran.stdout, re.S)
-    assert told, ran.stderr[-2000:]
+    text, console = browse((tmp_path / "probe.html").as_uri(), tmp_path / "profile")
+    told = re.search(r'<pre id="out">(.*?)</pre>', text, re.S)
+    assert told, text
     assert '"over":0' in told[1], f"the page is wider than its window: {told[1]}"
     assert '"images":[true,true]' in told[1]
     assert '"svgs":3' in told[1]
-    console = [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
     assert console == [], "a console message, such as a refused request"
 
 
@@ -166,7 +151,7 @@ INJECTED = [
 ]  # fmt: skip
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; .ci/run installs one")
+@needs_browser
 def test_labels_are_text_and_nothing_is_asked_for(tmp_path: Path) -> None:
     """Every label tries to run or to load something; the server hears of the page alone."""
     nodes = [Input(name=name, shape=(2,)) for name in INJECTED]
@@ -194,20 +179,15 @@ def test_labels_are_text_and_nothing_is_asked_for(tmp_path: Path) -> None:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Served) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        ran = subprocess.run(
-            [
-                str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}",
-                "--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000", "--dump-dom",
-                f"http://127.0.0.1:{server.server_port}/index.html",
-            ],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        shown, console = browse(
+            f"http://127.0.0.1:{server.server_port}/index.html", tmp_path / "profile"
+        )
         server.shutdown()
     assert asked == ["/index.html"], "the page asked for something"
     reader = Reader()
-    reader.feed(ran.stdout)
+    reader.feed(shown)
     assert not reader.tags & {"script", "iframe", "object", "img", "b", "form"}
-    assert "<title>owned" not in ran.stdout
+    assert "<title>owned" not in shown
     assert all(a.startswith(("#", "data:,", "step.py")) for a in reader.addresses), reader.addresses
-    assert "{{ 7*7 }}" in ran.stdout
-    assert not [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
+    assert "{{ 7*7 }}" in shown
+    assert console == []

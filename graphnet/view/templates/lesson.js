@@ -5,12 +5,13 @@
   const at = (id) => document.getElementById(id);
   const lines = [...at("source").querySelectorAll(".line")];
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let chapterShown = null; // only within a chapter does its picture glide
   const words = (text) => new Set(text.split(" ").filter(Boolean));
+  let current = 1;
+  let chapterShown = null; // only within a chapter does its picture glide
 
   function number() {
-    const found = /^#step-(\d+)$/.exec(location.hash);
-    return found ? Math.min(Math.max(Number(found[1]), 1), steps.length) : null;
+    const found = /^#step-(\d+)$/.exec(location.hash || "#step-1");
+    return found ? Math.min(Math.max(Number(found[1]), 1), steps.length) : current;
   }
 
   function center(frame, parts, glide, across = true) {
@@ -42,7 +43,7 @@
   }
 
   function show() {
-    const shown = number() ?? 1, step = steps[shown - 1], chapter = step.closest(".chapter");
+    const shown = (current = number()), step = steps[shown - 1], chapter = step.closest(".chapter");
     for (const other of steps) other.classList.toggle("shown", other === step);
     for (const other of document.querySelectorAll(".chapter"))
       other.classList.toggle("shown", other === chapter);
@@ -55,8 +56,9 @@
     chapterShown = chapter;
     const picture = chapter.querySelector(".picture");
     mark(picture, step, shown, glide);
-    if (step.getBoundingClientRect().top < picture.getBoundingClientRect().bottom && picture.offsetTop < step.offsetTop)
-      step.scrollIntoView({ behavior: "instant" }); // where one column is scrolled: to its beginning
+    const stacked = picture.offsetLeft === step.offsetLeft; // a narrow window is scrolled as a whole
+    const hidden = step.getBoundingClientRect().top < picture.getBoundingClientRect().bottom;
+    if (stacked && hidden) step.scrollIntoView({ behavior: "instant" });
     const lit = lines.filter((line) => own.has(line.dataset.n));
     const near = lit.filter((line) => Number(line.dataset.n) < Number(lit[0].dataset.n) + 8);
     center(at("source").querySelector("pre"), near, glide, false);
@@ -73,14 +75,14 @@
   }
 
   const move = { ArrowLeft: -1, PageUp: -1, ArrowRight: 1, PageDown: 1 }; // a clicker's keys too
-  at("previous").addEventListener("click", () => go((number() ?? 1) - 1));
-  at("next").addEventListener("click", () => go((number() ?? 1) + 1));
+  at("previous").addEventListener("click", () => go(number() - 1));
+  at("next").addEventListener("click", () => go(number() + 1));
   at("slider").addEventListener("input", (event) => location.replace(`#step-${event.target.value}`));
   addEventListener("keydown", (event) => {
     const plain = !(event.altKey || event.ctrlKey || event.metaKey || event.shiftKey);
     if (!plain || !(event.key in move) || event.target.closest("input")) return;
     event.preventDefault();
-    go((number() ?? 1) + move[event.key]);
+    go(number() + move[event.key]);
   });
   for (const picture of document.querySelectorAll(".picture"))
     picture.addEventListener("click", (event) => {
