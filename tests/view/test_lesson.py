@@ -19,10 +19,13 @@ import graphnet as gn
 from graphnet.compiler.interpret import interpret
 from graphnet.compiler.module import emit
 from graphnet.network.graph import Network
-from graphnet.network.nodes import Constant, Input
+from graphnet.network.nodes import Constant, Input, Parameter, Scan
+from graphnet.network.runs import runs_of
+from graphnet.network.unroll import opened
 from graphnet.training.examples import EXAMPLES
 from graphnet.view.lesson import lesson_of
 from graphnet.view.lesson_page import lesson_page
+from graphnet.view.numbers import inside_loop
 from graphnet.view.tables import table
 from graphnet.view.typeset import phrases, typeset
 
@@ -31,6 +34,7 @@ from .browser import browse, needs_browser
 from .nets import chain
 from .test_page import EVIL, INJECTED, Reader
 
+RNG = np.random.default_rng(0)
 X, T = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([1.0, -1.0])
 W0, B0, LR = [0.5, -0.25], 0.1, 0.5
 
@@ -167,6 +171,55 @@ def test_every_value_is_that_of_literal_loops_and_of_the_step(kind: str) -> None
     text = lesson_page(made)
     assert len(text) < 1_500_000
     assert [*Steps(text).words] == [s.title for c in made.chapters for s in c.steps]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_slopes_are_differences_of_the_loss(kind: str) -> None:
+    model, x, y = small(kind)
+    made = lesson_of(model, {"x": x, "y": y})
+    network, step = made.network, 1e-6
+    inputs = [n for n, node in network.items() if node.kind in ("input", "parameter", "state")]
+    for name, node in network.of(Parameter):
+        array = made.arrays[name]
+        for place in [(0,) * array.ndim, tuple(n - 1 for n in array.shape)]:
+            losses = []
+            for move in (step, -step):
+                values = {n: made.arrays[n].copy() for n in inputs}
+                values[name][place] += move
+                losses.append(float(interpret(network, values)["loss"]))
+            slope = (losses[0] - losses[1]) / (2 * step)
+            if node.trainable:
+                assert float(made.arrays[f"d_{name}"][place]) == pytest.approx(slope, abs=1e-8)
+            else:
+                assert f"d_{name}" not in network
+
+
+@pytest.mark.parametrize(
+    "layer", [gn.RNN(2), gn.LSTM(2), gn.GRU(2, go_backwards=True)], ids=["rnn", "lstm", "gru"]
+)
+def test_the_step_of_a_loop_in_numbers_is_that_of_literal_loops(layer: gn.Layer) -> None:
+    model = gn.Sequential([gn.Input((4, 3)), layer, gn.Dense(2)])
+    model.compile(gn.SGD(lr=0.1), "cross_entropy")
+    made = lesson_of(model, {"x": RNG.normal(size=(2, 4, 3)), "y": np.array([0, 1])})
+    network = opened(made.network)
+    given = {n: made.arrays[n] for n, node in network.items() if n in made.arrays}
+    given = {n: a for n, a in given.items() if network.node(n).kind in ("input", "parameter")}
+    arrays, seen = interpret(network, given), 0
+    every = {  # tensor of a body -> the node that has it of every step
+        node.loop.emits[node.result[1]]: name
+        for name, node in network.of(Scan) if node.result[0] == "emit"
+    }  # fmt: skip
+    for run in runs_of(made.network):
+        told, lines = inside_loop(made.network, run, made.arrays, 5)
+        t = int(re.findall(r"t = (\d+),", told)[0])
+        assert t == (2 if run.loop.reverse else 1)
+        for line in lines:
+            place = tuple(map(int, re.findall(r"_\{([\d,]+)\}\}?$", line.element)[0].split(",")))
+            assert line.value == pytest.approx(
+                float(arrays[every[line.tensor]][(t, *place)]), abs=1e-12
+            )
+            seen += 1
+    assert seen >= 20, "every tensor of both loops"
 
 
 @pytest.mark.parametrize("kind", KINDS)
