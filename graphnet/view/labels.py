@@ -6,12 +6,13 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
-from graphnet.view.style import PAPER, text_width
+from graphnet.view.style import PAPER, SIZE, text_width
 
 __all__ = ["SVG", "align_title", "label_lines", "raise_titles", "title"]
 
 SVG = "http://www.w3.org/2000/svg"
 _ALONG = (0.33, 0.5, 0.24, 0.42, 0.6, 0.68)  # where on its arrow a label may stand
+_ELSE = (0.75, 0.15, 0.85, 0.1, 0.9, 0.55, 0.28, 0.38)  # and that of a curve
 _Points = list[tuple[float, float]]
 
 
@@ -32,8 +33,9 @@ def label_lines(graph: ET.Element) -> None:
         text, points = edge.find(f"{{{SVG}}}text"), _points(edge, "path")
         if text is None or len(points) < 2:
             continue
-        half, straight = text_width(text.text or "") * 0.4, _is_straight(points)
-        spots = [_along(points, straight, t) for t in _ALONG]
+        size, straight = float(text.get("font-size", 9)), _is_straight(points)
+        half = text_width(text.text or "") * max(0.4, size / 2 / SIZE)
+        spots = [_along(points, straight, t) for t in (*_ALONG, *(() if straight else _ELSE))]
         if _is_loop(edge):  # beside it, where the engine left room
             spots = [(_frame(points)[2] + half * 1.3 + 4, points[0][1])]
         clear = [
