@@ -204,6 +204,7 @@ works("scan", lambda h, x: (h, x), gn.zeros(("batch",)), gn.transpose(x), revers
 works("scan", lambda n, *, t: (n + t, n), 0, length=5)
 works("equivalent", "a + a", "2*a")
 works("equivalent", x + x, 2 * x, sizes={"batch": 2})
+works("Bidirectional", gn.RNN(3), merge="concat", name="both")
 for name in "RNN GRU LSTM".split():
     flags = ("return_sequences", "return_state", "go_backwards", "use_bias")
     works(name, 3, activation="tanh", recurrent_init="zeros", **dict.fromkeys(flags, True), **usual)
@@ -232,7 +233,12 @@ METHODS = {
     "__rmatmul__": (s,),
     "__and__": (s > 0,),
     "__or__": (s > 0,),
-} | {f"__{op}__": (2,) for op in "add radd sub rsub mul truediv rtruediv pow rpow lt ge".split()}
+} | {
+    f"__{op}__": (2,)
+    for op in (
+        "add radd sub rsub mul truediv rtruediv pow rpow lt ge floordiv rfloordiv mod rmod divmod"
+    ).split()
+}
 # These are raised themselves, or have a file of their own.
 ELSEWHERE = {
     "GraphnetError", "GraphnetFileError", "GraphnetTypeError", "lesson", "load", "plot",

@@ -91,6 +91,7 @@ ROWS: dict[str, tuple[Callable[[], Any], str, tuple[Any, ...], dict[str, Any]]] 
     ),
     "predict": (compiled, "predict", (X,), {"batch_size": 3, "check_finite": False}),
     "classify": (compiled, "classify", (X,), {}),
+    "report": (compiled, "report", (X, Y), {"classes": ["a", "b", "c"]}),
     "values": (compiled, "values", (X,), {}),
     "tensor": (compiled, "tensor", ("Z1",), {}),
     "draw": (compiled, "draw", ("forward", "layers"), {"fold": True}),

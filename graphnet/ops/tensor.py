@@ -188,10 +188,10 @@ class Tensor:
         return _binary("mod", other, self)
 
     def __divmod__(self, other: TensorLike) -> Any:
-        return self // other, self % other
+        return (self // other, self % other) if _is_operand(other) else NotImplemented
 
     def __rdivmod__(self, other: TensorLike) -> Any:
-        return other // self, other % self
+        return (other // self, other % self) if _is_operand(other) else NotImplemented
 
     def __xor__(self, other: object) -> NoReturn:
         raise GraphnetTypeError("^ is no power: write x**2; of bool tensors gn.where(a, ~b, b)")

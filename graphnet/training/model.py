@@ -46,7 +46,7 @@ ELSEWHERE = {  # what others call arguments of a model's methods
     **dict.fromkeys(("n_splits", "test_size"), "'validation_split'"),
     "run_eagerly": "style='plain', whose code reads well", "criterion": "'loss'",
     **dict.fromkeys(("target", "targets", "labels", "y_true"), "'y'"),
-    **dict.fromkeys(("inputs", "data"), "'X'"), "random_state": "'seed'", "threads": "left out",
+    **dict.fromkeys(("x", "inputs", "data"), "'X'"), "random_state": "'seed'",
 }  # fmt: skip
 
 
