@@ -248,5 +248,6 @@ def require_width(layer: Layer, shape: tuple[Extent, ...]) -> int:
     """The size of the last axis, which has to be a number."""
     if not shape or not isinstance(shape[-1], int):
         last = f"not {shape[-1]}" if shape else "not a single number"
+        last += "; numbers, one a row, are a column: X[:, None]" if len(shape) == 1 else ""
         raise GraphnetError(f"{layer.label} needs a last axis of known size, {last}")
     return shape[-1]

@@ -96,7 +96,9 @@ def _extent(size: Any, shape: Any, where: str) -> Extent:
         number = None
     if number is None:
         raise GraphnetTypeError(
-            f"a size is an int or a name, not {told(size)}, in the shape {told(shape)}", where=where
+            f"a size is an int or a name, not {told(size)}, in the shape {told(shape)}"
+            + ('; one that may vary has a name, such as "time"' if size is None else ""),
+            where=where,
         )
     if number > LARGEST:
         raise GraphnetError(f"a size is at most {LARGEST}, not {told(number)}", where=where)

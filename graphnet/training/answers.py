@@ -69,6 +69,11 @@ def classes_of(prediction: NDArray[Any], target: NDArray[Any], threshold: float)
     """The class that is guessed and the true one."""
     truth = target
     if not _are_ids(prediction, target):
+        if not _several(prediction) and np.max(np.abs(target), initial=0) > 1:
+            raise GraphnetError(
+                f"classes are compared, but the target holds {np.max(np.abs(target)):g}: a model "
+                "of one output has targets 0 and 1; for numbers there are 'mae', 'rmse' and 'r2'"
+            )
         truth = decide(target, _middle(target, threshold))
     return decide(prediction, threshold), truth
 

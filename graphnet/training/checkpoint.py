@@ -283,7 +283,7 @@ def _read_recipe(record: Mapping[str, Any]) -> Recipe:
             f"the metrics {', '.join(lost)} were functions, which a file cannot hold; they are "
             "no longer measured",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,  # over _restore, load and what checks its arguments
         )
     check_options(record["dtype"], record["style"], record["seed"])
     try:

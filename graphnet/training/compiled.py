@@ -282,8 +282,12 @@ def optimizer_of(given: str | Optimizer) -> Optimizer:
         usual = {"lr": 0.01} if given.lower() == "sgd" else {}
         made: Optimizer = getattr(optimizers, known[given.lower()])(**usual)
         return made
-    if not hasattr(given, "extend"):
-        raise GraphnetTypeError(f"an optimizer is a name or gn.SGD(...), ..., not {told(given)}")
+    if isinstance(given, type) or not hasattr(given, "extend"):
+        kind = getattr(given, "__name__", "")
+        hint = f"; write gn.{kind}(...), with its arguments" if kind in optimizers.__all__ else ""
+        raise GraphnetTypeError(
+            f"an optimizer is a name or gn.SGD(...), ..., not {told(given)}{hint}"
+        )
     return given
 
 

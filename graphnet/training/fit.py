@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -75,14 +76,33 @@ class Run:
                         break
             except KeyboardInterrupt:  # from a callback, or the second Ctrl-C
                 self.interrupt.asked = True
+            if self.failure is not None:
+                self.failure = replace(self.failure, hint=self._hint())
             history.stopped = self._reason()
             if history.stopped is not None:
                 self.progress.say(f"stopped: {history.stopped}")
         for callback in self.callbacks:
             callback.on_train_end(history)
         if self.failure is not None:
-            warnings.warn(str(self.failure), RuntimeWarning, stacklevel=3)
+            # From here over `fit` and what checks its arguments to the line of the user.
+            warnings.warn(str(self.failure), RuntimeWarning, stacklevel=4)
         return history
+
+    def _hint(self) -> str:
+        """What an output that is no probability does to a loss that takes its logarithm."""
+        loss = self.model.compiled.recipe.loss
+        if loss not in ("binary_cross_entropy", "focal"):
+            return ""
+        rows = self.data.take(slice(0, 1024))[: len(self.model.heads.inputs)]
+        (prediction,) = self.model.inference.forward.run(*rows)
+        wrong = prediction[(prediction < 0) | (prediction > 1)]
+        if not wrong.size:
+            return ""
+        other = ", or take binary_cross_entropy_with_logits" if loss != "focal" else ""
+        return (
+            f"{loss} takes probabilities, but the model gives {wrong[0]:g}: end it with "
+            f'activation="sigmoid"{other}'
+        )
 
     def _reason(self) -> str | None:
         """Why training should end now."""

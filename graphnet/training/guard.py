@@ -55,13 +55,15 @@ class NotFinite:
     loss: float
     node: str | None
     formula: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         what = f"the loss of step {self.step} is {self.loss}"
         if math.isfinite(self.loss):
             what = f"step {self.step} makes a parameter or state that is not finite"
         first = f"; the first node that is not finite is {self.formula}" if self.node else ""
-        return f"{what}{first}; the parameters are those before this step"
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{what}{first}; the parameters are those before this step{hint}"
 
 
 class Guard:

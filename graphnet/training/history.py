@@ -55,6 +55,10 @@ class History(Mapping[str, list[float]]):
             )
         return [row.get(name, float("nan")) for row in self.epochs]
 
+    def __getattr__(self, name: str) -> Any:
+        hint = "; a History is a mapping itself, history['loss']" if name == "history" else ""
+        raise AttributeError(f"a History has no {name!r}{hint}")
+
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 

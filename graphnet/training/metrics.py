@@ -211,9 +211,10 @@ def higher_is_better(name: str) -> bool:
 
 
 def metrics_by_name(
-    asked: Sequence[str | Metric] | str | Metric, loss: object
+    asked: Sequence[str | Metric] | str | Metric | None, loss: object
 ) -> Mapping[str, Measure]:
     """Name -> measure, in order. Raises GraphnetError for an unknown or repeated name."""
+    asked = () if asked is None else asked
     single = isinstance(asked, str) or callable(asked)
     listed: Sequence[Any] = [asked] if single else items("metrics", asked, "names or functions")
     found: dict[str, Measure] = {}

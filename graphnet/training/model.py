@@ -50,6 +50,22 @@ ELSEWHERE = {  # what others call arguments of a model's methods
 }  # fmt: skip
 
 
+METHODS = {  # what models of Keras, torch and scikit-learn have
+    "add": "gn.Sequential([..., layer]), a list of layers",
+    **dict.fromkeys(("forward", "predict_proba", "predict_on_batch", "transform"), "predict"),
+    **dict.fromkeys(("predict_classes",), "classify"), "score": "evaluate", "train": "fit",
+    "eval": "left out: predict and evaluate play layers as after training",
+    **dict.fromkeys(("weights", "trainable_weights", "get_weights", "state_dict", "set_weights",
+                     "load_state_dict", "named_parameters"),
+                    "parameters, a mapping of arrays by name that can be assigned to"),
+    **dict.fromkeys(("load", "load_weights"), "gn.load(path), of what save wrote"),
+    "save_weights": "save", "zero_grad": "left out: a step keeps no gradients",
+    "backward": "step(x, y), which updates, or gn.grad of tensors", "optimizer": "compile(...)",
+    **dict.fromkeys(("train_on_batch", "partial_fit"), "step(x, y)"), "plot": "draw",
+    "test_on_batch": "evaluate", "coef_": "parameters", "classes_": "left out: ids are 0, 1, ...",
+}  # fmt: skip
+
+
 class NotCompiledError(GraphnetError, AttributeError):
     """What a model has only after `compile`."""
 
@@ -87,6 +103,12 @@ class Model:
         self.steps = 0
         self.health: Health | None = None  # the last one that watched a training
         self.shuffler = np.random.default_rng([0, 2])
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):  # a property said what is missing: let it say so again
+            return object.__getattribute__(self, name)
+        hint = f"; here it is {METHODS[name]}" if name in METHODS else ""
+        raise AttributeError(f"a {type(self).__name__} has no {name!r}{hint}")
 
     # -- what it is made of ----------------------------------------------------------------------
 
@@ -171,7 +193,7 @@ class Model:
         self,
         optimizer: Any,
         loss: str | Callable[..., Tensor] = "cross_entropy",
-        metrics: Sequence[Any] | str = (),
+        metrics: Sequence[Any] | str | None = (),
         seed: int = 0,
         dtype: str = "float32",
         style: str = "fast",
