@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphnet.network.graph import Network
-from graphnet.network.nodes import Computed, Input, Order, Scan, show_shape
+from graphnet.network.nodes import Computed, Constant, Input, Order, Scan, show_shape
 from graphnet.view.dot import Box
 from graphnet.view.style import shorten
 from graphnet.view.wrapping import wrap
 
-__all__ = ["box", "definition"]
+__all__ = ["box", "definition", "number_of"]
 
 _WIDE = 46  # characters in a line of a box; the whole of a formula is in the hover title
 _LONGEST = 2000  # characters of a hover title
@@ -47,4 +49,12 @@ def definition(network: Network, name: str) -> str:
         return "~" + network.show(name).rpartition("~")[2]  # name and shape have lines of their own
     if isinstance(node, Scan | Order):
         return network.show(name)
+    if isinstance(node, Constant) and not node.shape:
+        return number_of(node)
     return ""
+
+
+def number_of(node: Constant) -> str:
+    """The number that a 0-d constant is."""
+    array: Any = node.array
+    return f"{array.array[()].item():.6g}"

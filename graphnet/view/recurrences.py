@@ -16,9 +16,10 @@ from graphnet.network.contributions import is_pointwise
 from graphnet.network.describe import result_of
 from graphnet.network.graph import Network
 from graphnet.network.names import Namer
-from graphnet.network.nodes import Computed, Input, Node, Scan
+from graphnet.network.nodes import Computed, Constant, Input, Node, Scan
 from graphnet.network.runs import Body, Run, body_names, runs_of
 from graphnet.network.timewise import STEP, Outer, total
+from graphnet.view.boxes import number_of
 from graphnet.view.steps import times
 from graphnet.view.subject import adjoints
 
@@ -50,7 +51,7 @@ def step_forward(
 ) -> Recurrence:  # fmt: skip
     """The step of a loop; `told` gives the parts of its body."""
     names, body, loop = body_names(network, run), Body.of(run), run.loop
-    given = [f"{names[s]} starts as {network.name_of(body.outer[s])}" for s in body.states]
+    given = [f"{names[s]} starts as {_called(network, body.outer[s])}" for s in body.states]
     given += [f"{names[s]} is {network.name_of(body.outer[s])}[t]" for s in body.sequences]
     given += [
         f"{names[c]} is {outside}" for c in body.constants
@@ -85,7 +86,7 @@ def step_back(
     parts = told(both, {names[n] for n in late if not isinstance(n, Input) and n not in hidden})
     single = [i for i in range(len(body.states)) if i not in sums]
     given = [
-        f"{names[s]} starts as {network.name_of(body.outer[s])}" for s in _of(body.states, single)
+        f"{names[s]} starts as {_called(network, body.outer[s])}" for s in _of(body.states, single)
     ]
     given += [
         f"{names[s]} is {network.name_of(body.outer[s])}[t]" for s in body.sequences if s in late
@@ -101,6 +102,13 @@ def step_back(
         f"one step back, {times(loop)}", tuple(given), tuple(parts), _next(body, names, single),
         tuple(results),
     )  # fmt: skip
+
+
+def _called(network: Network, node: Node) -> str:
+    """What a state starts as: a tensor by its name, or a number."""
+    if isinstance(node, Constant) and not node.shape:
+        return number_of(node)
+    return network.name_of(node)
 
 
 def _of(items: Sequence[Node], places: Sequence[int]) -> list[Node]:

@@ -137,7 +137,7 @@ def test_loops_in_loops_are_told() -> None:
     outs, _ = gn.scan(line, gn.constant(0.0), x)
     rows = str(gn.explain(gn.sum(outs).rename("loss"), W)).split("\n")
     for told in (
-        "  one step, t = 0 … lines - 1, h starts as constant_1, words is x[t]",
+        "  one step, t = 0 … lines - 1, h starts as 0, words is x[t]",
         "    one step, t = words - 1 … 0, s starts as h, w is words[t], "
         "t is the number of the step",
         "      s is s_new in the next step",
