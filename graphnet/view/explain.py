@@ -41,7 +41,7 @@ from graphnet.ops.tensor import Tensor
 from graphnet.view.derivation import Local, Step, equations, html_rows, latex_rows, lines, words
 from graphnet.view.recurrences import Recurrence, step_back, step_forward
 
-__all__ = ["Explanation", "Local", "Step", "explain", "meanings", "step_of"]
+__all__ = ["Explanation", "Local", "Step", "explain", "locals_of", "meanings", "step_of"]
 
 
 class Explanation:
@@ -190,11 +190,12 @@ def step_of(network: Network, name: str, late: set[str]) -> Step:
     found = []
     for reader in dict.fromkeys(network.successors(tensor)):
         if reader not in late and isinstance(network.node(reader), Computed):
-            found += list(_locals(network, tensor, reader))
+            found += list(locals_of(network, tensor, reader))
     return Step(tensor, name, equation, tuple(found))
 
 
-def _locals(network: Network, tensor: str, reader: str) -> Iterator[Local]:
+def locals_of(network: Network, tensor: str, reader: str) -> Iterator[Local]:
+    """The derivatives of a reader with respect to what it reads of a tensor."""
     equation = network.equation(reader)
     f = equation.formula
     for k, read in enumerate(f.reads):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from graphnet.compiler.interpret import infer_sizes
 from graphnet.formula import functions as fn
-from graphnet.formula.formula import Equation
+from graphnet.formula.extent import evaluate
+from graphnet.formula.formula import Equation, size_symbol
 from graphnet.formula.latex import name as latex_name
 from graphnet.formula.show import show
 from graphnet.network.graph import Network
@@ -18,9 +20,9 @@ from graphnet.network.nodes import Computed, Scan, show_shape
 from graphnet.network.runs import Run, run_stages
 from graphnet.view.derivation import Local as Derivative
 from graphnet.view.derivation import Step as Derived
-from graphnet.view.explain import meanings, step_of
+from graphnet.view.explain import locals_of, meanings, step_of
 from graphnet.view.lesson import Lesson
-from graphnet.view.numbers import Numbers, inside_loop
+from graphnet.view.numbers import Numbers, at_start, inside_loop
 from graphnet.view.recurrences import step_back, step_forward
 from graphnet.view.style import shorten
 from graphnet.view.tables import LARGE, SMALL, Table, table
@@ -53,7 +55,8 @@ class Local:
     value: Markup
     upstream: Markup
     step: int  # where the upstream is computed, 0 where it has no step of its own
-    inside: bool = False  # the upstream is no tensor, its formula stands in that of the adjoint
+    numbers: Markup | None = None  # the derivative where all indices are 0
+    arrives: Markup | None = None  # the number of the upstream there
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,22 @@ class Parts:
         formula = _formula(show(equation, "latex"), show(equation, "unicode"))
         return Part(
             self.given(name), formula, len(formula) > _WIDE,
-            functions=_functions([equation.formula.body]),
+            functions=self._sizes(name) + _functions([equation.formula.body]),
             locals=list(self._locals(name)), rows=[_row(line) for line in lines],
             left=self.lesson.arrays[name].size - len(lines) if lines else 0, old=self._old(name),
         )  # fmt: skip
+
+    def _sizes(self, name: str) -> list[str]:
+        """How often the indices run that a formula uses as numbers."""
+        node: Any = self.network.node(name)
+        equation = self.network.equation(name)
+        used = equation.formula.body.free_symbols
+        sizes = infer_sizes(self.network, self.lesson.arrays)
+        return [
+            f"|{index}| = {evaluate(extent, sizes)}, the values of {index}"
+            for p, (index, extent) in enumerate(zip(equation.indices, node.extents))
+            if size_symbol(p) in used
+        ]
 
     def _loop(self, name: str, run: Run, known: bool) -> Part:
         value, old = self.given(name), self._old(name)
@@ -130,7 +145,7 @@ class Parts:
         if self.runs[run] == "backward":
             told = step_back(self.network, run, _adjoints)
             for step in told.parts:
-                locals += [_local(x, f"d_{x.reader}", 0) for x in step.locals]
+                locals += [_local(x, latex_name(f"d_{x.reader}"), 0) for x in step.locals]
             equations = [step.equation for step in told.parts if step.equation is not None]
         else:
             told = step_forward(self.network, run, _equations)
@@ -158,24 +173,61 @@ class Parts:
         if network.stage(name) != "backward" or not name.startswith("d_"):
             return
         for local in step_of(network, name, self.late).locals:
-            upstream = f"d_{local.reader}"
-            loss = local.reader == network.outputs.get("loss", "loss")
-            found = upstream in network
-            yield _local(
-                local, upstream, self.lesson.home.get(upstream, 0),
-                " = 1" * (loss and not found), not loss and not found,
-            )  # fmt: skip
+            upstream = self._upstream(local.reader)
+            told = latex_name(f"d_{local.reader}")
+            if upstream and upstream != f"d_{local.reader}":
+                told += f" = {latex_name(upstream)}"
+            elif not upstream:
+                told += self._seed(local.reader)
+            made = _local(local, told, self.lesson.home.get(upstream, 0))
+            yield self._with_numbers(made, local, upstream) if upstream else made
+
+    def _upstream(self, reader: str) -> str:
+        """The tensor that holds the adjoint of a reader, "" where none does.
+
+        Of what a tensor with an adjoint only adds something to, it is that one's.
+        """
+        network, at = self.network, reader
+        while f"d_{at}" not in network:
+            after = [r for r in dict.fromkeys(network.successors(at)) if r not in self.late]
+            if len(after) != 1 or not isinstance(network.node(after[0]), Computed):
+                return ""
+            found = list(locals_of(network, at, after[0]))
+            f = found[0].equation.formula if len(found) == 1 else None
+            if f is None or f.body != 1 or f.over or found[0].read.subs != f.target:
+                return ""
+            at = after[0]
+        return f"d_{at}"
+
+    def _seed(self, reader: str) -> str:
+        """What the adjoint of the loss is, or of what the loss alone reads."""
+        network = self.network
+        loss = network.outputs.get("loss", "loss")
+        if reader == loss:
+            return " = 1"
+        after = [r for r in network.successors(reader) if r not in self.late]
+        found = list(locals_of(network, reader, loss)) if after == [loss] else []
+        return f" = {found[0].text('latex')[2]}" if len(found) == 1 else ""
+
+    def _with_numbers(self, made: Local, local: Derivative, upstream: str) -> Local:
+        """With the numbers where all indices are 0, if the derivative has one there."""
+        line = at_start(self.network, local, self.lesson.arrays)
+        if line is None:
+            return made
+        told = dict.fromkeys((line.formula, line.numbers, numeral(line.value)))
+        text = "".join(f" = {x}" for x in told)
+        first = numeral(self.lesson.arrays[upstream].ravel()[0])
+        arrives = typeset(f"{ADJOINT}{{{first}}}", first)
+        return replace(made, numbers=phrases(text, text), arrives=arrives)
 
 
-def _local(
-    local: Derivative, upstream: str, step: int, value: str = "", inside: bool = False
-) -> Local:
+def _local(local: Derivative, upstream: str, step: int) -> Local:
     above, below, slope = local.text("latex")
     plain = local.text("unicode")
     return Local(
         typeset(rf"\frac{{\partial {above}}}{{\partial {below}}}", plain[0], True),
         phrases(f"= {slope}", f"= {plain[2]}"),
-        typeset(f"{ADJOINT}{{{latex_name(upstream)}{value}}}", upstream), step, inside,
+        typeset(f"{ADJOINT}{{{upstream}}}", f"d_{local.reader}"), step,
     )  # fmt: skip
 
 

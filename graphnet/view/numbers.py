@@ -20,20 +20,25 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from graphnet.compiler.evaluate import Point, evaluator
 from graphnet.compiler.interpret import infer_sizes
 from graphnet.formula import functions as fn
 from graphnet.formula.extent import evaluate
 from graphnet.formula.formula import symbol_kind
 from graphnet.formula.latex import name as latex_name
+from graphnet.formula.subscript import bare
 from graphnet.network.graph import Network
 from graphnet.network.neurons import Element, Ends
-from graphnet.network.nodes import Input
+from graphnet.network.nodes import Computed, Input
 from graphnet.network.runs import Body, Run, body_names
 from graphnet.training.watch import watch
+from graphnet.view.derivation import Local
 from graphnet.view.typeset import ADJOINT
 from graphnet.view.work import Line, Work
 
-__all__ = ["Numbers", "inside_loop"]
+__all__ = ["Numbers", "at_start", "inside_loop"]
+
+_SLOPE = "slope"
 
 
 class Numbers(Work):
@@ -56,6 +61,12 @@ class Numbers(Work):
             return text
         sign = "-" if text.startswith("-") else ""
         return f"{sign}{ADJOINT}{{{text.removeprefix('-')}}}"
+
+    def value(self, element: Element) -> float:
+        """What its formula gives."""
+        unfolding = self._unfolded.unfolding
+        reads = [lambda _, e=e: self.arrays[e.tensor][e.place].item() for e in unfolding.elements]
+        return float(evaluator(unfolding.bodies[element])(Point((), reads)))
 
     def known(self, body: Any) -> Any:
         """With every choice made: of `where(3 > 0, a, b)` only a is written."""
@@ -85,6 +96,35 @@ class Numbers(Work):
             numbers[symbol] = sympy.Float(float(value), 17) if value % 1 else sympy.Integer(value)
         told = condition.replace(fn.Holds, lambda a: sympy.Ne(a, 0)).xreplace(numbers)
         return bool(told) if told in (sympy.true, sympy.false) else None
+
+
+def at_start(
+    network: Network, derivative: Local, arrays: Mapping[str, NDArray[Any]]
+) -> Line | None:  # fmt: skip
+    """A local derivative in numbers, with all indices at 0: the line of one term of the adjoint.
+
+    None where at 0 the reader does not write, or read, element 0 of every axis.
+    """
+    equation, node = derivative.equation, network.node(derivative.reader)
+    f = equation.formula
+    plain = f.plain_target is not None and all(s.bare is not None for s in derivative.read.subs)
+    if not isinstance(node, Computed) or f.accumulate or not plain:
+        return None
+    known = {name: network.node(name) for name in equation.operands}
+    given = {n: Input(name=n, shape=a.shape, dtype=a.dtype) for n, a in known.items()}
+    whole = replace(f, target=tuple(map(bare, range(f.indices))), reduce=None)
+    slope = Computed(
+        name=_SLOPE, shape=node.extents, operands=tuple(given[n] for n in equation.operands),
+        formula=whole, extents=node.extents, spelling=node.spelling,
+    )  # fmt: skip
+    alone = Network.collect([slope], extra=list(given.values()))
+    sizes = infer_sizes(network, arrays)
+    unknown = np.broadcast_to(0.0, tuple(evaluate(e, sizes) for e in node.extents))
+    numbers = Numbers(alone, {**{name: arrays[name] for name in given}, _SLOPE: unknown}, 1)
+    lines = numbers.of(_SLOPE)
+    if not lines:
+        return None
+    return replace(lines[0], value=numbers.value(Element(_SLOPE, (0,) * len(node.extents))))
 
 
 def inside_loop(

@@ -23,9 +23,10 @@ from graphnet.network.nodes import Constant, Input, Parameter, Scan
 from graphnet.network.runs import runs_of
 from graphnet.network.unroll import opened
 from graphnet.training.examples import EXAMPLES
+from graphnet.view.explain import step_of
 from graphnet.view.lesson import lesson_of
 from graphnet.view.lesson_page import lesson_page
-from graphnet.view.numbers import inside_loop
+from graphnet.view.numbers import at_start, inside_loop
 from graphnet.view.tables import table
 from graphnet.view.typeset import phrases, typeset
 
@@ -121,6 +122,7 @@ def test_a_step_tells_formula_local_derivative_and_upstream(page: str) -> None:
     for expected in (
         "z¯i=(1−tanh2\u2061(zi))a¯i",  # the formula
         "∂ai∂zi=1−tanh2\u2061(zi)×a¯",  # the local derivative and what it is multiplied with
+        f"=1−tanh2\u2061(0.1)={1 - math.tanh(0.1) ** 2:.4g}×−{-d_a:.4g}",  # and in numbers
         f"=(1−tanh2\u2061(0.1))⋅(−{-d_a:.4g})",  # in numbers
     ):
         assert expected in told, (expected, told)
@@ -147,6 +149,7 @@ def small(kind: str) -> tuple[gn.Sequential, Any, Any]:
     return model, np.random.default_rng(1).normal(size=(3, *shape)), np.array([0, 2, 1])
 
 
+KEPT = ("input", "parameter", "state")
 KINDS = ("adam", "frozen", "normed", "cnn", "rnn", "lstm", "attention")
 
 
@@ -178,7 +181,7 @@ def test_slopes_are_differences_of_the_loss(kind: str) -> None:
     model, x, y = small(kind)
     made = lesson_of(model, {"x": x, "y": y})
     network, step = made.network, 1e-6
-    inputs = [n for n, node in network.items() if node.kind in ("input", "parameter", "state")]
+    inputs = [n for n, node in network.items() if node.kind in KEPT]
     for name, node in network.of(Parameter):
         array = made.arrays[name]
         for place in [(0,) * array.ndim, tuple(n - 1 for n in array.shape)]:
@@ -192,6 +195,33 @@ def test_slopes_are_differences_of_the_loss(kind: str) -> None:
                 assert float(made.arrays[f"d_{name}"][place]) == pytest.approx(slope, abs=1e-8)
             else:
                 assert f"d_{name}" not in network
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_local_derivatives_in_numbers_are_differences_of_their_readers(kind: str) -> None:
+    model, x, y = small(kind)
+    made = lesson_of(model, {"x": x, "y": y})
+    network, step, seen = made.network, 1e-6, 0
+    late = {n for n in network if network.stage(n) in ("backward", "update")}
+    given = {n: made.arrays[n] for n, node in network.items() if node.kind in KEPT}
+    for name in [n for n in late if n.startswith("d_") and network.stage(n) == "backward"]:
+        found = step_of(network, name, late).locals
+        for local in found:
+            line, tensor = at_start(network, local, made.arrays), name.removeprefix("d_")
+            once = sum(other.reader == local.reader for other in found) == 1
+            over = set(local.equation.formula.over) - {s.bare for s in local.read.subs}
+            if line is None or over or not once:
+                continue  # of a reader that reads an element again and again this is one term
+            others = {o: made.arrays[o] for o in network.operands(local.reader)}
+            ends = []
+            for move in (step, -step):
+                moved = made.arrays[tensor].copy()
+                moved[(0,) * moved.ndim] += move
+                values = {**given, **others, tensor: moved}
+                ends.append(float(interpret(network, values)[local.reader].ravel()[0]))
+            assert line.value == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-7), name
+            seen += 1
+    assert seen >= (2 if kind == "frozen" else 4)
 
 
 @pytest.mark.parametrize(
