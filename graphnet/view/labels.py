@@ -29,6 +29,7 @@ def label_lines(graph: ET.Element) -> None:
     """
     placed: list[tuple[float, float, float]] = []  # x, y and half the width of a label
     boxes = [_frame(_points(g)) for g in graph if g.get("class") == "node" and _points(g)]
+    right = max((x for x, _ in _points(graph, "polygon")), default=0.0)  # of the paper
     for edge in [g for g in graph.iter(f"{{{SVG}}}g") if g.get("class") == "edge"]:
         text, points = edge.find(f"{{{SVG}}}text"), _points(edge, "path")
         if text is None or len(points) < 2:
@@ -37,7 +38,7 @@ def label_lines(graph: ET.Element) -> None:
         half = text_width(text.text or "") * max(0.4, size / 2 / SIZE)
         spots = [_along(points, straight, t) for t in (*_ALONG, *(() if straight else _ELSE))]
         if _is_loop(edge):  # beside it, where the engine left room
-            spots = [(_frame(points)[2] + half * 1.3 + 4, points[0][1])]
+            spots = [(min(_frame(points)[2] + 6, right - 2 * half) + half, points[0][1])]
         clear = [
             (x, y) for x, y in spots
             if all(abs(x - a) > half + w or abs(y - b) > 11 for a, b, w in placed)

@@ -6,9 +6,11 @@ A neuron is an element that depends on the data, together with the steps that le
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 from graphnet.errors import GraphnetError, did_you_mean, told
@@ -16,6 +18,7 @@ from graphnet.formula.formula import symbol_kind
 from graphnet.network.graph import Network
 from graphnet.network.neurons import Element, Unfolding
 from graphnet.network.nodes import Computed, Input
+from graphnet.network.unroll import opened
 from graphnet.ops.array import arrays_given
 from graphnet.view.dot import quote
 from graphnet.view.spell import write
@@ -161,7 +164,8 @@ def neuron_diagram(
     """The picture of a network for one sample, neuron by neuron.
 
     `stage` is "forward", or "backward" for the same neurons with their adjoints in red; named
-    sizes are 1. Raises GraphnetError for another stage, for loops, and where nothing is computed.
+    sizes are 1. A recurrence is drawn unrolled, step by step, the first few of its steps.
+    Raises GraphnetError for another stage, and where nothing is computed.
     """
     if stage not in ("forward", "backward", "all"):
         raise GraphnetError(f"neurons are drawn at stage forward or backward, not {stage!r}")
@@ -172,7 +176,7 @@ def neuron_diagram(
     )
     if stage == "backward":
         shown(network, "backward")  # it is there, or this says that it is not
-    unfolded = Unfolded(part, {}, _label, COLUMN)
+    unfolded = Unfolded(opened(part), {}, _label, COLUMN)
     neurons = _neurons(unfolded)
     if not any(n.inputs for n in neurons):
         raise GraphnetError("this network computes nothing from its inputs: no neuron to draw")
@@ -237,7 +241,8 @@ def _bias(unfolded: Unfolded, element: Element, read: Element) -> str:
     unfolding: Unfolding = unfolded.unfolding
     rest = unfolding.bodies[element] - unfolding.hole(read)
     if rest.is_Symbol and symbol_kind(rest)[0] == "h":
-        return unfolded.text(unfolding.element(rest), "unicode")
+        element = unfolding.element(rest)  # one that a loop makes is of the states it starts from
+        return "" if unfolding.steps.get(element) else unfolded.text(element, "unicode")
     return ""
 
 
@@ -248,17 +253,24 @@ def _columns(neurons: list[Neuron], unfolded: Unfolded) -> tuple[list[list[Neuro
         columns[neuron.depth].append(neuron)
     columns[0].sort(key=lambda n: (n.elements[0].tensor, n.elements[0].place))
     hidden = []
+    made = Counter(_part(unfolded, e) for e in unfolded.unfolding.bodies)
     for k, column in enumerate(columns):
-        tensors = dict.fromkeys(n.elements[-1].tensor for n in column)
-        total = max(len(column), sum(_size(unfolded, t) for t in tensors))
+        shown = Counter(_part(unfolded, n.elements[-1]) for n in column)
+        total = sum(
+            count + max(0, _size(unfolded, part) - max(count, made[part]))
+            for part, count in shown.items()
+        )
         keep = total if total <= COLUMN else FIRST
         columns[k] = column[:keep]
         hidden.append(max(0, total - len(columns[k])))
     return columns, hidden
 
 
-def _size(unfolded: Unfolded, tensor: str) -> int:
-    count = 1
-    for size in unfolded.unfolding.shape(tensor):
-        count *= size
-    return count
+def _part(unfolded: Unfolded, element: Element) -> tuple[str, tuple[int, ...]]:
+    """The tensor of an element, of the step at which a loop makes it."""
+    return element.tensor, element.place[: len(unfolded.unfolding.steps.get(element, ()))]
+
+
+def _size(unfolded: Unfolded, part: tuple[str, tuple[int, ...]]) -> int:
+    tensor, step = part
+    return prod(unfolded.unfolding.shape(tensor)[len(step) :])

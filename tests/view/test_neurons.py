@@ -44,6 +44,22 @@ def test_an_arrow_is_named_after_its_weight() -> None:
     assert "d_Z1⁽³⁾" in backward
 
 
+def test_a_recurrence_is_drawn_unrolled() -> None:
+    x = gn.input("x", ("batch", 3, 1))
+    source = gn.draw(gn.RNN(2)(x), "forward", "neurons").source
+    found = circles(source)
+    assert [c for c in found if c.startswith("x[")] == ["x[0,0,0]", "x[0,1,0]", "x[0,2,0]"]
+    for t in (1, 2):  # both units of a step are read by both of the next
+        assert {
+            (f"h_new[{t - 1},0,{i}]", f"a_sum_1[{t},0,{j}]") for i in (0, 1) for j in (0, 1)
+        } <= {*arrows(source)}
+    assert {"H1[0,0]", "H1[0,1]"} <= {*found}
+    assert "more" not in source
+    long = gn.draw(gn.RNN(2)(gn.input("x", ("batch", 40, 1))), "forward", "neurons").source
+    assert "more" in long
+    assert len(circles(long)) < 100
+
+
 def test_values_stand_in_the_circles() -> None:
     net = model(2, 2, 1)
     net.parameters["W1"] = np.array([[1.0, -1.0], [2.0, 0.5]])
