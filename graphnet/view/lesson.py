@@ -8,7 +8,7 @@ became. `view/lesson_page` writes it as HTML.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,60 +21,19 @@ from graphnet.compiler.program import Program
 from graphnet.compiler.traced import Traced, traced
 from graphnet.errors import GraphnetError
 from graphnet.files import require_writable, write_file
-from graphnet.network.graph import STAGES, Network
-from graphnet.network.nodes import Computed, Constant, Input, Node, Order, Parameter, Scan, State
-from graphnet.network.runs import Run, run_stages
+from graphnet.network.graph import Network
+from graphnet.network.nodes import Constant, Input, Parameter, State
 from graphnet.ops.array import arrays_given
 from graphnet.training.watch import watch
-from graphnet.view.dot import Diagram
-from graphnet.view.folding import fold
-from graphnet.view.layers import layer_diagram, owners
+from graphnet.view.chapters import COMPUTED, LEVELS, Chapter, chapters
 from graphnet.view.style import clean
 from graphnet.view.subject import network_of
-from graphnet.view.tensors import homes, shown, tensor_diagram
 from graphnet.view.work import complete
 
-__all__ = ["Chapter", "Lesson", "Step", "lesson", "lesson_of"]
+__all__ = ["Lesson", "lesson", "lesson_of"]
 
-LEVELS = ("auto", "tensors", "layers")
-_STEPS = 150  # of a lesson with a step a tensor
-_MOST = 400  # of any lesson
 _ROWS = {"tensors": 3, "layers": 1}  # elements in numbers
-_COMPUTED = (Computed, Scan, Order)
-
 Arrays = Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step: what it computes."""
-
-    number: int
-    stage: str
-    title: str
-    nodes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A stage: its picture and its steps."""
-
-    stage: str
-    diagram: Diagram
-    steps: tuple[Step, ...]
-    owner: Mapping[str, str]  # tensor -> the box that stands for it
-
-    def boxes(self, nodes: Iterable[str]) -> set[str]:
-        """The boxes of its picture that stand for tensors, of loops also those of their steps."""
-        wanted = set(nodes)
-        found = {self.owner[n] for n in wanted if n in self.owner}
-        for box in self.diagram.boxes:
-            cluster = box.cluster
-            while cluster is not None:
-                if cluster.removesuffix(" step") in wanted and cluster not in wanted:
-                    found.add(box.id)
-                cluster = self.diagram.inside.get(cluster)
-        return found
 
 
 @dataclass(frozen=True)
@@ -141,7 +100,7 @@ def lesson_of(
     one_of("level", level, LEVELS)
     program = what.step if callable(getattr(what, "network", None)) else what
     network = network_of(what, "all")
-    if not network.of(*_COMPUTED):
+    if not network.of(*COMPUTED):
         raise GraphnetError("nothing is computed here, so there is no step to show")
     given = _held(program) | arrays_given(values)
     inputs, outputs = [n for n, i in network.of(Input) if i.distribution is None], None
@@ -149,11 +108,11 @@ def lesson_of(
     if isinstance(program, Program):
         inputs, outputs, dtype = list(program.inputs), list(program.outputs), program.dtype
     source = traced(network, inputs, outputs or [*network.outputs.values()], dtype)
-    level, chapters = _chapters(network, level)
-    home = {name: s.number for c in chapters for s in c.steps for name in s.nodes}
+    level, made = chapters(network, level)
+    home = {name: s.number for c in made for s in c.steps for name in s.nodes}
     return Lesson(
         title or "One step of training", network, values_of(network, complete(network, given)),
-        source, chapters, most or _ROWS[level], level, note, home,
+        source, made, most or _ROWS[level], level, note, home,
     )  # fmt: skip
 
 
@@ -183,96 +142,3 @@ def values_of(network: Network, given: Mapping[str, Any]) -> dict[str, NDArray[A
         node = network.node(name)
         arrays[name] = np.asarray(given[name], float if node.dtype == "float" else None)
     return arrays | {n: np.asarray(a) for n, a in zip(program.outputs, results, strict=True)}
-
-
-# -- chapters and steps --------------------------------------------------------------------------
-
-
-def _chapters(network: Network, level: str) -> tuple[str, tuple[Chapter, ...]]:
-    """The level that was asked for, or the one that a page can hold, and the chapters."""
-    groups = {name: _by_tensors(network) if name == "tensors" else _by_layers(network)
-              for name in (("tensors", "layers") if level == "auto" else (level,))}  # fmt: skip
-    told = ""
-    for name, steps in groups.items():
-        count = sum(map(len, steps.values())) + 1
-        if count > (_STEPS if level == "auto" and name == "tensors" else _MOST):
-            told = f"{count:,} steps"
-            continue
-        diagrams = {s: _diagram(network, s, name) for s in steps}
-        if level != "tensors" and any(fold(d) is not d for d in diagrams.values()):
-            told = f"a picture of {max(len(d.boxes) for d in diagrams.values()):,} boxes"
-            continue
-        return name, _numbered(network, steps, diagrams, name)
-    hint = 'ask for level="layers"' if level == "tensors" else "show a part of it"
-    raise GraphnetError(
-        f"this lesson would have {told}, more than anyone steps through (the most are {_MOST}): "
-        f"{hint}"
-    )
-
-
-def _diagram(network: Network, stage: str, level: str) -> Diagram:
-    return (layer_diagram if level == "layers" else tensor_diagram)(network, stage)
-
-
-Groups = dict[str, list[tuple[str, tuple[str, ...]]]]  # stage -> (title, nodes) of its steps
-
-
-def _by_tensors(network: Network) -> Groups:
-    """A step for every tensor; results of one run of a loop are one step."""
-    found: dict[str, dict[object, list[str]]] = {}
-    for name, node, stage in _computed(network):
-        run = Run.of(node) if isinstance(node, Scan) else name
-        found.setdefault(stage, {}).setdefault(run, []).append(name)
-    return {
-        stage: [(nodes[0], tuple(nodes)) for nodes in found[stage].values()]
-        for stage in STAGES if stage in found
-    }  # fmt: skip
-
-
-def _computed(network: Network) -> Iterator[tuple[str, Node, str]]:
-    """(name, node, stage) of what is computed, results of a loop at the stage that runs it."""
-    stages = {name: network.stage(name) for name in network}
-    runs = run_stages(network, stages)
-    for name, node in network.of(*_COMPUTED):
-        yield name, node, runs[Run.of(node)] if isinstance(node, Scan) else stages[name]
-
-
-def _by_layers(network: Network) -> Groups:
-    """A step for every layer at its stage; what is in no layer is one step for each tensor."""
-    found: dict[str, dict[str, list[str]]] = {}
-    home = homes(network)
-    for name, _, stage in _computed(network):
-        box = home[name] or (name if stage == "forward" else stage)
-        found.setdefault(stage, {}).setdefault(box, []).append(name)
-    return {
-        stage: [(box, tuple(nodes)) for box, nodes in found[stage].items()]
-        for stage in STAGES if stage in found
-    }  # fmt: skip
-
-
-def _numbered(
-    network: Network, groups: Groups, diagrams: Mapping[str, Diagram], level: str
-) -> tuple[Chapter, ...]:
-    """Chapters whose steps are numbered from 1, the first of which is what is given."""
-    chapters: list[Chapter] = []
-    given = tuple(n for n, _ in network.of(Input, Parameter, State, Constant))
-    number = 0
-    for stage, steps in groups.items():
-        diagram = diagrams[stage]
-        owner = _boxes(network, stage, level, diagram)
-        listed: list[Step] = []
-        for title, nodes in [*([("what is given", given)] * (not chapters)), *steps]:
-            number += 1
-            listed.append(Step(number, stage, title, nodes))
-        chapters.append(Chapter(stage, diagram, tuple(listed), owner))
-    return tuple(chapters)
-
-
-def _boxes(network: Network, stage: str, level: str, diagram: Diagram) -> dict[str, str]:
-    """Tensor -> the box of the picture that stands for it."""
-    if level == "tensors":
-        return {box.id: box.id for box in diagram.boxes}
-    names = shown(network, stage)
-    if stage == "forward":
-        names = [n for n in network if network.stage(n) in ("forward", "loss")]
-    return owners(network, names)

@@ -19,7 +19,8 @@ from markupsafe import Markup
 
 import graphnet
 from graphnet.network.nodes import Input, Node, Parameter
-from graphnet.view.lesson import Chapter, Lesson, Step
+from graphnet.view.chapters import Chapter, Step
+from graphnet.view.lesson import Lesson
 from graphnet.view.lesson_parts import Given, Parts
 from graphnet.view.marked import marked
 from graphnet.view.page import TEXTS, inline, points

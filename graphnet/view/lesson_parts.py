@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
@@ -18,12 +18,12 @@ from graphnet.formula.show import show
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Scan, show_shape
 from graphnet.network.runs import Run, run_stages
-from graphnet.view.derivation import Local as Derivative
 from graphnet.view.derivation import Step as Derived
-from graphnet.view.explain import locals_of, meanings, step_of
+from graphnet.view.explain import meanings, step_of
 from graphnet.view.lesson import Lesson
-from graphnet.view.numbers import Numbers, at_start, inside_loop
+from graphnet.view.numbers import Numbers, inside_loop
 from graphnet.view.recurrences import step_back, step_forward
+from graphnet.view.slopes import Local, Slopes, local_of
 from graphnet.view.style import shorten
 from graphnet.view.tables import LARGE, SMALL, Table, table
 from graphnet.view.typeset import ADJOINT, phrases, typeset
@@ -45,18 +45,6 @@ class Given:
     shape: str
     table: Table
     step: int  # where it is computed
-
-
-@dataclass(frozen=True)
-class Local:
-    """A local derivative, and the adjoint that it is multiplied with."""
-
-    whole: Markup
-    value: Markup
-    upstream: Markup
-    step: int  # where the upstream is computed, 0 where it has no step of its own
-    numbers: Markup | None = None  # the derivative where all indices are 0
-    arrives: Markup | None = None  # the number of the upstream there
 
 
 @dataclass(frozen=True)
@@ -88,7 +76,7 @@ class Parts:
         for old, new in lesson.network.updates.items():
             self.old.setdefault(new, []).append(old)
         self.runs = run_stages(self.network, {n: self.network.stage(n) for n in self.network})
-        self.late = {n for n in self.network if self.network.stage(n) in ("backward", "update")}
+        self.slopes = Slopes(lesson)
 
     def given(self, name: str) -> Given:
         node, array = self.network.node(name), self.lesson.arrays[name]
@@ -121,7 +109,7 @@ class Parts:
         return Part(
             self.given(name), formula, len(formula) > _WIDE,
             functions=self._sizes(name) + _functions([equation.formula.body]),
-            locals=list(self._locals(name)), rows=[_row(line) for line in lines],
+            locals=list(self.slopes.of(name)), rows=[_row(line) for line in lines],
             left=self.lesson.arrays[name].size - len(lines) if lines else 0, old=self._old(name),
         )  # fmt: skip
 
@@ -145,7 +133,7 @@ class Parts:
         if self.runs[run] == "backward":
             told = step_back(self.network, run, _adjoints)
             for step in told.parts:
-                locals += [_local(x, latex_name(f"d_{x.reader}"), 0) for x in step.locals]
+                locals += [local_of(x, latex_name(f"d_{x.reader}"), 0) for x in step.locals]
             equations = [step.equation for step in told.parts if step.equation is not None]
         else:
             told = step_forward(self.network, run, _equations)
@@ -167,78 +155,28 @@ class Parts:
             for old in self.old.get(name, ())
         ]
 
-    def _locals(self, name: str) -> Iterator[Local]:
-        """The local derivatives that an adjoint is made of, each with what arrives."""
-        network = self.network
-        if network.stage(name) != "backward" or not name.startswith("d_"):
-            return
-        for local in step_of(network, name, self.late).locals:
-            upstream = self._upstream(local.reader)
-            told = latex_name(f"d_{local.reader}")
-            if upstream and upstream != f"d_{local.reader}":
-                told += f" = {latex_name(upstream)}"
-            elif not upstream:
-                told += self._seed(local.reader)
-            made = _local(local, told, self.lesson.home.get(upstream, 0))
-            yield self._with_numbers(made, local, upstream) if upstream else made
-
-    def _upstream(self, reader: str) -> str:
-        """The tensor that holds the adjoint of a reader, "" where none does.
-
-        Of what a tensor with an adjoint only adds something to, it is that one's.
-        """
-        network, at = self.network, reader
-        while f"d_{at}" not in network:
-            after = [r for r in dict.fromkeys(network.successors(at)) if r not in self.late]
-            if len(after) != 1 or not isinstance(network.node(after[0]), Computed):
-                return ""
-            found = list(locals_of(network, at, after[0]))
-            f = found[0].equation.formula if len(found) == 1 else None
-            if f is None or f.body != 1 or f.over or found[0].read.subs != f.target:
-                return ""
-            at = after[0]
-        return f"d_{at}"
-
-    def _seed(self, reader: str) -> str:
-        """What the adjoint of the loss is, or of what the loss alone reads."""
-        network = self.network
-        loss = network.outputs.get("loss", "loss")
-        if reader == loss:
-            return " = 1"
-        after = [r for r in network.successors(reader) if r not in self.late]
-        found = list(locals_of(network, reader, loss)) if after == [loss] else []
-        return f" = {found[0].text('latex')[2]}" if len(found) == 1 else ""
-
-    def _with_numbers(self, made: Local, local: Derivative, upstream: str) -> Local:
-        """With the numbers where all indices are 0, if the derivative has one there."""
-        line = at_start(self.network, local, self.lesson.arrays)
-        if line is None:
-            return made
-        told = dict.fromkeys((line.formula, line.numbers, numeral(line.value)))
-        text = "".join(f" = {x}" for x in told)
-        first = numeral(self.lesson.arrays[upstream].ravel()[0])
-        arrives = typeset(f"{ADJOINT}{{{first}}}", first)
-        return replace(made, numbers=phrases(text, text), arrives=arrives)
-
-
-def _local(local: Derivative, upstream: str, step: int) -> Local:
-    above, below, slope = local.text("latex")
-    plain = local.text("unicode")
-    return Local(
-        typeset(rf"\frac{{\partial {above}}}{{\partial {below}}}", plain[0], True),
-        phrases(f"= {slope}", f"= {plain[2]}"),
-        typeset(f"{ADJOINT}{{{upstream}}}", f"d_{local.reader}"), step,
-    )  # fmt: skip
-
 
 def _equations(body: Network) -> list[Equation]:
-    """The formulas of the body of a loop."""
-    return [body.equation(name) for name, _ in body.of(Computed)]
+    """The formulas of the body of a loop, and of loops in it."""
+    found: dict[object, list[Equation]] = {}
+    for name, node in body.of(Computed, Scan):
+        if isinstance(node, Scan):
+            found[Run.of(node)] = _equations(node.loop.body)
+        else:
+            found[name] = [body.equation(name)]
+    return [e for listed in found.values() for e in listed]
 
 
 def _adjoints(both: Network, late: set[str]) -> list[Derived]:
     """The adjoints in the body of a loop, as an explanation derives them."""
-    return [step_of(both, name, late) for name, _ in both.of(Computed) if name in late]
+    found: dict[object, list[Derived]] = {}
+    for name, node in both.of(Computed, Scan):
+        if name in late and isinstance(node, Scan):
+            inner = _equations(node.loop.body)
+            found[Run.of(node)] = [Derived(e.name, e.name, e, ()) for e in inner]
+        elif name in late:
+            found[name] = [step_of(both, name, late)]
+    return [step for listed in found.values() for step in listed]
 
 
 def _functions(bodies: Iterable[Any]) -> list[str]:
@@ -256,10 +194,16 @@ def _formula(latex: str, plain: str) -> Markup:
 
 def _row(line: Line) -> list[Markup]:
     """An element, its formula, and that in numbers with the value; what repeats is left out."""
-    second = list(dict.fromkeys((line.numbers, numeral(line.value))))
+    value = numeral(line.value)
+    second = [line.numbers] if _bare(line.numbers) == _bare(value) else [line.numbers, value]
     rows = [[line.formula], second] if line.formula != line.numbers else [second]
     told = ["".join(f" = {x}" for x in row) for row in rows]
     return [typeset(line.element, line.tensor), *(phrases(text, text) for text in told)]
+
+
+def _bare(text: str) -> str:
+    """LaTeX without marks and braces, to compare numbers."""
+    return text.replace(ADJOINT, "").replace("{", "").replace("}", "")
 
 
 def _symbol(name: str) -> Markup:

@@ -151,4 +151,5 @@ def inside_loop(
         computed = program(*known.values())
         known |= {n: np.asarray(a) for n, a in zip(program.outputs, computed, strict=True)}
     told = f"at t = {order[-1]}, {'the second' if len(order) > 1 else 'its only'} step"
-    return told, [x for x in Numbers(inside, known, most).lines if x.formula]
+    lines = Numbers(inside, known, most).lines
+    return told, [x for x in lines if isinstance(inside.node(x.tensor), Computed)]
