@@ -22,7 +22,7 @@ from graphnet.compiler.values import Local, Values
 from graphnet.compiler.writes import end_to_end
 from graphnet.errors import GraphnetError
 from graphnet.formula import functions as fn
-from graphnet.formula.arrange import fraction, terms
+from graphnet.formula.arrange import fraction, quotient, terms
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula, symbol_kind
 from graphnet.formula.searched import Searched
@@ -110,7 +110,10 @@ class Context:
         return self._total([(self.local(t, dtype), minus) for minus, t in terms(expr)], dtype)
 
     def _total(self, parts: list[tuple[Local, bool]], dtype: str) -> Local:
-        """+ and - of locals; a leading minus only where every term is negative."""
+        """+ and - of locals; where every term is negative, minus the sum of what they are."""
+        if len(parts) > 1 and all(minus for _, minus in parts):
+            total = self._total([(a, False) for a, _ in parts], dtype)
+            return self.values.pointwise("negative", [total], dtype)
         whole = end_to_end(self.values, [a for a, _ in parts])
         if whole is not None and not any(minus for _, minus in parts):
             return whole
@@ -130,8 +133,7 @@ class Context:
 
     def _mul(self, expr: sympy.Mul, dtype: str) -> Local:
         """A product as one fraction: 2 * a / b, and a / (3 * b)."""
-        coefficient, _ = expr.as_coeff_Mul()
-        above, below = fraction(expr)
+        coefficient, above, below = quotient(expr)
         top = self._product([self.local(f, dtype) for f in above], dtype)
         bottom = self._product([self.local(f, dtype) for f in below], dtype)
         if bottom is None:
@@ -199,11 +201,13 @@ class Context:
 
     def _where(self, expr: Expr, dtype: str) -> Local:
         test, a, b = expr.args
-        if isinstance(test, sympy.StrictGreaterThan) and test.args == (a, b) and b == 0:
-            # where(x > 0, x, 0) = maximum(x, 0); a nan goes through instead of becoming 0
-            return self.values.pointwise(
-                "maximum", [self.local(a, dtype), self.local(b, dtype)], dtype
-            )
+        if isinstance(test, sympy.StrictGreaterThan) and test.args[1] == 0 in (a, b):
+            op = _clipped(test.args[0], a, b)
+            if op is not None:
+                u = self.local(a if b == 0 else b, dtype)
+                return self.values.pointwise(
+                    op, [u, self.values.number(sympy.S.Zero, dtype)], dtype
+                )
         tests = asks(test, self.extents, self.formula.dims)
         if tests and b.is_number and isinstance(a, sympy.Symbol) and symbol_kind(a)[0] == "h":
             framed = self.read_in(symbol_kind(a)[1], b, tests)
@@ -232,8 +236,7 @@ class Context:
             return self._total(parts, dtype)
         coefficient: Any = sympy.Integer(1)
         if isinstance(expr, sympy.Mul):
-            coefficient, _ = expr.as_coeff_Mul()
-            above, below = fraction(expr)
+            coefficient, above, below = quotient(expr)
             factors = [self.local(f, dtype) for f in above]
             divisors = [self.local(f, dtype) for f in below]
         else:
@@ -273,6 +276,15 @@ class Context:
         labels = [set(self.local(f, "float").labels) for f in expr.args if not f.is_number]
         union = set().union(*labels) if labels else set()
         return all(found != union for found in labels)
+
+
+def _clipped(x: Expr, a: Expr, b: Expr) -> str | None:
+    """where(x > 0, x, 0) = maximum(x, 0), where(x > 0, 0, x) = minimum(x, 0), the same of -x.
+
+    A nan goes through instead of becoming 0.
+    """
+    known = {(x, 0): "maximum", (0, x): "minimum", (-x, 0): "minimum", (0, -x): "maximum"}
+    return known.get((a, b))
 
 
 @lru_cache(maxsize=8192)

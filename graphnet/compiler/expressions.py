@@ -65,7 +65,8 @@ CALLS: dict[str, str] = {
     "minimum": "np.minimum", "where": "np.where", "heaviside": "np.heaviside",
     "floor": "np.floor", "arcsinh": "np.arcsinh", "arccosh": "np.arccosh",
     "arctanh": "np.arctanh", "hypot": "np.hypot", "erfc": "erfc", "erfcx": "erfcx",
-    "log_erfc": "log_erfc", "poly": "poly",
+    "log_erfc": "log_erfc", "poly": "poly", "sigmoid": "sigmoid", "softplus": "softplus",
+    "log_sigmoid": "log_sigmoid",
 }  # fmt: skip
 
 

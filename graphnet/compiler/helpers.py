@@ -30,6 +30,21 @@ def expw(b, y):
     """exp(b - y), and 0 where y is -inf."""
     return np.exp(np.where(y == -np.inf, y, b - y))
 ''',
+    "sigmoid": '''\
+def sigmoid(z):
+    """1/(1 + exp(-z)), without overflow."""
+    return np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))
+''',
+    "softplus": '''\
+def softplus(z):
+    """log(1 + exp(z)), without overflow."""
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+''',
+    "log_sigmoid": '''\
+def log_sigmoid(z):
+    """log(1/(1 + exp(-z))), without overflow."""
+    return np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
+''',
     "poly": '''\
 def poly(x, *c):
     """c[0] + c[1]*x + c[2]*x**2 + ..., by Horner's rule."""

@@ -13,7 +13,7 @@ from graphnet.compiler.expressions import Printer
 from graphnet.compiler.helpers import HELPERS
 from graphnet.compiler.identifiers import RESERVED, node_and_size_names
 from graphnet.compiler.loops import loop_statement
-from graphnet.compiler.lower import Lowered, full, lower
+from graphnet.compiler.lower import Lowered, full, readable
 from graphnet.compiler.statement import Statement
 from graphnet.compiler.values import Value, live_values
 from graphnet.compiler.wrapping import wrap
@@ -52,7 +52,7 @@ def listing(network: Network, dtype: str = "float32", lowered: Lowered | None = 
     `lowered` may be given where the network is a part of one that was lowered before.
     """
     sizes = named_sizes(node for _, node in network.items())
-    lowered = lowered or lower(network)
+    lowered = lowered or readable(network)
     identifier, size_names = node_and_size_names(network.nodes, sizes)
     namer = Namer([*identifier.values(), *RESERVED])
     writer = Writer(network, lowered, dtype, identifier, size_names, namer)
@@ -81,6 +81,14 @@ def origin(size: str, arrays: Iterable[tuple[str, Node]]) -> str:
             if not isinstance(extent, int) and show_extent(extent) == size:
                 return f"{variable}.shape[{axis}]"
     raise GraphnetError(f"no input has an axis of size {size!r}, so its number is not known")
+
+
+def _is_short(value: Value, weight: Mapping[Value, int]) -> bool:
+    """Whether a value reads better where it is used than under a name: -z and 1 - t do."""
+    if weight[value] > 1 or value.dtype != "float":
+        return False
+    of_number = value.op in ("add", "subtract") and any(a.host for a, _ in value.args)
+    return value.op == "negative" or of_number
 
 
 @dataclass
@@ -171,6 +179,8 @@ class Writer:
             if value in self.shown:
                 continue
             often = uses[value] > 1 and (value.op not in VIEWS or weight[value] > 2)
+            if often and uses[value] <= 3 and _is_short(value, weight):
+                often = False
             named = any(self.network.node(n).name is not None for n in self.owners.get(value, ()))
             special = value.op in ("scan", "result", "window") or value in roots or value in looped
             if often or named or special or weight[value] > WEIGHT:

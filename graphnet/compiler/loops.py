@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphnet.compiler.lower import lower
 from graphnet.compiler.statement import Statement
-from graphnet.compiler.values import Value
+from graphnet.compiler.values import Value, Values
 from graphnet.compiler.wrapping import comment_lines
 from graphnet.formula.extent import show_extent
 from graphnet.network.graph import Network
@@ -33,9 +33,10 @@ def loop_statement(outer: Writer, value: Value, stage: str) -> Statement:
     n, m = len(loop.states), len(loop.sequences)
     bound = {s: f"{text}[{step}]" for s, text in zip(loop.sequences, given[n : n + m], strict=True)}
     bound |= dict(zip(loop.constants, given[n + m :], strict=True))
+    lowered = lower(body, Values(named=outer.lowered.values.named), loop.step)
     inner = Writer(
-        body, lower(body, counter=loop.step), outer.dtype, variable, outer.size_names, outer.namer,
-        bound, outer.width - 4, outer.used_sizes,
+        body, lowered, outer.dtype, variable, outer.size_names, outer.namer, bound,
+        outer.width - 4, outer.used_sizes,
     )  # fmt: skip
     inner.printer.helpers = printer.helpers
     results = outer.results[value]

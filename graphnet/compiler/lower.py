@@ -30,11 +30,12 @@ from graphnet.compiler.writes import write
 from graphnet.errors import GraphnetError
 from graphnet.formula.extent import Extent
 from graphnet.formula.formula import Formula
+from graphnet.formula.named import in_names
 from graphnet.formula.subscript import Affine, Index
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Node, Order, Scan
 
-__all__ = ["Lowered", "full", "lower"]
+__all__ = ["Lowered", "full", "lower", "readable"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def lower(
     What a node in `scales` holds is read times that number. With `split` what a pooling reads is
     laid out by phases (splits.py): faster, and less to read.
     """
-    values = values or Values()
+    values = Values() if values is None else values
     held: dict[str, Held] = {}
     loops: dict[object, Value] = {}
     notes: dict[Value, str] = {}
@@ -89,6 +90,11 @@ def lower(
     return Lowered(values, held, notes, split, dict(scales or {}))
 
 
+def readable(network: Network) -> Lowered:
+    """The values of a network for plain source: sigmoid(z) is a call of that name."""
+    return lower(network, Values(named=True))
+
+
 def full(values: Values, held: Held, shape: Sequence[Extent]) -> Value:
     """The value with exactly the axes of the node, in order."""
     held = merged(values, held)
@@ -116,7 +122,7 @@ _OF_NOTHING = {"Max": S.NegativeInfinity, "Min": S.Infinity, "LogSumExp": S.Nega
 def _computed(
     values: Values, node: Computed, operands: Sequence[Held], wishes: Wishes | None
 ) -> Held:
-    f = node.formula
+    f = in_names(node.formula) if values.named else node.formula
     if 0 in (*node.extents, *node.shape):  # no loop runs, what stands is a reduction of nothing
         nothing = _OF_NOTHING.get(f.reduce or "Sum", S.Zero)
         return Held(values.number(nothing, node.dtype).value, ())

@@ -22,7 +22,7 @@ from graphnet.compiler.fast.function import planned
 from graphnet.compiler.function import Function
 from graphnet.compiler.listing import listing
 from graphnet.compiler.literals import kinds, literal
-from graphnet.compiler.lower import Lowered, lower
+from graphnet.compiler.lower import Lowered, readable
 from graphnet.compiler.ranges import bounds
 from graphnet.compiler.samples import sample_lines
 from graphnet.compiler.stages import part
@@ -102,12 +102,12 @@ def emit(
     fast = style == "fast"
     recast = recast or Recast(network)
     scales = recast.scales.states if fast or recast.scales.states else {}
-    lowered = recast.lowered(outputs, off) if fast or scales else lower(network)
+    lowered = recast.lowered(outputs, off) if fast or scales else readable(network)
     if network.updates:
         shown = list(dict.fromkeys(predictions or outputs))
         ahead = part(network, shown)
         needed = [name for name in inputs if name in ahead]
-        plain = lower(ahead) if fast or scales else lowered
+        plain = readable(ahead) if fast or scales else lowered
         functions.append(_function("forward", ahead, needed, shown, dtype, plain))
     name = "step" if network.updates else "forward"
     if fast:

@@ -12,6 +12,7 @@ from graphnet.network.backward import AS_IN_GRAPHNET as GRAPHNET
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed
 from graphnet.numerics.commute import commute
+from graphnet.numerics.logistic import quick_slopes
 from graphnet.numerics.neighbors import join_neighbors
 from graphnet.numerics.quicken import quicken
 from graphnet.numerics.reuse import reuse, with_slopes
@@ -42,7 +43,7 @@ def recast(
     quick = quickened(network, kinks, accurate, off)
     again = quick is not network or scales.seed != 1
     quick = trained(quick, optimizer, kinks, scales.seed) if again else written
-    quick = tightened(quick if accurate else _staged(reuse(quick), quick))
+    quick = tightened(quick if accurate else _staged(quick_slopes(reuse(quick)), quick))
     known = [n for n in scales.gradients if n in quick] == list(scales.gradients)
     if not known or not alike(quick, written):
         return Recast(written, chosen_scales(written, gradients, free=False))

@@ -52,8 +52,12 @@ class Local:
 
 @dataclass
 class Values:
-    """The table in which equal values are one object, numbered in order of creation."""
+    """The table in which equal values are one object, numbered in order of creation.
 
+    With `named`, functions that textbooks have a name for are one call: for plain source.
+    """
+
+    named: bool = False
     _known: dict[Hashable, Value] = field(default_factory=dict)
     _made: list[Value] = field(default_factory=list)
 

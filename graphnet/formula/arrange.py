@@ -13,7 +13,7 @@ import sympy
 
 from graphnet.formula.formula import symbol_kind
 
-__all__ = ["fraction", "negative", "ordered", "positive", "terms"]
+__all__ = ["fraction", "negative", "ordered", "positive", "quotient", "terms"]
 
 
 @lru_cache(maxsize=8192)
@@ -41,6 +41,20 @@ def fraction(expr: sympy.Basic) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         else:
             above.append(factor)
     return tuple(above), tuple(below)
+
+
+@lru_cache(maxsize=8192)
+def quotient(expr: sympy.Basic) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+    """The number in front of a product, and what stands above and below the fraction bar.
+
+    A sum in which every term has a minus gives it to the number: (-a - b)*c is -(a + b)*c.
+    """
+    coefficient, _ = expr.as_coeff_Mul()
+    above, below = fraction(expr)
+    turned = [f.is_Add and all(map(negative, f.args)) for f in above]
+    if sum(turned) % 2:
+        coefficient = -coefficient
+    return coefficient, tuple(-f if t else f for f, t in zip(above, turned, strict=True)), below
 
 
 def negative(term: Any) -> bool:

@@ -115,7 +115,7 @@ class _Latex:
         if expr.is_Rational or expr in (sympy.oo, -sympy.oo, sympy.pi):
             return self.number(expr)
         if isinstance(expr, sympy.Add):
-            text = self.sum(expr)
+            text = self.sum(expr, factor=not loose)
             return text if loose else rf"\left({text}\right)"
         if isinstance(expr, sympy.Mul):
             return self.product(expr, loose)
@@ -166,7 +166,9 @@ class _Latex:
             return power if mantissa == "1" else rf"{mantissa} \cdot {power}"
         return text
 
-    def sum(self, expr: Any) -> str:
+    def sum(self, expr: Any, factor: bool = False) -> str:
+        if not factor and all(minus for minus, _ in terms(expr)):
+            return rf"-\left({self.sum(-expr)}\right)"
         (minus, head), *rest = terms(expr)
         out = ("-" if minus else "") + self.scalar(head, loose=False)
         for minus, term in rest:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +26,7 @@ from graphnet.formula import functions as fn
 from graphnet.formula.arrange import fraction, negative, ordered, terms
 from graphnet.formula.extent import Extent, neg, show_extent
 from graphnet.formula.formula import Equation, Formula, symbol_kind
+from graphnet.formula.named import in_names
 from graphnet.formula.spelling import decimal, lowered, sizes_in, spelled
 from graphnet.formula.subscript import Affine, FloorDiv, Gather, Index, Mod
 
@@ -41,7 +43,11 @@ SUPERSCRIPT = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=T
 
 @lru_cache(maxsize=8192)
 def show(equation: Equation, style: str = "text") -> str:
-    """The equation in one line; style "text" (parses back), "unicode" or "latex"."""
+    """The equation in one line; style "text" (parses back), "unicode" or "latex".
+
+    Searched functions have their textbook names (`named`): for people, not for saving.
+    """
+    equation = replace(equation, formula=in_names(equation.formula))
     if style == "latex":
         from graphnet.formula.latex import latex
 
@@ -173,7 +179,7 @@ class Shower:
         if expr.is_Rational or expr in (sympy.oo, -sympy.oo, sympy.pi):
             return self.number(expr)
         if isinstance(expr, sympy.Add):
-            return self.sum(expr), SUM
+            return self.sum(expr)
         if isinstance(expr, sympy.Mul):
             return self.product(expr)
         if isinstance(expr, sympy.Pow):
@@ -223,12 +229,21 @@ class Shower:
         level = UNARY if text.startswith("-") else PRODUCT if "/" in text else ATOM
         return text, min(level, PRODUCT) if "/" in text else level
 
-    def sum(self, expr: Any) -> str:
+    def sum(self, expr: Any, factor: bool = False) -> tuple[str, int]:
+        """Terms one after another; where all have a minus it stands before their sum.
+
+        Not in a factor: -(a + b)*c reads back as the product -1*(a + b)*c.
+        """
+        if not factor and all(minus for minus, _ in terms(expr)):
+            return f"-({self.sum(-expr)[0]})", UNARY - 1
         (minus, head), *rest = terms(expr)
         out = ("-" if minus else "") + self.at(head, PRODUCT)
         for minus, term in rest:
             out += f" {'-' if minus else '+'} {self.at(term, PRODUCT)}"
-        return out
+        return out, SUM
+
+    def factor(self, expr: Any) -> str:
+        return f"({self.sum(expr, True)[0]})" if expr.is_Add else self.at(expr, POWER)
 
     def product(self, expr: Any) -> tuple[str, int]:
         if negative(expr):
@@ -237,8 +252,7 @@ class Shower:
         coefficient, _ = expr.as_coeff_Mul()
         above, below = fraction(expr)
         times = "·" if self.pretty else "*"
-        top = [self.at(a, POWER) for a in above]
-        bottom = [self.at(b, POWER) for b in below]
+        top, bottom = [self.factor(a) for a in above], [self.factor(b) for b in below]
         if coefficient.is_Rational and coefficient != 1:  # oo is one of the factors above
             text = decimal(coefficient)
             if "/" in text:

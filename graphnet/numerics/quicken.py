@@ -27,7 +27,9 @@ from graphnet.network.nodes import Computed, Node, Scan
 from graphnet.network.runs import bodies
 from graphnet.numerics.stabilize import Rewrite
 
-__all__ = ["Readers", "delicate", "is_fragile", "quicken", "readers_of"]
+__all__ = [
+    "LAW", "RULE", "Readers", "delicate", "in_tanh", "is_fragile", "quicken", "readers_of",
+]  # fmt: skip
 
 RULE, LAW = "quick form", "right to the ulp of the largest value: 1/(1 + e^-x) = (1 + tanh(x/2))/2"
 GAP = "right to the ulp of the larger of the two: a difference as it is written"
@@ -62,7 +64,7 @@ def _quick(network: Network, readers: Readers, done: list[Rewrite]) -> Network:
 def _written_quick(network: Network, readers: Readers, done: list[Rewrite]) -> Network:
     new_bodies = {
         node: new for _, node in network.of(Computed)
-        if node.dtype == "float" and (new := _written(node.formula.body)) != node.formula.body
+        if node.dtype == "float" and (new := in_tanh(node.formula.body)) != node.formula.body
         and not any(p.has(sympy.tanh) for p in delicate(new)) and not is_fragile(node, readers)
     }  # fmt: skip
     if not new_bodies:
@@ -138,7 +140,7 @@ def is_fragile(node: Node, readers: Readers) -> bool:
             f = reader.formula
             holes = {hole(k) for k, r in enumerate(f.reads) if reader.operands[r.slot] is current}
             known = {hole(k) for k, r in enumerate(f.reads) if reader.operands[r.slot] in seen}
-            body = _written(f.body)  # a logistic function of it is no quotient by it
+            body = in_tanh(f.body)  # a logistic function of it is no quotient by it
             parts = [part for part in delicate(body) if part.free_symbols & holes]
             if any(current not in summed or _vanishes(part, known) for part in parts):
                 return True
@@ -171,16 +173,16 @@ def delicate(body: Expr) -> list[Expr]:
 
 
 @lru_cache(maxsize=4096)
-def _written(body: Any) -> Any:
+def in_tanh(body: Any) -> Any:
     """The expression with tanh in the place of logistic functions."""
     if not isinstance(body, Expr) or not body.has(sympy.exp, Searched):
         return body
     if isinstance(body, Searched):
         if len(body.args) == 2:
-            return body.meaning.func(*(_written(a) for a in body.meaning.args))
-        new = _written(body.record.meaning).xreplace({ARGUMENT: _written(body.args[0])})
+            return body.meaning.func(*(in_tanh(a) for a in body.meaning.args))
+        new = in_tanh(body.record.meaning).xreplace({ARGUMENT: in_tanh(body.args[0])})
         return new if _is_gentle(body.record.meaning) else body
-    args = [_written(a) for a in body.args]
+    args = [in_tanh(a) for a in body.args]
     if isinstance(body, where):
         same = args[1] == args[2]  # the two forms of one logistic function
         return args[1] if same else body
@@ -192,7 +194,7 @@ def _written(body: Any) -> Any:
 @lru_cache(maxsize=1024)
 def _is_gentle(meaning: Expr) -> bool:
     """Whether the quick form of a function neither overflows nor divides."""
-    new = _written(meaning)
+    new = in_tanh(meaning)
     whole = all(p.exp.is_Integer and p.exp > 0 for p in new.atoms(Pow) if p.free_symbols)
     return whole and not new.has(sympy.exp, sympy.log, log1p, Searched)
 
@@ -212,8 +214,8 @@ def _product(body: Expr) -> Expr:
         if 0 <= k <= n:
             t = sympy.tanh(u / 2)
             made = ((1 + t) / 2) ** k * ((1 - t) / 2) ** (n - k)
-            return Mul(made, *(_written(q) for q in rest))
-    args = [_written(a) for a in body.args]
+            return Mul(made, *(in_tanh(q) for q in rest))
+    args = [in_tanh(a) for a in body.args]
     return body.func(*args) if tuple(args) != body.args else body
 
 

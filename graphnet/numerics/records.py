@@ -28,7 +28,7 @@ from graphnet.formula.searched import ARGUMENT, SECOND, Record, Searched, search
 from graphnet.formula.show import Shower
 from graphnet.numerics import cache as disk
 
-__all__ = ["described", "known", "read", "row", "spelled"]
+__all__ = ["VALUE", "described", "known", "read", "row", "spelled"]
 
 VALUE = hole(1)  # the function's own value, in `reuse`
 

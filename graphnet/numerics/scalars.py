@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sympy
 from sympy import Expr, Integer
 
 from graphnet.formula.formula import hole, normalize
 from graphnet.formula.functions import hypot, where
-from graphnet.formula.searched import Record, searched
+from graphnet.formula.named import named
+from graphnet.formula.searched import Record, Searched, searched
 from graphnet.network.contributions import is_pointwise
 from graphnet.network.inline import inline, with_body
 from graphnet.network.liveness import STOP
@@ -28,7 +30,7 @@ from graphnet.numerics.steps import right_in_steps
 
 __all__ = ["Found", "Scalars"]
 
-LARGEST, READS = 40, 4  # parts and reads of a formula that is looked through
+LARGEST, READS = 40, 12  # parts and reads of a formula that is looked through
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Scalars:
         body = self._exchanged(_with_laws(seen.formula.body, found), found)
         body = self._exchanged(_with_laws(restored(body), found), found)
         if found:
-            new = normalize(replace(seen.formula, body=restored(body)))
+            new = normalize(replace(seen.formula, body=_unguarded(restored(body), found)))
             node = with_body(node, new, seen.operands)
         return self._paired(node, found), found
 
@@ -160,6 +162,28 @@ def _with_laws(body: Expr, found: list[Found]) -> Expr:
     return new
 
 
+def _unguarded(e: Any, found: list[Found]) -> Any:
+    """a*b for where(a == 0, 0, a*b), where b is finite: log(s) is, of the sigmoid s of a tensor."""
+    if not isinstance(e, Expr) or not e.has(where):
+        return e
+    new = e.func(*(_unguarded(a, found) for a in e.args))
+    if isinstance(new, where) and isinstance(new.args[0], sympy.Eq) and new.args[1] == 0:
+        read, number = new.args[0].args
+        factors = sympy.Mul.make_args(new.args[2])
+        zero = [f for f in factors if is_plain(f) and f.xreplace({read: number}) == 0]
+        if zero and all(_is_finite(f) for f in factors):
+            found.append(Found(None, "where(a == 0, 0, a*b) = a*b for a finite b"))
+            return new.args[2]
+    return new
+
+
+def _is_finite(e: Expr) -> bool:
+    """Whether an expression is finite wherever its reads are, but for overflow of their sums."""
+    if isinstance(e, Searched):
+        return named(e.record.form) is not None and is_plain(e.args[0])
+    return is_plain(e)
+
+
 def _hypot(e: Expr) -> Expr:
     if not e.args or not e.has(sympy.Pow):
         return e
@@ -184,10 +208,15 @@ def _times_log(e: Expr) -> Expr:
         others = [a for a in e.args if a not in logs and _may_vanish(written_out(a))]
         if logs and others:
             opened = [written_out(a) if a in logs else a for a in e.args]
-            return where(sympy.Eq(others[0], 0), Integer(0), e.func(*opened))
+            return where(_vanishing(others[0]), Integer(0), e.func(*opened))
     if isinstance(e, sympy.Add | sympy.Mul):
         return e.func(*(_times_log(a) for a in e.args))
     return e
+
+
+def _vanishing(e: Expr) -> sympy.Eq:
+    """That a read is 0, or 1 where e is 1 minus it."""
+    return sympy.Eq(e, 0) if e.is_Symbol else sympy.Eq(1 - e, 1)
 
 
 def _is_log(e: Expr) -> bool:

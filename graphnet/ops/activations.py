@@ -107,7 +107,7 @@ def sigmoid(x: TensorLike) -> Tensor:
 
     >>> import graphnet as gn
     >>> gn.sigmoid(gn.input("x", ("batch", 3)))
-    sigmoid (batch, 3) = where(x[i,j] > 0, 1/(1 + exp(-x[i,j])), exp(x[i,j])/(1 + exp(x[i,j])))
+    sigmoid (batch, 3) = 1/(1 + exp(-x[i,j]))
     """
     return row("sigmoid", x=x)
 
@@ -127,7 +127,7 @@ def softplus(x: TensorLike) -> Tensor:
 
     >>> import graphnet as gn
     >>> gn.softplus(gn.input("x", ("batch", 3)))
-    softplus (batch, 3) = where(x[i,j] > 0, x[i,j] + log1p(exp(-x[i,j])), log1p(exp(x[i,j])))
+    softplus (batch, 3) = log(1 + exp(x[i,j]))
     """
     return row("softplus", x=x)
 
@@ -149,8 +149,7 @@ def silu(x: TensorLike) -> Tensor:
 
     >>> import graphnet as gn
     >>> gn.silu(gn.input("x", ("batch", 3)))
-    silu (batch, 3) = where(x[i,j] > 0, x[i,j]/(1 + exp(-x[i,j])), x[i,j]*exp(x[i,j])/(1 +
-    exp(x[i,j])))
+    silu (batch, 3) = x[i,j]/(1 + exp(-x[i,j]))
     """
     return row("silu", x=x)
 
@@ -160,8 +159,7 @@ def mish(x: TensorLike) -> Tensor:
 
     >>> import graphnet as gn
     >>> gn.mish(gn.input("x", ("batch", 3)))
-    mish (batch, 3) = x[i,j]*tanh(where(x[i,j] > 0, x[i,j] + log1p(exp(-x[i,j])),
-    log1p(exp(x[i,j]))))
+    mish (batch, 3) = x[i,j]*tanh(log(1 + exp(x[i,j])))
     """
     return row("mish", x=x)
 

@@ -6,8 +6,8 @@ its operands in the order in which the formula names them, and sympy finds its g
 A formula without indices is pointwise and broadcasts as NumPy does. `...` stands for as many
 leading axes as an operand has. Two formulas are separated by ";": the later reads the earlier.
 
-Where a function has a good form on each side of 0 the formula selects: the side that is not chosen
-is never touched, and unlike one form in Abs(x) the selection has all derivatives at 0.
+A formula is the textbook's. That 1/(1 + exp(-x)) or log(1 + exp(x)) overflows, and that 0*log(0)
+is meant to be 0, is the stabilizer's to know (numerics/stabilize.py).
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ FORMULAS: dict[str, str] = {
     "elu": "where(x > 0, x, alpha*expm1(x))",
     "selu": "where(x > 0, scale*x, scale*alpha*expm1(x))",
     "celu": "where(x > 0, x, alpha*expm1(x/alpha))",
-    "sigmoid": "where(x > 0, 1/(1 + exp(-x)), exp(x)/(1 + exp(x)))",
+    "sigmoid": "1/(1 + exp(-x))",
     "tanh": "tanh(x)",
-    "softplus": "where(x > 0, x + log1p(exp(-x)), log1p(exp(x)))",
+    "softplus": "log(1 + exp(x))",
     "gelu": "x*(1 + erf(x/sqrt(2)))/2",
     "gelu_tanh": "x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3)))/2",
-    "silu": "where(x > 0, x/(1 + exp(-x)), x*exp(x)/(1 + exp(x)))",
-    "mish": "x*tanh(where(x > 0, x + log1p(exp(-x)), log1p(exp(x))))",
+    "silu": "x/(1 + exp(-x))",
+    "mish": "x*tanh(log(1 + exp(x)))",
     "hard_sigmoid": "where(x <= -3, 0, where(x >= 3, 1, x/6 + 1/2))",
     "softsign": "x/(1 + Abs(x))",
     "softmax": "L[...] = LogSumExp(x[...,k], k); Y[...,k] = expw(x[...,k], L[...])",
@@ -59,10 +59,8 @@ FORMULAS: dict[str, str] = {
     "mae": "Abs(p - t)",
     "huber": "where(Abs(p - t) <= delta, (p - t)**2/2, delta*(Abs(p - t) - delta/2))",
     "hinge": "where(t*p < 1, 1 - t*p, 0)",
-    "binary_cross_entropy": "-where(t == 0, 0, t*log(p)) - where(t == 1, 0, (1 - t)*log1p(-p))",
-    "binary_cross_entropy_with_logits":
-        "where(p > 0, (1 - t)*p + log1p(exp(-p)), -t*p + log1p(exp(p)))",
+    "binary_cross_entropy": "-t*log(p) - (1 - t)*log(1 - p)",
+    "binary_cross_entropy_with_logits": "log(1 + exp(p)) - t*p",
     "focal":
-        "-where(t == 0, 0, alpha*t*(1 - p)**gamma*log(p))"
-        " - where(t == 1, 0, (1 - alpha)*(1 - t)*p**gamma*log1p(-p))",
+        "-alpha*t*(1 - p)**gamma*log(p) - (1 - alpha)*(1 - t)*p**gamma*log(1 - p)",
 }  # fmt: skip

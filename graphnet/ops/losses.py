@@ -102,8 +102,8 @@ def binary_cross_entropy(
     >>> import graphnet as gn
     >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
     >>> gn.binary_cross_entropy(p, t)
-    binary_cross_entropy () = Sum((-where(t[n,k] == 0, 0, t[n,k]*log(p[n,k])) - where(t[n,k] ==
-    1, 0, (1 - t[n,k])*log1p(-p[n,k])))/(size(n)*size(k)), n, k)
+    binary_cross_entropy () = Sum((-t[n,k]*log(p[n,k]) - (1 - t[n,k])*log(1 -
+    p[n,k]))/(size(n)*size(k)), n, k)
     """
     return _elementwise("binary_cross_entropy", prediction, target, reduction, weight)
 
@@ -112,13 +112,13 @@ def binary_cross_entropy_with_logits(
     prediction: TensorLike, target: TensorLike, reduction: str = "mean",
     weight: TensorLike | None = None,
 ) -> Tensor:  # fmt: skip
-    """binary_cross_entropy(sigmoid(z), t) as log(1 + exp(z)) - t*z, one form for each sign of z.
+    """binary_cross_entropy(sigmoid(z), t) as log(1 + exp(z)) - t*z.
 
     >>> import graphnet as gn
     >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
     >>> gn.binary_cross_entropy_with_logits(p, t)
-    binary_cross_entropy_with_logits () = Sum(where(p[n,k] > 0, log1p(exp(-p[n,k])) + p[n,k]*(1
-    - t[n,k]), log1p(exp(p[n,k])) - p[n,k]*t[n,k])/(size(n)*size(k)), n, k)
+    binary_cross_entropy_with_logits () = Sum((log(1 + exp(p[n,k])) -
+    p[n,k]*t[n,k])/(size(n)*size(k)), n, k)
     """
     return _elementwise("binary_cross_entropy_with_logits", prediction, target, reduction, weight)
 
@@ -135,8 +135,8 @@ def focal(
     >>> import graphnet as gn
     >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))
     >>> gn.focal(p, t)
-    focal () = Sum((-where(t[n,k] == 0, 0, 0.25*t[n,k]*(1 - p[n,k])**2*log(p[n,k])) -
-    where(t[n,k] == 1, 0, 0.75*(1 - t[n,k])*p[n,k]**2*log1p(-p[n,k])))/(size(n)*size(k)), n, k)
+    focal () = Sum((-0.25*t[n,k]*(1 - p[n,k])**2*log(p[n,k]) - 0.75*(1 - t[n,k])*p[n,k]**2*log(1 -
+    p[n,k]))/(size(n)*size(k)), n, k)
     """
     gamma, alpha = (
         number("gamma", gamma, 0, where="focal"),

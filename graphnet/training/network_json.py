@@ -16,7 +16,7 @@ from graphnet.formula import extent as ext
 from graphnet.formula.extent import Extent, Floor, Poly, show_extent
 from graphnet.formula.formula import Equation, Formula
 from graphnet.formula.parse import parse
-from graphnet.formula.show import show
+from graphnet.formula.show import Shower
 from graphnet.network.graph import STAGES, Network
 from graphnet.network.nodes import (
     Array,
@@ -114,7 +114,7 @@ class NetworkWriter:
             taken = {*sizes, "Y"}
             operands = _fresh("A", max(formula.slots, default=-1) + 1, taken)
             indices = _fresh("i", formula.indices, taken)
-            text = show(Equation(formula, "Y", operands, indices))
+            text = Shower(Equation(formula, "Y", operands, indices)).line()
             record: dict[str, Any] = {
                 "text": text, "operands": list(operands), "sizes": list(sizes)
             }  # fmt: skip

@@ -5,13 +5,16 @@ A part is an Equation, a Step, a Recurrence, or words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from sympy import Expr
+
 from graphnet.formula.formula import Equation, Read
 from graphnet.formula.latex import _Latex
+from graphnet.formula.named import told
 from graphnet.formula.show import Shower, show
 from graphnet.view.recurrences import Recurrence
 
@@ -20,24 +23,30 @@ __all__ = ["Local", "Step", "equations", "html_rows", "latex_rows", "lines", "wo
 
 @dataclass(frozen=True)
 class Local:
-    """A local derivative: of an element of `reader` with respect to what it reads of a tensor."""
+    """A local derivative: of an element of `reader` with respect to what it reads of a tensor.
+
+    `by_value` is the derivative once more, made of the reader's own value: a*(1 - a).
+    """
 
     reader: str
     equation: Equation  # its body is the derivative
     read: Read
+    by_value: Expr | None = None
 
     def text(self, style: str) -> tuple[str, str, str]:
         """(element of the reader, element that is read, the derivative)."""
         e = self.equation
         if style == "latex":
-            made = _Latex(e)
-            body = made.scalar(e.formula.body)
-            return made.element(e.name, e.formula.target), self._read(made), body
+            tex = _Latex(e)
+            body = self._both(tex.scalar)
+            return tex.element(e.name, e.formula.target), self._read(tex), body
         plain = Shower(e, style == "unicode")
-        return (
-            plain.element(e.name, e.formula.target), self._read(plain),
-            plain.scalar(e.formula.body)[0],
-        )  # fmt: skip
+        body = self._both(lambda expr: plain.scalar(expr)[0])
+        return plain.element(e.name, e.formula.target), self._read(plain), body
+
+    def _both(self, write: Callable[[Any], str]) -> str:
+        exprs = (self.equation.formula.body, self.by_value)
+        return " = ".join(write(told(expr)) for expr in exprs if expr is not None)
 
     def _read(self, writer: Any) -> str:
         return str(writer.element(self.equation.operands[self.read.slot], self.read.subs))
@@ -77,8 +86,8 @@ def lines(parts: Sequence[Any], style: str, margin: str) -> Iterator[str]:
             case Step():
                 for local in part.locals:
                     whole, read, value = local.text(style)
-                    told = f"{part.tensor} is read by {local.reader}"
-                    yield f"{margin}{told}: d {whole}/d {read} = {value}"
+                    who = f"{part.tensor} is read by {local.reader}"
+                    yield f"{margin}{who}: d {whole}/d {read} = {value}"
                 if part.equation:
                     yield f"{margin}  {show(part.equation, style)}"
             case Recurrence():
@@ -127,9 +136,9 @@ def html_rows(parts: Sequence[Any], stage: str) -> Iterator[str]:
             case str():
                 yield row("", part)
             case Step():
-                told = [f"∂{a}/∂{b} = {c}" for a, b, c in (x.text("unicode") for x in part.locals)]
+                local = [f"∂{a}/∂{b} = {c}" for a, b, c in (x.text("unicode") for x in part.locals)]
                 made = show(part.equation, "unicode") if part.equation else ""
-                yield row("<br>".join(map(escape, told)), made)
+                yield row("<br>".join(map(escape, local)), made)
             case Recurrence():
                 yield row("", ", ".join([part.title, *part.given]))
                 yield from html_rows((*part.parts, *part.next), part.title.partition(",")[0])

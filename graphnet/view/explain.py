@@ -9,7 +9,7 @@ forward
   a[i] = tanh(z[i])
   loss = Sum(a[i], i)
 backward
-  z is read by a: d a[i]/d z[i] = 1 - tanh(z[i])**2
+  z is read by a: d a[i]/d z[i] = 1 - tanh(z[i])**2 = 1 - a[i]**2
     d_z[i] = 1 - tanh(z[i])**2
   w is read by z: d z[n]/d w[i] = x[n,i]
     d_w[i] = Sum(x[n,i]*d_z[n], n)
@@ -25,17 +25,20 @@ from typing import Any
 
 import networkx as nx
 import sympy
+from sympy import Expr, Symbol
 
 from graphnet.arguments import one_of
 from graphnet.errors import GraphnetTypeError
 from graphnet.formula import functions as fn
 from graphnet.formula.derive import slope
 from graphnet.formula.formula import Equation, Formula, Read, hole
-from graphnet.formula.searched import Searched
+from graphnet.formula.named import MEANINGS, told
+from graphnet.formula.searched import ARGUMENT, Searched
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Scan, topological
 from graphnet.network.runs import Run
-from graphnet.numerics.records import described
+from graphnet.numerics.parts import is_simple, one_argument
+from graphnet.numerics.records import VALUE, described, known, spelled
 from graphnet.ops.gradients import grad
 from graphnet.ops.tensor import Tensor
 from graphnet.view.derivation import Local, Step, equations, html_rows, latex_rows, lines, words
@@ -56,8 +59,7 @@ class Explanation:
     @property
     def functions(self) -> list[str]:
         """What the searched functions in it mean, a line each."""
-        bodies = [e.formula.body for e in equations((*self.forward, *self.steps))]
-        return meanings(bodies)
+        return meanings([e.formula.body for e in equations((*self.forward, *self.steps))])
 
     def text(self, style: str = "text") -> str:
         """In lines; style "text" or "unicode"."""
@@ -174,8 +176,11 @@ def _backward(network: Network, late: set[str]) -> list[Step | Recurrence]:
 
 def meanings(bodies: Sequence[Any]) -> list[str]:
     """What the searched functions in some bodies mean, a line each."""
-    applied = [s for b in bodies for s in sympy.preorder_traversal(b) if isinstance(s, Searched)]
-    return [described(record) for record in dict.fromkeys(s.record for s in applied)]
+    applied = [type(s) for b in bodies for s in sympy.preorder_traversal(told(b))]
+    return [
+        described(f.record) if issubclass(f, Searched) else _meaning(f)
+        for f in dict.fromkeys(applied) if issubclass(f, Searched) or f in MEANINGS
+    ]  # fmt: skip
 
 
 def step_of(network: Network, name: str, late: set[str]) -> Step:
@@ -204,7 +209,28 @@ def locals_of(network: Network, tensor: str, reader: str) -> Iterator[Local]:
         value = slope(f.body, hole(k))
         if value == 0:
             continue
-        yield Local(reader, _valued(equation, f, value), read)
+        yield Local(reader, _valued(equation, f, value), read, _by_value(f, value, hole(k)))
+
+
+def _meaning(name: Any) -> str:
+    """What a textbook name stands for."""
+    return f"{name.__name__}(x) = {spelled(MEANINGS[name](ARGUMENT))}"
+
+
+def _by_value(f: Formula, value: Expr, read: Symbol) -> Expr | None:
+    """A derivative in terms of the value of its function, as textbooks have it: 1 - a^2."""
+    own = hole(len(f.reads))
+    direct: Expr = value.xreplace({f.body: own})
+    if f.body.has(sympy.Function) and direct != value:
+        return direct if direct.free_symbols == {own} else None
+    taken = one_argument(f.body)
+    if f.reduce or taken is None or taken[1] != read or is_simple(taken[0]):
+        return None
+    record = known(taken[0])
+    steep = None if record is None else record.slope
+    if not isinstance(steep, Searched) or steep.record.reuse is None:
+        return None
+    return steep.record.reuse.xreplace({VALUE: own})
 
 
 def _valued(equation: Equation, f: Formula, value: Any) -> Equation:

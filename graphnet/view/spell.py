@@ -18,6 +18,7 @@ from graphnet.arguments import one_of
 from graphnet.formula.formula import Equation, Formula, symbol_kind
 from graphnet.formula.latex import _Latex
 from graphnet.formula.latex import name as latex_name
+from graphnet.formula.named import told
 from graphnet.formula.show import ATOM, SUM, Shower
 from graphnet.network.neurons import Element
 
@@ -32,6 +33,7 @@ def write(
     body: Any, text: Callable[[int], str], style: str = "text", numbers: bool = False
 ) -> str:  # fmt: skip
     """A body over holes in which hole k is written as `text(k)`, all of them `numbers` or names."""
+    body = told(body)
     equation = Equation(Formula((), body, ()), "", ())
     if one_of("style", style, STYLES) == "latex":
         return _ElementLatex(equation, text, numbers).scalar(body)

@@ -9,6 +9,11 @@ Run as a script it makes one such call on sample data.
 import numpy as np
 
 
+def sigmoid(z):
+    """1/(1 + exp(-z)), without overflow."""
+    return np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))
+
+
 def arena(size):
     """new(shape, dtype): arrays side by side in one piece of memory.
 
@@ -93,14 +98,10 @@ def forward(parameters, x):
     b1 = parameters["b1"]
     W2 = parameters["W2"]
     b2 = parameters["b2"]
-    # Z1[n,o] = z_sum_1[n,o] + b1[o]; z_sum_1[n,o] = Sum(x[n,i]*W1[i,o], i)
-    Z1 = x @ W1 + b1
-    # A1[i,j] = tanh(Z1[i,j])
-    A1 = np.tanh(Z1)
-    # Z2[n,o] = z_sum_2[n,o] + b2[o]; z_sum_2[n,o] = Sum(A1[n,i]*W2[i,o], i)
-    Z2 = A1 @ W2 + b2
-    # p[i,j] = sigmoid(Z2[i,j])
-    p = np.exp(np.minimum(Z2, 0)) / (1 + np.exp(-np.abs(Z2)))
+    Z1 = x @ W1 + b1   # Z1[n,o] = z_sum_1[n,o] + b1[o]; z_sum_1[n,o] = Sum(x[n,i]*W1[i,o], i)
+    A1 = np.tanh(Z1)   # A1[i,j] = tanh(Z1[i,j])
+    Z2 = A1 @ W2 + b2  # Z2[n,o] = z_sum_2[n,o] + b2[o]; z_sum_2[n,o] = Sum(A1[n,i]*W2[i,o], i)
+    p = sigmoid(Z2)    # p[i,j] = sigmoid(Z2[i,j])
     return p
 
 

@@ -79,7 +79,7 @@ RNN = """\
 """
 RNN_BACK = """\
   one step back, t = time - 1 … 0, d_h_new starts as d_H1
-    a_1 is read by h_new: d h_new[i,j]/d a_1[i,j] = 1 - tanh(a_1[i,j])**2
+    a_1 is read by h_new: d h_new[i,j]/d a_1[i,j] = 1 - tanh(a_1[i,j])**2 = 1 - h_new[i,j]**2
       d_a_1[i,j] = (1 - tanh(a_1[i,j])**2)*d_h_new[i,j]
     h is read by a_sum_1: d a_sum_1[n,o]/d h[n,j] = U1[j,o]
       d_h[n,j] = Sum(U1[j,o]*d_a_1[n,o], o)
@@ -201,15 +201,40 @@ def test_loops_conditions_and_places_are_lines_of_the_work() -> None:
 
 def test_functions_that_were_searched_are_told() -> None:
     z, t = gn.parameter("z", (3,)), gn.input("t", (3,))
-    told = gn.explain(gn.binary_cross_entropy(1 / (1 + gn.exp(-z)), t).rename("loss"), z)
-    lines = told.text().splitlines()
-    functions = lines[lines.index("functions") + 1 :]
-    assert functions == [f"  {line}" for line in told.functions]
-    assert len(functions) == 2  # the slopes of log a and log(1 - a)
-    for line in functions:
-        name, _, rest = line.strip().partition("(x) = ")
-        assert name in told.text().partition("functions")[0]
-        assert ", computed as " in rest
-    assert told.html().count("<td>function</td>") == 2
-    assert told.latex().count(r"\_slope(x) = ") == 2
+    mish = gn.explain(gn.sum(gn.mish(z) * t).rename("loss"), z)
+    (line,) = mish.functions
+    assert mish.text().splitlines()[-2:] == ["functions", f"  {line}"]
+    assert line.startswith("mish_slope(x) = ")
+    assert ", computed as " in line
+    assert mish.html().count("<td>function</td>") == 1
+    assert mish.latex().count(r"\_slope(x) = ") == 1
     assert gn.explain(gn.sum(gn.tanh(z)), z).functions == []
+
+
+def test_sigmoids_are_told_as_textbooks_do() -> None:
+    z, t = gn.parameter("z", (3,)), gn.input("t", (3,))
+    a = (1 / (1 + gn.exp(-z))).rename("a")
+    told = gn.explain(gn.binary_cross_entropy(a, t).rename("loss"), z)
+    assert told.text().splitlines()[-3:] == [
+        "    d_z[k] = ((1 - t[k])*sigmoid(z[k]) - t[k]*sigmoid(-z[k]))/size(k)",
+        "functions",
+        "  sigmoid(x) = 1/(1 + exp(-x))",
+    ]
+
+
+# function -> its local derivative as sympy has it, and by the function's value
+BY_VALUE = {
+    "sigmoid": "exp(-z[i])/(1 + exp(-z[i]))**2 = a[i]*(1 - a[i])",
+    "tanh": "1 - tanh(z[i])**2 = 1 - a[i]**2",
+    "softplus": "exp(z[i])/(1 + exp(z[i])) = 1 - exp(-a[i])",
+    "exp": "exp(z[i]) = a[i]",
+    "relu": "where(z[i] > 0, 1, 0)",
+    "sin": "cos(z[i])",
+}
+
+
+@pytest.mark.parametrize("name", BY_VALUE)
+def test_local_derivatives_are_told_by_the_value_too(name: str) -> None:
+    z = gn.parameter("z", (3,))
+    text = gn.explain(gn.sum(getattr(gn, name)(z).rename("a")).rename("loss"), z).text()
+    assert f"d a[i]/d z[i] = {BY_VALUE[name]}\n" in text

@@ -125,8 +125,9 @@ def test_every_element_is_what_its_formula_says(make) -> None:
 
 def _numbers(expr):
     from graphnet.formula import functions as fn
+    from graphnet.formula.searched import meant
 
-    expr = expr.replace(fn.expw, lambda b, y: sympy.exp(b - y))
+    expr = meant(expr).replace(fn.expw, lambda b, y: sympy.exp(b - y))
     return expr.replace(fn.log1p, lambda x: sympy.log(1 + x)).evalf(20)
 
 
