@@ -117,6 +117,9 @@ def _draw(command: argparse.ArgumentParser) -> None:
     levels = ("layers", "tensors", "neurons")
     command.add_argument("--level", choices=levels, default="tensors", help="(default: tensors)")
     command.add_argument(
+        "--no-steps", action="store_true", help="recurrences without the step inside"
+    )
+    command.add_argument(
         "--out", metavar="FILE", help="a .svg, .png or .gv file (default: NAME_STAGE.svg)"
     )
 

@@ -26,7 +26,7 @@ def draw(arguments: argparse.Namespace) -> int:
         raise GraphnetError(f"expected a file that ends in .svg, .png or .gv, came {told(out)}")
     from graphnet.view.draw import draw as draw_model
 
-    drawing = draw_model(model, arguments.stage, arguments.level)
+    drawing = draw_model(model, arguments.stage, arguments.level, steps=not arguments.no_steps)
     print(drawing.render(outfile=out, cleanup=form in ("svg", "png")))
     return 0
 

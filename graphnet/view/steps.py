@@ -93,7 +93,8 @@ def _body(diagram: Diagram, scope: Scope, run: Run, stage: str) -> Scope:
     }  # fmt: skip
     roles = {names[node]: role for node, role in _roles(loop, whole).items()}
     ids = {name: scope.ids[name] for node in constants if (name := names[node]) == whole[node]}
-    unread = {loop.step} - {name for node in names for name in map(names.get, node.operands)}
+    read = {loop.body.name_of(o) for node in names for o in node.operands}
+    unread = {loop.step} - {*read, *loop.carried, *loop.emits}
     home = {name: cluster for name in body if name not in ids and name not in unread}
     taken = {b.id for b in diagram.boxes}
     ids |= {name: _free(f"{cluster}: {name}", taken) for name in home}
@@ -127,7 +128,7 @@ def times(loop: Loop) -> str:
 def add_arrows(diagram: Diagram, scope: Scope) -> None:
     """Adds what leads from box to box of a scope, into its bodies and out of them."""
     stages = {b.id: b.stage for b in diagram.boxes}
-    given = {scope.ids[name] for name in scope.roles}
+    given = {scope.ids[name] for name in scope.roles if name in scope.home}
 
     def link(tail: str, head: str, into: str = "") -> None:
         at = into or stages[head]  # what enters a step back is read by the backward pass

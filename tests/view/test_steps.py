@@ -84,6 +84,30 @@ def products() -> list[gn.Tensor]:
     return [gn.sum(gn.cumprod(x)).rename("loss"), x]
 
 
+def stateless() -> list[gn.Tensor]:
+    x, W = gn.input("x", ("time", 4)), gn.parameter("W", (4, 4))
+    outs, _ = gn.scan(lambda x: ((), gn.tanh(x @ W)), (), x)
+    return [gn.sum(outs).rename("loss"), W]
+
+
+def embedded() -> list[gn.Tensor]:
+    """What a step reads is chosen by an int of the sequence; a state that starts as a parameter."""
+    k = gn.input("k", ("time",), dtype="int")
+    E, start = gn.parameter("E", (6, 4)), gn.parameter("h0", (4,))
+
+    def step(h, k):
+        return gn.maximum(h, gn.take(E, k, axis=0)), h
+
+    outs, last = gn.scan(step, start, k)
+    return [(gn.sum(outs) + gn.sum(last)).rename("loss"), E, start]
+
+
+def second() -> list[gn.Tensor]:
+    """The adjoint of an adjoint."""
+    loss, U = two()
+    return [gn.sum(gn.grad(loss, U) ** 2).rename("loss2"), U]
+
+
 NETS: dict[str, tuple[Callable[[], list[gn.Tensor]], int, int]] = {
     # how many steps are drawn forward, and how many arrows go round
     "RNN": (lambda: layer(gn.RNN), 1, 1),
@@ -94,6 +118,8 @@ NETS: dict[str, tuple[Callable[[], list[gn.Tensor]], int, int]] = {
     "two": (two, 2, 2),
     "swapped": (swapped, 1, 3),
     "products": (products, 1, 1),
+    "stateless": (stateless, 1, 0),
+    "embedded": (embedded, 1, 1),
 }
 
 
@@ -127,6 +153,14 @@ def test_the_adjoint_is_a_step_back(name: str) -> None:
     back = [t for t in titles(drawing) if t.startswith("one step back")]
     assert back
     _readable(drawing)
+
+
+def test_second_derivatives_are_drawn() -> None:
+    loss, U = second()
+    drawing = draw([loss, gn.grad(loss, U)])
+    assert len([t for t in titles(drawing) if "back" in t]) >= 2
+    _readable(drawing)
+    assert "one step back" in str(gn.explain(loss, U))
 
 
 def _readable(drawing: Drawing) -> None:
@@ -205,6 +239,21 @@ def test_a_layer_goes_round() -> None:
     assert re.findall(r'label="(t = [^"]*)"', drawing.source) == ["t = 0 … 6", "t = 6 … 0"]
     whole = draw(own(), level="layers")
     assert 'label="scan\\n' in whole.source, "the results of a scan without a layer are one box"
+
+
+def test_what_a_step_hands_on_as_it_is() -> None:
+    """The number of the step as a state, a constant as another, an element as what is given out."""
+    x, W = gn.input("x", ("time",)), gn.parameter("W", ())
+
+    def step(n, h, x, *, t):
+        return (t, W), (x, n)
+
+    (xs, ns), last = gn.scan(step, (0, gn.constant(0.0)), x)
+    drawing = draw([xs, ns, *last])
+    assert len(rounds(drawing)) == 2
+    _readable(drawing)
+    unread = draw(gn.scan(lambda h, x, *, t: (h + x, None), 0.0, x)[1])
+    assert "number of the step" not in unread.source
 
 
 LENGTHS = [
