@@ -27,7 +27,7 @@ _TABLES = re.findall(r"^(\w+) = ", "".join(HELPERS.values()), re.MULTILINE)
 RESERVED: frozenset[str] = frozenset({
     *keyword.kwlist, *BUILTINS, *HELPERS, *_TABLES,
     "np", "numpy", "rng", "seed", "generator", "parameters", "states", "orthogonal_matrix",
-    "initial_parameters", "initial_states", "forward", "step", "build", "plan", "in_range",
+    "initial_parameters", "initial_states", "forward", "step", "build", "plan", "in_range", "fits",
     "ValueError", "__name__",
     "__builtins__", "__debug__", "__doc__", "__file__", "__import__",
 })  # fmt: skip

@@ -26,8 +26,9 @@ from graphnet.compiler.lower import Lowered, readable
 from graphnet.compiler.ranges import bounds
 from graphnet.compiler.samples import sample_lines
 from graphnet.compiler.stages import part
+from graphnet.compiler.wrapping import packed
 from graphnet.errors import GraphnetError
-from graphnet.formula.extent import show_extent
+from graphnet.formula.extent import Extent, show_extent
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Constant, Init, Node, Parameter, State, show_shape
 from graphnet.ops import initializers
@@ -46,10 +47,10 @@ class Module:
     draws: bool
     sizes: tuple[str, ...] = ()  # what `plan` takes, in fast style
     checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by function: statements
-    # that refuse labels out of range
+    # that refuse arrays of wrong shapes and labels out of range
 
     def alone(self) -> str:
-        """The text for a file, where no program stands before its functions: they check labels.
+        """The text for a file, where no program stands before its functions: they check arguments.
 
         A program checks them before its own call, so the text that it runs has no such lines.
         """
@@ -58,14 +59,29 @@ class Module:
             above, define, rest = text.rpartition(f"\ndef {name}(")
             head, opened, told = rest.partition('"""')
             told, closed, below = told.partition('"""')
-            lines = "".join(f"\n    {line}" for line in statements)
+            lines = "".join(f"\n    {line}" for s in statements for line in s.split("\n"))
             text = f"{above}{define}{head}{opened}{told}{closed}{lines}{below}"
         if text == self.source:
             return text
         first, second = text.split("import numpy as np\n", 1)
-        return f"{first}import numpy as np\n\n\n{_IN_RANGE}\n{second}"
+        called = [s for statements in self.checks.values() for s in statements]
+        helpers = [_FITS] + [_IN_RANGE] * any(s.startswith("in_range(") for s in called)
+        return "\n\n\n".join([f"{first}import numpy as np", *helpers]) + f"\n{second}"
 
 
+_FITS = '''\
+def fits(**given):
+    """Raises where an array has not the shape it should; a size with a name is one number."""
+    sizes = {}
+    for name, (array, *shape) in given.items():
+        if shape and not isinstance(array, np.ndarray):
+            raise TypeError(f"{name} is no array: {type(array).__name__}")
+        found = np.shape(array)
+        wanted = [sizes.setdefault(s, n) if isinstance(s, str) else s for s, n in zip(shape, found)]
+        if len(found) != len(shape) or list(found) != wanted:
+            known = "".join(f"; {s} is {n}" for s, n in sizes.items())
+            expected = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+            raise ValueError(f"{name} has shape {found}, expected ({expected}){known}")'''
 _IN_RANGE = '''\
 def in_range(name, labels, size):
     """Raises ValueError for a label outside 0 .. size-1: NumPy would read -1 as the last."""
@@ -135,12 +151,25 @@ def emit(
 
 
 def _checks(made: Function) -> Iterator[str]:
-    """A statement for each input whose elements choose what is read."""
+    """What refuses inputs of other shapes, and a statement for each whose elements choose reads."""
+    shapes = [
+        f"{made.variable[name]}=({', '.join([made.variable[name], *map(_size, shape)])}"
+        + (")" if shape else ",)")
+        for name in made.inputs
+        for shape in [made.network.node(name).shape]
+    ]
+    if shapes:
+        yield "\n".join(packed("fits(", shapes, ")", 75, "    "))
     for bound in bounds(made.network):
         if bound.name in made.inputs:
             size = show_extent(bound.size, made.origin)
             variable = made.variable[bound.name]
             yield f'in_range("{variable}", {variable}, {size})'
+
+
+def _size(extent: Extent) -> str:
+    """A size as `fits` is told it: a number, or what it is called."""
+    return str(extent) if isinstance(extent, int) else f'"{show_extent(extent)}"'
 
 
 def _function(

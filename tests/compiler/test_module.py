@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphnet as gn
 from graphnet.compiler.build import function, training_step
 from graphnet.compiler.program import Program
 from graphnet.network.nodes import Distribution, Input
@@ -276,3 +278,33 @@ def test_forward_beside_a_step_refuses_labels_too(style: str, tmp_path) -> None:
             with pytest.raises(ValueError, match=r"k\[.\] is (-1|5), expected 0 .. 4"):
                 call(np.array(labels))
     assert held["forward"](parameters, np.array([0, 4])).shape == (2, 2)
+
+
+WRONG = [  # rows of x, of y; what is said
+    ((4, 3), (4,), r"x has shape \(4, 3\), expected \(batch, 5\); batch is 4"),
+    ((4, 5), (3,), r"y has shape \(3,\), expected \(batch,\); batch is 4"),
+    ((4, 5), (4, 1), r"y has shape \(4, 1\), expected \(batch,\); batch is 4"),
+    ((5,), (5,), r"x has shape \(5,\), expected \(batch, 5\)"),
+]
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_saved_step_checks_shapes_and_the_text_that_runs_does_not(tmp_path, style):
+    x, y = gn.input("x", ("batch", 5)), gn.input("y", ("batch",))
+    step = gn.training_step([x, y], gn.mse(x @ gn.parameter("w", (5,)), y), gn.SGD(lr=0.1))
+    step.save(tmp_path / "step.py", style=style)
+    assert "fits(" not in step.source
+    saved = runpy.run_path(str(tmp_path / "step.py"))
+    parameters = saved["initial_parameters"]()
+    for rows, labels, message in WRONG:
+        before = parameters["w"].copy()
+        for _ in range(2):  # also where the sizes have been met
+            with pytest.raises(ValueError, match=message):
+                saved["step"](parameters, np.ones(rows, np.float32), np.ones(labels, np.float32))
+            assert (parameters["w"] == before).all()
+            saved["step"](parameters, np.ones((4, 5), np.float32), np.ones(4, np.float32))
+            before = parameters["w"].copy()
+    with pytest.raises(TypeError, match="x is no array: list"):
+        saved["step"](parameters, [[1.0] * 5], np.ones(1, np.float32))
+    with pytest.raises(ValueError, match="x has shape"):
+        saved["forward"](parameters, np.ones((4, 3), np.float32))

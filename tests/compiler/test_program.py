@@ -419,4 +419,4 @@ def test_what_repeats_is_written_so() -> None:
 
 
 def test_public_names() -> None:
-    assert gn.function is function
+    assert gn.function.__wrapped__ is function
