@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import graphnet as gn
+from graphnet.cli import main
 from graphnet.network.graph import Network
 from graphnet.network.nodes import Computed, Input, Loop, Scan
 from graphnet.view.draw import Drawing, draw
@@ -254,6 +255,13 @@ def test_what_a_step_hands_on_as_it_is() -> None:
     _readable(drawing)
     unread = draw(gn.scan(lambda h, x, *, t: (h + x, None), 0.0, x)[1])
     assert "number of the step" not in unread.source
+
+
+def test_the_command_folds_them(tmp_path: Path) -> None:
+    for options, steps in (([], 1), (["--no-steps"], 0)):
+        out = tmp_path / f"{steps}.gv"
+        assert main(["draw", "rnn", *options, "--out", str(out)]) == 0
+        assert out.read_text().count("one step") == steps
 
 
 LENGTHS = [
