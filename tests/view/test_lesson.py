@@ -121,7 +121,7 @@ def test_a_step_tells_formula_local_derivative_and_upstream(page: str) -> None:
     d_a = by_hand()["d_a"][0]
     for expected in (
         "z¯i=(1−tanh2\u2061(zi))a¯i",  # the formula
-        "∂ai∂zi=1−tanh2\u2061(zi)×a¯",  # the local derivative and what it is multiplied with
+        "∂ai∂zi=1−tanh2\u2061(zi)=1−ai2×a¯",  # the local derivative and what it is multiplied with
         f"=1−tanh2\u2061(0.1)={1 - math.tanh(0.1) ** 2:.4g}×−{-d_a:.4g}",  # and in numbers
         f"=(1−tanh2\u2061(0.1))⋅(−{-d_a:.4g})",  # in numbers
     ):
