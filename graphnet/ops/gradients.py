@@ -34,7 +34,7 @@ from graphnet.ops.catalogue import FORMULAS
 from graphnet.ops.tensor import Tensor, TensorLike
 from graphnet.ops.vectorize import vectorize
 
-__all__ = ["chosen_kinks", "grad", "hessian", "jacobian", "jvp"]
+__all__ = ["chosen_kinks", "derivation", "grad", "hessian", "jacobian", "jvp"]
 
 
 @overload
@@ -127,6 +127,23 @@ def _adjoints(
         made.node(made.outputs[f"d_{name}"]) if name in network else filling.zeros(node.shape).node
         for name, node in zip(names, wrt, strict=True)  # a constant that y does not depend on
     ]
+
+
+def derivation(
+    y: Tensor, x: Sequence[Tensor], stabilize: bool, kinks: Any
+) -> tuple[Network, Network]:
+    """The network of y as it is written, and the stabilized one with the adjoints of some tensors.
+
+    A tensor has one name in both, so that formulas of one can stand beside those of the other.
+    """
+    node, wrt = _tensor(y, "y").node, [t.node for t in _tensors(x)]
+    written = Network.collect({"output": node}, extra=wrt)
+    names = list(dict.fromkeys(written.name_of(n) for n in wrt))
+    output = written.outputs["output"]
+    stable = flag("stabilize", stabilize)
+    network = numerics.stabilize(written, keep=(output, *names)) if stable else written
+    wanted = [name for name in names if name in network]
+    return written, backward(network, output, wanted, None, chosen_kinks(kinks, [node]))
 
 
 def _stabilized(network: Network, output: str, kept: dict[str, Node]) -> Network:

@@ -39,7 +39,7 @@ from graphnet.network.nodes import Computed, Scan, topological
 from graphnet.network.runs import Run
 from graphnet.numerics.parts import is_simple, one_argument
 from graphnet.numerics.records import VALUE, described, known, spelled
-from graphnet.ops.gradients import grad
+from graphnet.ops.gradients import derivation
 from graphnet.ops.tensor import Tensor
 from graphnet.view.derivation import Local, Step, equations, html_rows, latex_rows, lines, words
 from graphnet.view.recurrences import Recurrence, step_back, step_forward
@@ -116,24 +116,23 @@ def explain(
     if not isinstance(output, Tensor):
         raise GraphnetTypeError(f"a tensor is explained, not {type(output).__name__}")
     wanted: Any = [wrt] if isinstance(wrt, Tensor) else wrt
-    gradients = grad(output, wanted, stabilize=stabilize, kinks=kinks)
-    nodes = [g.node for g in gradients]
-    network = Network.collect({"output": output.node, **{f"d{k}": n for k, n in enumerate(nodes)}})
+    written, network = derivation(output, wanted, stabilize, kinks)
     late = {
         name for name, node in network.items()
         if node.made and (node.name or "").startswith("d_") and node.origin
     }  # fmt: skip
     late |= {n for name in late for n in nx.descendants(network, name)}
-    used, head = set(topological([output.node])), network.outputs["output"]
+    used, head = set(topological([output.node])), written.outputs["output"]
     loose = {  # zeros that adjoints start from
-        name for name, node in network.of(Computed) if not node.operands and node not in used
+        name for name, node in network.of(Computed) if not node.operands and name not in written
     }  # fmt: skip
-    forward, steps = _forward(network, late | loose), _backward(network, late)
+    forward = _forward(written)
+    forward += _forward(network, late | loose | set(written))  # what stabilizing added
     notes = [
         f"{head} does not depend on {t.name or t.node.label}: its gradient is 0"
-        for t in ([wrt] if isinstance(wrt, Tensor) else wrt) if t.node not in used
+        for t in wanted if t.node not in used
     ]  # fmt: skip
-    return Explanation(forward, steps, notes)
+    return Explanation(forward, _backward(network, late, written), notes)
 
 
 def _forward(network: Network, late: Collection[str] = ()) -> list[Equation | Recurrence]:
@@ -159,15 +158,20 @@ def _asked(network: Network, run: Run | None, late: Collection[str]) -> bool:
     )
 
 
-def _backward(network: Network, late: set[str]) -> list[Step | Recurrence]:
-    """The steps of the adjoints of a network, and the steps back of its loops."""
+def _backward(
+    network: Network, late: set[str], written: Network | None = None
+) -> list[Step | Recurrence]:  # fmt: skip
+    """The steps of the adjoints of a network, and the steps back of its loops.
+
+    Local derivatives are those of the formulas as `written`, where these have the same reads.
+    """
     found: list[Step | Recurrence] = []
     done: set[Run] = set()
     for name, node in network.of(Computed, Scan):
         if name not in late:
             continue
         if isinstance(node, Computed):
-            found.append(step_of(network, name, late))
+            found.append(step_of(network, name, late, written))
         elif (run := Run.of(node)) not in done and not _asked(network, run, late):
             done.add(run)
             found.append(step_back(network, run, _backward))
@@ -183,7 +187,7 @@ def meanings(bodies: Sequence[Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def step_of(network: Network, name: str, late: set[str]) -> Step:
+def step_of(network: Network, name: str, late: set[str], written: Network | None = None) -> Step:
     """The step of an adjoint; `late` are the names of the backward pass and what reads it."""
     node = network.node(name)
     tensor = name.removeprefix("d_")
@@ -195,7 +199,8 @@ def step_of(network: Network, name: str, late: set[str]) -> Step:
     found = []
     for reader in dict.fromkeys(network.successors(tensor)):
         if reader not in late and isinstance(network.node(reader), Computed):
-            found += list(locals_of(network, tensor, reader))
+            own = written if written and written.has_edge(tensor, reader) else network
+            found += list(locals_of(own, tensor, reader))
     return Step(tensor, name, equation, tuple(found))
 
 
@@ -223,7 +228,10 @@ def _by_value(f: Formula, value: Expr, read: Symbol) -> Expr | None:
     direct: Expr = value.xreplace({f.body: own})
     if f.body.has(sympy.Function) and direct != value:
         return direct if direct.free_symbols == {own} else None
-    taken = one_argument(f.body)
+    if isinstance(f.body, Searched):
+        taken: Any = (f.body.record.meaning, f.body.args[0])
+    else:
+        taken = one_argument(f.body)
     if f.reduce or taken is None or taken[1] != read or is_simple(taken[0]):
         return None
     record = known(taken[0])

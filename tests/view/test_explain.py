@@ -238,3 +238,12 @@ def test_local_derivatives_are_told_by_the_value_too(name: str) -> None:
     z = gn.parameter("z", (3,))
     text = gn.explain(gn.sum(getattr(gn, name)(z).rename("a")).rename("loss"), z).text()
     assert f"d a[i]/d z[i] = {BY_VALUE[name]}\n" in text
+
+
+def test_what_stabilizing_rewrites_is_told_once_as_it_is_written() -> None:
+    x, W = gn.input("x", ("batch", 3)), gn.parameter("W", (3, 2))
+    a = gn.sigmoid((x @ W).rename("z")).rename("a")
+    text = gn.explain(gn.sum(a**2).rename("loss"), W).text()
+    assert text.count("  a[i,j] = 1/(1 + exp(-z[i,j]))\n") == 1
+    assert "a_2" not in text
+    assert "d_z[i,j] = sigmoid(-z[i,j])*sigmoid(z[i,j])*d_a[i,j]\n" in text
