@@ -127,7 +127,10 @@ def explain(
         name for name, node in network.of(Computed) if not node.operands and name not in written
     }  # fmt: skip
     forward = _forward(written)
-    forward += _forward(network, late | loose | set(written))  # what stabilizing added
+    forward += [  # what stabilizing added
+        network.equation(name) for name, _ in network.of(Computed)
+        if name not in late | loose and name not in written
+    ]  # fmt: skip
     notes = [
         f"{head} does not depend on {t.name or t.node.label}: its gradient is 0"
         for t in wanted if t.node not in used
