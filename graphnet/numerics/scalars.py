@@ -116,11 +116,16 @@ class Scalars:
             record = known(h)
             if record is None:
                 continue
-            if part.has(held) and (_only_held(part) or right_in_steps(marked(part))):
+            if part.has(held) and (_only_held(part) or _is_right_in_steps(part)):
                 continue
             moves[part] = searched(record)(u)
             found.append(Found(record, ""))
         return replaced(body, moves) if moves else body
+
+
+def _is_right_in_steps(part: Expr) -> bool:
+    steps = marked(part)
+    return steps is not None and right_in_steps(steps)
 
 
 def _only_held(part: Expr) -> bool:

@@ -144,7 +144,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """
     plan = _Plan(x, axis, keepdims, "mean")
     text = plan.text("Sum", f"{_number(plan)}/({plan.size})")
-    return apply(text, {"x": plan.x}, label="mean")
+    return apply(text, {"x": plan.x}, label="mean", dtype="float")  # of one int, too
 
 
 def var(x: TensorLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:

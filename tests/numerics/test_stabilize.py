@@ -11,6 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import graphnet as gn
 from graphnet.compiler.interpret import interpret
 from graphnet.formula.parse import parse
 from graphnet.network.backward import backward
@@ -277,3 +278,36 @@ def test_the_other_rules_twice_are_once(text: str) -> None:
     twice = stabilize(once)
     assert [twice.show(n) for n in twice] == [once.show(n) for n in once]
     assert twice.graph["rewrites"] == once.graph["rewrites"]
+
+
+SCALED = [  # a tensor that is a number times another, as a part of an argument
+    "-(log(1 + exp(-x[n,k]*s[n,k])) + x[n,k])", "-(log(1 + exp(x[n,k] - s[n,k])) + x[n,k])",
+    "log(1/(1 + exp(s[n,k]*x[n,k])))*x[n,k] - x[n,k]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", [2, -1, 1])
+@pytest.mark.parametrize("text", SCALED)
+def test_arguments_read_tensors_that_are_others_times_a_number(text: str, scale: int) -> None:
+    x, y = gn.input("x", (2, 2)), gn.input("y", (2, 2))
+    loss = gn.sum(gn.formula(f"Y[n,k] = {text}", x=x, s=scale * y))
+    f = gn.function([x, y], [loss, *gn.grad(loss, [x, y])], dtype="float64")
+    X, Y = np.array([[40.0, -3.0], [1e3, 0.5]]), np.array([[30.0, 2.0], [-1e3, -0.25]])
+    with mpmath.workdps(60):
+        X_, Y_ = ([[mpmath.mpf(v) for v in row] for row in A.tolist()] for A in (X, Y))
+        h = mpmath.mpf(10) ** -25
+
+        def value(n: int, k: int, dx: int = 0, dy: int = 0) -> mpmath.mpf:
+            a, s = X_[n][k] + dx * h, scale * (Y_[n][k] + dy * h)
+            names = {"log": mpmath.log, "exp": mpmath.exp, "x": a, "s": s}
+            return eval(text.replace("[n,k]", ""), names)
+
+        at = [(n, k) for n in range(2) for k in range(2)]
+        whole = sum(value(*p) for p in at)
+        dx, dy = (
+            [(value(*p, *d) - value(*p, *(-i for i in d))) / (2 * h) for p in at]
+            for d in ((1, 0), (0, 1))
+        )
+    truth = float(whole), *(np.array(d, float).reshape(2, 2) for d in (dx, dy))
+    for found, want in zip(f(X, Y), truth, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-13, atol=1e-13)

@@ -55,6 +55,30 @@ def test_numbers_and_arrays_on_either_side(numpy_first):
     np.testing.assert_array_equal(up, np.ceil(X))
 
 
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_what_jumps_is_never_written_in_another_form(style):
+    """Near 0 the jumps of 2 % x are denser than numbers, and NumPy's rest is exact."""
+    X = np.array([0.0, 1e-15, -3e-300, 0.3, -7.0, 1e10])
+    x = gn.input("x", X.shape)
+    uses = [lambda x: -2 % x, lambda x: 2 // x, lambda x: x % 1 + x, lambda x: (1 - x) % 0.5]
+    f = gn.function([x], [use(x) for use in uses], dtype="float64", style=style)
+    with np.errstate(all="ignore"):
+        for found, use in zip(f(X), uses, strict=True):
+            np.testing.assert_array_equal(found, use(X))
+
+
+def test_what_stands_in_a_jump_is_searched():
+    x = gn.input("x", (2,))
+    f = gn.function(x, gn.log(1 + gn.exp(x)) // 10, dtype="float64")
+    np.testing.assert_array_equal(f([0.0, 1e4]), [0, 1000])
+
+
+def test_the_mean_of_a_single_int_is_float():
+    n = gn.input("n", (2, 1), dtype="int")
+    assert [gn.mean(n, axis=a).dtype for a in (0, 1)] == ["float"] * 2
+    np.testing.assert_array_equal(gn.function(n, gn.mean(n, axis=1))([[3], [4]]), [3.0, 4.0])
+
+
 def test_slopes_of_quotient_and_rest():
     a, b = gn.input("a", (4,)), gn.input("b", (4,))
     A, B = np.array([7.3, -7.3, 7.3, -7.3]), np.array([2.2, 2.2, -2.2, -2.2])
