@@ -71,6 +71,8 @@ class Unfolding:
     # The loops they are in, each by one of its results, and their steps.
     steps: dict[Element, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     elements: list[Element] = field(default_factory=list)
+    # What the formula of an element reads: by read, then in the order of what is added.
+    order: dict[Element, tuple[Element, ...]] = field(default_factory=dict)
     _number: dict[Element, int] = field(default_factory=dict)
 
     def hole(self, element: Element) -> Symbol:
@@ -82,7 +84,7 @@ class Unfolding:
 
     def add(self, inner: Inner, place: Place, body: Expr | Ends) -> None:
         """Takes the formula of an element."""
-        element = Element(inner.name, (*inner.step, *place))
+        element = _home(inner, place)
         if isinstance(body, Ends):
             self.ends[element] = body
         else:
@@ -107,6 +109,34 @@ class Unfolding:
         """The elements that an element's formula reads, in order of appearance."""
         found = sorted(symbol_kind(s)[1] for s in self.bodies[element].free_symbols)
         return [self.elements[k] for k in found]
+
+    def in_order(self, element: Element, body: Expr | Ends) -> tuple[Expr | Ends, list[Element]]:
+        """A formula of an element with its holes numbered in the order in which it is written.
+
+        The list has what they stand for. Of what was put in, what that reads stands in its place.
+        """
+        parts = body.terms if isinstance(body, Ends) else (body,)
+        left = {self.element(s) for part in parts for s in part.free_symbols}
+        found: list[Element] = []
+        seen: set[Element] = set()
+        stack = [element]
+        while stack:
+            here = stack.pop()
+            if here in seen:
+                continue
+            seen.add(here)
+            if here in left:
+                left.remove(here)
+                found.append(here)
+            else:
+                stack += reversed(self.order.get(here, ()))
+        found += sorted(left, key=self._number.__getitem__)
+        first = {name: k for k, name in enumerate(dict.fromkeys(e.tensor for e in found))}
+        found.sort(key=lambda e: first[e.tensor])  # else x*W at one step and W*x at the next
+        new = {self.hole(e): hole(k) for k, e in enumerate(found)}
+        if isinstance(body, Ends):
+            return Ends(body.reduce, tuple(t.xreplace(new) for t in parts)), found
+        return body.xreplace(new), found
 
     def shape(self, tensor: str) -> Place:
         return tuple(evaluate(e, self.sizes) for e in self.network.node(tensor).shape)
@@ -289,6 +319,11 @@ class _Point:
         return _element(self.find(self.nodes[slot], place)) if inside else Integer(0)
 
 
+def _home(inner: Inner, place: Place) -> Element:
+    """Which element of the network something is that is computed at a step."""
+    return Element(inner.name, (*inner.step, *place))
+
+
 def _element(found: tuple[str, Place] | int) -> Element | Integer:
     return Integer(found) if isinstance(found, int) else Element(*found)
 
@@ -302,13 +337,17 @@ def _unfold_node(
 ) -> None:
     if (node := inner.node) is None:
         for place in wanted:
-            result.add(inner, place, result.read(_element(inner.find(place))))
+            element = _element(inner.find(place))
+            result.add(inner, place, result.read(element))
+            if isinstance(element, Element):
+                result.order[_home(inner, place)] = (element,)
         return
     f = node.formula
     extents = [evaluate(e, result.sizes) for e in node.extents]
     fixed = {size_symbol(p): Integer(e) for p, e in enumerate(extents)}
     fixed |= {dim_symbol(k): Integer(evaluate(e, result.sizes)) for k, e in enumerate(f.dims)}
     terms: dict[Place, list[Expr]] = {place: [] for place in wanted}
+    order: dict[Place, list[dict[Element, None]]] = {p: [{} for _ in f.reads] for p in wanted}
     long = short and not f.accumulate and f.plain_target is not None
     long = long and prod(extents[p] for p in f.over) > LONG
     for index in _points(node, extents, wanted, long):
@@ -319,12 +358,17 @@ def _unfold_node(
         body = f.body.xreplace(fixed | {index_symbol(p): Integer(i) for p, i in enumerate(index)})
         reads = {}
         for k in f.holes(body):
-            reads[hole(k)] = result.read(point.read(f.reads[k].slot, f.reads[k].subs))
+            element = point.read(f.reads[k].slot, f.reads[k].subs)
+            reads[hole(k)] = result.read(element)
+            if isinstance(element, Element):
+                order[target][k][element] = None
         terms[target].append(body.xreplace(reads))
     reduce = "Sum" if f.accumulate or not f.reduce else f.reduce
     for place in wanted:
         kept = terms[place]
         result.add(inner, place, Ends(reduce, tuple(kept)) if long else _reduced(reduce, kept))
+        read = dict.fromkeys(e for found in order[place] for e in found)
+        result.order[_home(inner, place)] = tuple(read)
 
 
 def _points(

@@ -97,7 +97,8 @@ def binary_cross_entropy(
 ) -> Tensor:  # fmt: skip
     """-(t*log(p) + (1 - t)*log(1 - p)) of probabilities, with 0*log(0) = 0. Good 1952.
 
-    Of logits `binary_cross_entropy_with_logits` is the one that cannot overflow.
+    Of a sigmoid it is finite for every score; of scores themselves take
+    `binary_cross_entropy_with_logits`.
 
     >>> import graphnet as gn
     >>> p, t = gn.input("p", ("batch", 3)), gn.input("t", ("batch", 3))

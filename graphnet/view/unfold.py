@@ -128,7 +128,7 @@ class Unfolded:
 
     def line(self, element: Element, body: Any, style: str = "text") -> str:
         """element = body."""
-        elements = self.unfolding.elements
+        body, elements = self.unfolding.in_order(element, body)
         told = write(body, lambda k: self.text(elements[k], style), style)
         return f"{self.text(element, style)} = {told}"
 

@@ -139,7 +139,7 @@ class Work:
         return Line(stage, element.tensor, self.name(element), made, made, value)
 
     def _line(self, stage: str, element: Element, body: Any) -> Line:
-        elements = self._unfolded.unfolding.elements
+        body, elements = self._unfolded.unfolding.in_order(element, self.known(body))
 
         def name(k: int) -> str:
             return self.name(elements[k])
@@ -147,7 +147,6 @@ class Work:
         def value(k: int) -> str:
             return self.numeral(elements[k])
 
-        body = self.known(body)
         return Line(
             stage, element.tensor, self.name(element), _short(body, name, self.style),
             _short(body, value, self.style, numbers=True),

@@ -246,10 +246,25 @@ def test_a_recurrence_step_by_step() -> None:
     unfolded = gn.unfold(loss, {"time": 3})
     assert unfolded.lines("h_new") == [
         "h_new[0] = tanh(x[0])",
-        "h_new[1] = tanh(u*h_new[0] + x[1])",
-        "h_new[2] = tanh(u*h_new[1] + x[2])",
+        "h_new[1] = tanh(x[1] + u*h_new[0])",
+        "h_new[2] = tanh(x[2] + u*h_new[1])",
     ]
-    assert unfolded.formula() == "loss = tanh(tanh(tanh(x[0])*u + x[1])*u + x[2])**2"
+    assert unfolded.formula() == "loss = tanh(x[2] + tanh(x[1] + tanh(x[0])*u)*u)**2"
+
+
+def test_every_element_is_written_in_the_order_of_its_formula() -> None:
+    """x*W in the first row was W*x in the second, which reads a W that has been read before."""
+    model = gn.Sequential([gn.Input((2, 2)), gn.LSTM(1), gn.Dense(1)])
+    model.compile("sgd", "mse")
+    work = model.work(np.ones((2, 2, 2)), [[1.0], [0.0]])
+
+    def formulas(tensor: str) -> list[str]:
+        return [f"{line.element} = {line.formula}" for line in work.of(tensor)]
+
+    assert formulas("Z_sum_1")[5] == "Z_sum_1[0,1,1] = x[1,0,0]*W1[0,1] + x[1,0,1]*W1[1,1]"
+    assert formulas("Z1")[5] == "Z1[0,1,1] = Z_sum_1[0,1,1] + b1[1]"
+    assert "a_sum_1[1,0,0] = h_new[0,0,0]*U1[0,0]" in formulas("a_sum_1")
+    assert "c_new[1,0,0] = f[1,0,0]*c_new[0,0,0] + i[1,0,0]*g[1,0,0]" in formulas("c_new")
 
 
 WORK = """\
@@ -258,7 +273,7 @@ forward
     h_new[0] = tanh(x[0]) = tanh(1) = 0.7616
     h_before[0] = 0
   step 1
-    h_new[1] = tanh(u*h_new[0] + x[1]) = tanh(0.5*0.7616 + 2) = 0.983
+    h_new[1] = tanh(x[1] + u*h_new[0]) = tanh(2 + 0.5*0.7616) = 0.983
     h_before[1] = h_new[0] = 0.7616
   … and 1 more step
   h_last_1 = h_new[2] = 0.9981
