@@ -29,7 +29,7 @@ TOO_LARGE: dict[str, Callable[[], Any]] = {
     "an outer product": lambda: gn.function(x, gn.einsum("i,j,k->ijk", x, x, x))(np.ones(10**5)),
     "run": lambda: gn.function(x, gn.einsum("i,j,k->ijk", x, x, x)).run(np.ones(10**5)),
     "a model": lambda: gn.Sequential([gn.Input(10**9), gn.Dense(10**9)]).compile("sgd"),
-    "neurons": lambda: gn.draw(gn.zeros((10**9,)), level="neurons").source,
+    "neurons": lambda: gn.draw(gn.Dense(3)(gn.input("x", ("batch", 10**9))), "forward", "neurons"),
     "unfolded": lambda: gn.unfold(gn.zeros((10**9,))).lines(),
     "checked": lambda: gn.check_gradients(gn.sum(gn.input("x", (10**8,)))),
 }

@@ -27,7 +27,7 @@ from graphnet.network.nodes import Computed, Constant, Node, Scan
 from graphnet.network.runs import Run
 from graphnet.network.unroll import Inner, Locate, is_open, unrolled
 
-__all__ = ["LONG", "Element", "Ends", "Unfolding", "places", "unfold"]
+__all__ = ["LONG", "MOST", "Element", "Ends", "Unfolding", "places", "unfold"]
 
 MOST = 50_000  # terms that are written out
 LONG = 8  # terms of a reduction; of a longer one the first three and the last may do
@@ -68,6 +68,7 @@ class Unfolding:
     bodies: dict[Element, Expr] = field(default_factory=dict)
     ends: dict[Element, Ends] = field(default_factory=dict)  # in place of bodies, of long ones
     nodes: dict[Element, Computed] = field(default_factory=dict)  # of which elements these are
+    passed: list[str] = field(default_factory=list)  # tensors of too many terms
     # The loops they are in, each by one of its results, and their steps.
     steps: dict[Element, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     elements: list[Element] = field(default_factory=list)
@@ -190,9 +191,9 @@ def unfold(
 
     `sizes` gives named sizes their numbers; those it lacks are 1. `whole` gives the elements of
     int tensors that stand in subscripts. With `first` only so many elements of each tensor are
-    unfolded, of so many steps of a loop, and tensors with too many terms are passed over. `number`
-    gives the elements of constants, which then stand in the formulas as numbers. Of a loop that is
-    laid open (network/unroll.py) every step is written out; one that is not is passed over.
+    unfolded, of so many steps of a loop, and tensors with too many terms are `passed` over.
+    `number` gives the elements of constants, which then stand in the formulas as numbers. Of a loop
+    that is laid open (network/unroll.py) every step is written out; one that is not is passed over.
     With `short` besides `first` long reductions have `ends` and no bodies, however long they are.
     Raises GraphnetError, without `first`, for a loop as it is and for more terms than can be
     written out; and where a subscript needs an element that is not given.
@@ -210,6 +211,8 @@ def unfold(
             raise GraphnetError(
                 f"unfolded, this network has more than {MOST:,} terms", where=inner.name
             )  # fmt: skip
+        else:
+            result.passed.append(inner.name)
     return result
 
 

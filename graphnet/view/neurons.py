@@ -13,10 +13,12 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+from sympy import Add, Expr, Mul, Symbol
+
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.formula.formula import symbol_kind
 from graphnet.network.graph import Network
-from graphnet.network.neurons import Element, Unfolding
+from graphnet.network.neurons import MOST, Element, Unfolding
 from graphnet.network.nodes import Computed, Input
 from graphnet.network.unroll import opened
 from graphnet.ops.array import arrays_given
@@ -165,7 +167,8 @@ def neuron_diagram(
 
     `stage` is "forward", or "backward" for the same neurons with their adjoints in red; named
     sizes are 1. A recurrence is drawn unrolled, step by step, the first few of its steps.
-    Raises GraphnetError for another stage, and where nothing is computed.
+    Raises GraphnetError for another stage, where nothing is computed, and where a neuron reads
+    more than can be written out.
     """
     if stage not in ("forward", "backward", "all"):
         raise GraphnetError(f"neurons are drawn at stage forward or backward, not {stage!r}")
@@ -177,6 +180,7 @@ def neuron_diagram(
     if stage == "backward":
         shown(network, "backward")  # it is there, or this says that it is not
     unfolded = Unfolded(opened(part), {}, _label, COLUMN)
+    _require_whole(unfolded)
     neurons = _neurons(unfolded)
     if not any(n.inputs for n in neurons):
         raise GraphnetError("this network computes nothing from its inputs: no neuron to draw")
@@ -192,6 +196,22 @@ def neuron_diagram(
 
 def _label(element: Element) -> int:
     return 0  # which row of a table a label chooses does not change the picture's shape
+
+
+def _require_whole(unfolded: Unfolded) -> None:
+    """A picture without a tensor that is computed from the data would be another network's."""
+    data: set[str] = set()
+    for name, node in unfolded.network.items():
+        operands = map(unfolded.network.name_of, node.operands)
+        if isinstance(node, Input) or not data.isdisjoint(operands):
+            data.add(name)
+    for name in unfolded.unfolding.passed:
+        if name in data:
+            raise GraphnetError(
+                f"too large to be drawn neuron by neuron: the first {COLUMN} of its elements have "
+                f'more than {MOST:,} terms; level="tensors" draws it in one box',
+                where=name,
+            )
 
 
 def _neurons(unfolded: Unfolded) -> list[Neuron]:
@@ -222,18 +242,29 @@ def _neurons(unfolded: Unfolded) -> list[Neuron]:
             continue
         depth = 1 + max((home[e].depth for e in reads), default=-1)
         neuron = Neuron([element], depth)
-        neuron.inputs = {e: _weight(unfolded, element, e) for e in reads}
+        weights = _weights(unfolded, element) if reads else {}
+        neuron.inputs = {e: weights.get(e, "") for e in reads}
         home[element] = neuron
     return list({id(n): n for n in home.values()}.values())
 
 
-def _weight(unfolded: Unfolded, element: Element, read: Element) -> str:
-    """What an element's formula multiplies a read with, if it is one thing."""
+def _weights(unfolded: Unfolded, element: Element) -> dict[Element, str]:
+    """What an element's formula multiplies each of its reads with, where that is one thing."""
     unfolding = unfolded.unfolding
-    factor = unfolding.bodies[element].coeff(unfolding.hole(read))
-    if factor.is_Symbol:
-        return unfolded.text(unfolding.element(factor), "unicode")
-    return "" if not factor.is_Rational or factor in (0, 1) else write(factor, str, "unicode")
+    factors: dict[Symbol, list[Expr]] = {}
+    for term in Add.make_args(unfolding.bodies[element]):
+        parts = Mul.make_args(term)
+        for part in parts:
+            if part.is_Symbol and symbol_kind(part)[0] == "h":
+                factors.setdefault(part, []).append(Mul(*(p for p in parts if p != part)))
+    found = {}
+    for read, several in factors.items():
+        factor = Add(*several)
+        if factor.is_Symbol:
+            found[unfolding.element(read)] = unfolded.text(unfolding.element(factor), "unicode")
+        elif factor.is_Rational and factor not in (0, 1):
+            found[unfolding.element(read)] = write(factor, str, "unicode")
+    return found
 
 
 def _bias(unfolded: Unfolded, element: Element, read: Element) -> str:

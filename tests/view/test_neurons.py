@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 
 import numpy as np
 import pytest
@@ -126,3 +127,22 @@ def test_a_convolution_is_drawn_too() -> None:
     x, w = gn.input("x", ("batch", 1, 4, 4)), gn.parameter("w", (1, 1, 3, 3))
     source = gn.draw(gn.relu(gn.conv2d(x, w)), "forward", "neurons").source
     assert len(arrows(source)) > 0
+
+
+def test_weights_stand_on_the_arrows_of_thousands_of_inputs() -> None:
+    """A neuron of n inputs is read once, not once an input."""
+    x = gn.input("x", ("batch", 2000))
+    began = time.perf_counter()
+    source = gn.draw(gn.Dense(1)(x), "forward", "neurons").source
+    assert time.perf_counter() - began < 10
+    assert "1,995 more" in source
+
+
+def test_what_a_reader_would_not_see_is_not_left_out() -> None:
+    """The first layer has too many terms; the second one alone would be another network."""
+    x = gn.input("x", ("batch", 7000))
+    with pytest.raises(gn.GraphnetError, match=r"too large to be drawn.*level=\"tensors\""):
+        gn.draw(gn.Dense(2)(gn.tanh(gn.Dense(8)(x))), "forward", "neurons")
+    penalty = gn.sum(gn.parameter("V", (60_000,)) ** 2)  # not of the data: no neuron anyway
+    small = gn.Dense(2)(gn.input("x", ("batch", 3)))
+    assert "circle" in gn.draw([small, penalty], "forward", "neurons").source
