@@ -30,6 +30,7 @@ from graphnet.training.guard import Snapshot
 from graphnet.training.history import History
 from graphnet.training.inference import Inference, Initial
 from graphnet.training.progress import Verbose
+from graphnet.training.scores import require_scores
 from graphnet.training.summary import summary
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ class Model:
     def _compile_usual(self) -> None:
         """The step for targets as they usually are, before there are any."""
         assert self._recipe is not None
+        require_scores(self._recipe.loss, self.heads.prediction.node)
         self._compile(Target.usual(self._recipe.loss, self.heads.prediction), keep_states=False)
 
     def _compile(self, target: Target, keep_states: bool) -> None:

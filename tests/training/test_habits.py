@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.errors import GraphnetError
 
 X = np.random.default_rng(0).normal(size=(12, 4))
 IDS, YES = np.arange(12) % 3, (X[:, :1] > 0).astype(float)
@@ -78,3 +79,31 @@ def test_a_warning_names_the_line_of_the_user_and_what_to_write():
     made.parameters["W1"] = np.full((4, 1), 1e30)
     with pytest.warns(RuntimeWarning, match="before this step$"):
         made.fit(X, YES, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "softmax",
+    [
+        gn.softmax,
+        lambda z: gn.formula("P[n,k] = exp(z[n,k])/Sum(exp(z[n,j]), j)", z=z),
+        lambda z: gn.formula("P[n,k] = exp(z[n,k] - L[n])", z=z, L=gn.logsumexp(z, axis=-1)),
+    ],
+)
+def test_softmax_before_cross_entropy_is_refused(softmax) -> None:
+    """It trained on softmax of softmax; formulas written by hand are known, too."""
+    x = gn.input("x", ("batch", 4))
+    z = gn.Dense(3)(x)
+    model = gn.Model(x, softmax(z))
+    with pytest.raises(GraphnetError, match="applies softmax itself, but the model ends with"):
+        model.compile("sgd", "cross_entropy")
+    model.compile("sgd", "kl_divergence")
+    model.fit(np.eye(4), np.eye(3)[[0, 1, 2, 0]], epochs=1)
+    for scores in (z, gn.log_softmax(z), gn.softmax(z, axis=0)):
+        gn.Model(x, scores).compile("sgd", "cross_entropy")
+
+
+def test_softmax_of_a_deferred_model_is_refused_when_it_is_fitted() -> None:
+    model = gn.Sequential([gn.Dense(3, activation="softmax")])
+    model.compile("sgd", "cross_entropy")
+    with pytest.raises(GraphnetError, match="leave that activation out"):
+        model.fit(np.eye(4), [0, 1, 2, 0], epochs=1)
