@@ -77,9 +77,18 @@ def constant_node(value: Any, name: str | None = None) -> Constant:
 
 
 def to_node(value: Any) -> Node:
-    """The node of a Tensor, a node itself, or a constant made of numbers or an array."""
+    """The node of a Tensor, a node itself, or a constant made of numbers or an array.
+
+    A Python bool is refused: it is mostly what `x == 0` gave, which is identity.
+    """
     if isinstance(value, Node):
         return value
+    if isinstance(value, bool):
+        raise GraphnetTypeError(
+            f"expected a tensor, a number or an array, came {value}: == and != of tensors only ask "
+            "whether they are the same one; gn.equal(a, b), or ~gn.equal(a, b), compares their "
+            f"elements, and gn.constant({value}) is a constant"
+        )
     node = getattr(value, "node", None)
     if isinstance(node, Node):
         return node

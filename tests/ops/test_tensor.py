@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,16 @@ def test_every_row_is_an_op(name: str) -> None:
     assert tensor.dtype == "float"
 
 
+IDENTITY: dict[str, Any] = {  # `==` of tensors gives a Python bool, that would be taken silently
+    "condition": lambda x: gn.where(x == 0, 1.0, x),
+    "condition of !=": lambda x: gn.where(x != 0, x, 1.0),
+    "and": lambda x: (x == 0) & (x < 1),
+    "or": lambda x: (x < 1) | (x != 0),
+    "factor": lambda x: (x == 0) * x,
+    "hits": lambda x: gn.mean(x == 0),
+    "mask": lambda x: x[x == 0],
+    "operand": lambda x: gn.formula("where(c, x, 0)", c=x == 0, x=x),
+}
 WRONG: dict[str, tuple[Any, str]] = {
     "name digit": (lambda: gn.input("2x", 3), "begins with a digit"),
     "name space": (lambda: gn.input("a b", 3), "cannot name"),
@@ -209,6 +220,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "nan": (lambda: gn.input("x", 3) * float("nan"), "nan"),
     "bool as number": (lambda: gn.input("x", 3, "bool") + 1, r"write where\(\w+, 1, 0\)"),
     "bool wanted": (lambda: gn.where(gn.input("x", 3), 1, 2), "must be of dtype bool"),
+    **{f"identity as {name}": (partial(use, gn.input("x", 3)), r"gn.equal\(a, b\)")
+       for name, use in IDENTITY.items()},
     "arguments": (lambda: gn.exp(1, 2), "exp: expected x"),
     "keyword": (lambda: gn.sqrt(y=1), r"sqrt: expected x, came y \(sqrt\(x\)\)"),
     "ufunc": (lambda: np.exp(gn.input("x", 3)), r"np.exp takes .* x \(3,\).*write gn.exp"),
@@ -230,6 +243,15 @@ def test_errors(case: str) -> None:
     make, message = WRONG[case]
     with pytest.raises(gn.GraphnetError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "condition", [np.bool_(True), np.array([True] * 3), [True] * 3, gn.constant(True)]
+)
+def test_conditions_may_be_constants(condition: Any) -> None:
+    """Only a Python bool is what `==` of tensors gives; bools of NumPy and lists are meant."""
+    x = gn.input("x", 3)
+    assert np.array_equal(gn.function(x, gn.where(condition, x, 0.0))([1, 2, 3]), [1, 2, 3])
 
 
 def test_an_op_costs_little() -> None:
