@@ -2,7 +2,7 @@
 
 drawing = gn.draw(loss)
 drawing                      # shows itself in a notebook
-drawing.render("loss", format="png")
+drawing.save("loss.png")     # or .svg; .gv is DOT text
 drawing.source               # DOT
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 import graphviz
 
 from graphnet.arguments import flag, mapping, one_of
+from graphnet.arguments import path as file_name
 from graphnet.errors import GraphnetError, GraphnetFileError, told
 from graphnet.files import require_writable, write_file
 from graphnet.view import engine as engines
@@ -73,7 +74,7 @@ def draw(
 
 
 class Drawing(graphviz.Source):
-    """DOT text that draws itself; `pipe` and `render` make svg, png, gv (any format with dot)."""
+    """DOT text that draws itself; `save`, `pipe` and `render` make svg, png, gv (any with dot)."""
 
     def __init__(
         self,
@@ -123,7 +124,7 @@ class Drawing(graphviz.Source):
         """
         if outfile is not None:
             target = Path(outfile)
-            format = format or target.suffix.lstrip(".") or self.format
+            format = format or target.suffix.lstrip(".").lower() or self.format
             text = target.with_suffix(".gv")
         else:
             format = format or self.format
@@ -143,6 +144,22 @@ class Drawing(graphviz.Source):
         if view:
             self._view(str(target), format=format, quiet=False)
         return str(target)
+
+    def save(self, filename: Any = None, directory: Any = None, *_: Any, **__: Any) -> str:
+        """Writes one file, as its name ends: .svg or .png the picture, .gv or .dot the DOT text.
+
+        Returns its path. Raises GraphnetError for another ending, GraphnetFileError where the file
+        cannot be written.
+        """
+        target = Path(directory or self.directory or ".") / file_name(
+            "filename", filename or self.filename
+        )
+        if not target.suffix:
+            endings = ", ".join(f".{form}" for form in _FORMATS)
+            raise GraphnetError(
+                f"expected a file that ends in one of {endings}, got {told(str(target))}"
+            )
+        return self.render(outfile=target, cleanup=True)
 
     def _make(self, format: str) -> bytes:
         if format == "svg":

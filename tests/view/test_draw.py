@@ -236,8 +236,23 @@ def test_files_and_notebooks(tmp_path: Path, model: gn.Sequential) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "start"),
+    [("a.png", b"\x89PNG"), ("a.PNG", b"\x89PNG"), ("a.svg", b"<"), ("a.gv", b"digraph"),
+     ("a.dot", b"digraph")],
+)  # fmt: skip
+def test_a_drawing_is_saved_as_its_file_ends(tmp_path: Path, name: str, start: bytes) -> None:
+    drawing = draw(gn.tanh(gn.input("x", ("batch", 3))))
+    assert drawing.save(tmp_path / "sub" / name) == str(tmp_path / "sub" / name)
+    assert (tmp_path / "sub" / name).read_bytes().startswith(start)
+    assert [p.name for p in (tmp_path / "sub").iterdir()] == [name]
+    assert drawing.save(name, directory=tmp_path) == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
     ("call", "error", "expected"),
     [
+        (lambda m: m.draw().save("a.pdf"), GraphnetError, "svg, png, gv, dot, got 'pdf'"),
+        (lambda m: m.draw().save("a"), GraphnetError, "ends in one of .svg, .png, .gv, .dot"),
         (lambda m: m.draw("fowrard"), GraphnetError, "did you mean 'forward'"),
         (
             lambda m: m.draw(level="neuron"),
