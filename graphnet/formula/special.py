@@ -2,11 +2,13 @@
 
 >>> from sympy import Symbol
 >>> x = Symbol("x", real=True)
->>> times(sympy.exp(x/2), sympy.exp(x/2)), poly(x, 1, 2, 3).diff(x)
-(times(exp(x/2), exp(x/2)), poly(x, 2, 6))
+>>> times(sympy.exp(x/2), sympy.exp(x/2)), poly(x, 1, 2, 3).diff(x), poly(x, 7)
+(times(exp(x/2), exp(x/2)), poly(x, 2, 6), 7)
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import sympy
 from sympy import Expr, Integer
@@ -51,6 +53,10 @@ class poly(Scalar):
     """poly(x, c0, c1, ...) = c0 + c1*x + ..., by Horner's rule; the c are numbers."""
 
     ufunc = "poly"
+
+    @classmethod
+    def eval(cls, *args: Any) -> Expr | None:
+        return args[1] if len(args) == 2 else None  # of one coefficient it is a number
 
     def fdiff(self, argindex: int = 1) -> Expr:
         x, *c = self.args

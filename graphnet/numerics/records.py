@@ -69,7 +69,10 @@ def known(meaning: Expr) -> Record | None:
             pass  # a row that does not parse counts as none
     made = row(meaning)
     disk.store(key, made)
-    return recorded(meaning, made)
+    try:
+        return recorded(meaning, made)
+    except GraphnetError:  # its numbers have more digits than a text may have: it stays as written
+        return None
 
 
 @cache

@@ -31,6 +31,7 @@ from graphnet.numerics.steps import right_in_steps
 __all__ = ["Found", "Scalars"]
 
 LARGEST, READS = 40, 12  # parts and reads of a formula that is looked through
+WIDEST = 480  # parts of a formula that is rewritten: the second slope of a focal loss has 400
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Scalars:
         f = node.formula
         if f.reduce in ("Max", "Min") or f.body.is_number or node.dtype != "float":
             return node, []
-        if _size(f.body) > 4 * LARGEST:
+        if _size(f.body) > WIDEST:
             return node, []
         found: list[Found] = []
         seen = self._seen_through(node)

@@ -311,3 +311,31 @@ def test_arguments_read_tensors_that_are_others_times_a_number(text: str, scale:
     truth = float(whole), *(np.array(d, float).reshape(2, 2) for d in (dx, dy))
     for found, want in zip(f(X, Y), truth, strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-13, atol=1e-13)
+
+
+SECOND = {  # losses whose second slopes are long formulas: s and t -> loss
+    "by hand": lambda s, t: -gn.sum(t * gn.log(s) + (1 - t) * gn.log(1 - s)),
+    "cross entropy": lambda s, t: gn.binary_cross_entropy(s, t, reduction="sum"),
+}
+
+
+@pytest.mark.parametrize("sigmoid", ["1/(1 + exp(-z))", "exp(z)/(1 + exp(z))"])
+@pytest.mark.parametrize("name", SECOND)
+def test_second_slopes_of_cross_entropy_far_out(name: str, sigmoid: str) -> None:
+    z, t = gn.input("z", (5,)), gn.input("t", (5,))
+    (d,) = gn.grad(SECOND[name](gn.formula(sigmoid, z=z), t), [z])
+    (q,) = gn.grad(gn.sum(d), [z])
+    Z, T = np.array([-800.0, -40, 0.5, 45, 800]), np.array([0.0, 1, 0.25, 1, 1])
+    found = gn.function([z, t], q, dtype="float64")(Z, T)
+    with mpmath.workdps(60):
+        e = [mpmath.exp(-abs(mpmath.mpf(v))) for v in Z.tolist()]
+        truth = [float(v / (1 + v) ** 2) for v in e]  # s*(1 - s), whatever the label
+    np.testing.assert_allclose(found, truth, rtol=1e-12, atol=1e-17)
+
+
+def test_second_slope_of_focal_far_out() -> None:
+    z, t = gn.input("z", (4,)), gn.input("t", (4,))
+    (d,) = gn.grad(gn.focal(gn.sigmoid(z), t), [z])
+    (q,) = gn.grad(gn.sum(d), [z])
+    f = gn.function([z, t], q, dtype="float64")
+    np.testing.assert_allclose(f([-800.0, -60, 60, 800], [0.0, 0, 1, 1]), np.zeros(4), atol=1e-20)
