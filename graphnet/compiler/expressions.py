@@ -66,7 +66,7 @@ CALLS: dict[str, str] = {
     "floor": "np.floor", "arcsinh": "np.arcsinh", "arccosh": "np.arccosh",
     "arctanh": "np.arctanh", "hypot": "np.hypot", "erfc": "erfc", "erfcx": "erfcx",
     "log_erfc": "log_erfc", "poly": "poly", "sigmoid": "sigmoid", "softplus": "softplus",
-    "log_sigmoid": "log_sigmoid",
+    "log_sigmoid": "log_sigmoid", "sech": "sech",
 }  # fmt: skip
 
 

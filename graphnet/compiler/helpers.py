@@ -45,6 +45,12 @@ def log_sigmoid(z):
     """log(1/(1 + exp(-z))), without overflow."""
     return np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
 ''',
+    "sech": '''\
+def sech(z):
+    """1/cosh(z), without overflow."""
+    e = np.exp(-np.abs(z))
+    return 2 * e / (1 + e * e)
+''',
     "poly": '''\
 def poly(x, *c):
     """c[0] + c[1]*x + c[2]*x**2 + ..., by Horner's rule."""

@@ -24,14 +24,14 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
 
-from sympy import Expr, Integer, Symbol, exp, log
+from sympy import Expr, Integer, Symbol, cosh, exp, log
 
 from graphnet.formula.formula import Formula
 from graphnet.formula.functions import Abs, Min, expm1, log1p, where
 from graphnet.formula.scalar import Scalar
 from graphnet.formula.searched import ARGUMENT, Searched
 
-__all__ = ["MEANINGS", "in_names", "log_sigmoid", "named", "sigmoid", "softplus", "told"]
+__all__ = ["MEANINGS", "in_names", "log_sigmoid", "named", "sech", "sigmoid", "softplus", "told"]
 
 
 SHORT = 4  # calls in a form that is shown itself
@@ -59,10 +59,18 @@ class log_sigmoid(Scalar):
     ufunc = "log_sigmoid"
 
 
+class sech(Scalar):
+    """1/cosh(x)."""
+
+    nargs = 1
+    ufunc = "sech"
+
+
 MEANINGS: dict[type[Scalar], Callable[[Expr], Expr]] = {
     sigmoid: lambda x: 1 / (1 + exp(-x)),
     softplus: lambda x: log(1 + exp(x)),
     log_sigmoid: lambda x: -log(1 + exp(-x)),
+    sech: lambda x: 1 / cosh(x),
 }
 
 
@@ -75,6 +83,7 @@ def _forms(x: Symbol, k: Expr) -> dict[Expr, Expr]:
         below / (1 + small): sigmoid(u),
         above / (1 + small): sigmoid(-u),
         small / (1 + small) ** 2: sigmoid(u) * sigmoid(-u),
+        4 * small / (1 + small) ** 2: sech(u / 2) ** 2,  # the slope of tanh
         log1p(small) + where(x > 0, u, zero): softplus(u),
         log1p(small) + where(x > 0, zero, -u): softplus(-u),
         where(x > 0, zero, u) - log1p(small): log_sigmoid(u),

@@ -32,7 +32,8 @@ NAMES = {
     "log(1 + exp(x))": ("softplus(x)", "sigmoid(x)"),
     "log(1 + exp(-x))": ("softplus(-x)", "-sigmoid(-x)"),
     "x/(1 + exp(-x))": ("x*sigmoid(x)", "(1 + x*sigmoid(-x))*sigmoid(x)"),
-    "2/(1 + exp(-2*x)) - 1": ("tanh_by_exp_4(x)", "4*sigmoid(-2*x)*sigmoid(2*x)"),
+    "2/(1 + exp(-2*x)) - 1": ("tanh_by_exp_4(x)", "sech(x)**2"),
+    "1 - tanh(x)**2": ("sech(x)**2", None),
     "log(1 - x)": ("log1p(-x)", "-1/(1 - x)"),
 }
 
@@ -41,8 +42,9 @@ NAMES = {
 def test_names(text: str) -> None:
     record = known(read(text))
     function = searched(record)(ARGUMENT)
-    shown = told(function), told(slope(function, ARGUMENT))
-    assert tuple(map(spelled, shown)) == NAMES[text]
+    name, steep = NAMES[text]
+    assert spelled(told(function)) == name
+    assert steep is None or spelled(told(slope(function, ARGUMENT))) == steep
 
 
 def _number(expr: Any, x: mpmath.mpf) -> mpmath.mpf:
@@ -64,7 +66,8 @@ def test_what_is_called_so_is_it(text: str, x: str) -> None:
         pytest.skip("no logarithm there")
     meaning = read(text)
     function = searched(known(meaning))(ARGUMENT)
-    pairs = ((told(function), meaning), (told(slope(function, ARGUMENT)), meaning.diff(ARGUMENT)))
+    pairs = [(told(function), meaning), (told(slope(function, ARGUMENT)), meaning.diff(ARGUMENT))]
+    pairs = pairs[: 1 if NAMES[text][1] is None else 2]
     for named, exact in pairs:
         assert mpmath.almosteq(_number(named, x), _number(exact, x), rel_eps=mpmath.mpf("1e-25"))
 
@@ -73,6 +76,7 @@ EXACT = {
     "sigmoid": lambda z: 1 / (1 + mpmath.exp(-z)),
     "softplus": lambda z: mpmath.log1p(mpmath.exp(z)),
     "log_sigmoid": lambda z: -mpmath.log1p(mpmath.exp(-z)),
+    "sech": mpmath.sech,
 }
 POINTS = (-1e30, -1e4, -700.0, -88.0, -30.0, -3.25, -1e-3, -1e-30, 0.0, 1e-30, 1e-3, 0.5, 17.0,
           30.0, 88.0, 700.0, 1e4, 1e30)  # fmt: skip
