@@ -85,7 +85,8 @@ def origin(size: str, arrays: Iterable[tuple[str, Node]]) -> str:
 
 def _is_short(value: Value, weight: Mapping[Value, int]) -> bool:
     """Whether a value reads better where it is used than under a name: -z and 1 - t do."""
-    if weight[value] > 1 or value.dtype != "float":
+    columns = sum(a.op == "slice" and weight[a] == 1 for a, _ in value.args)  # 1 - y[:, 0]
+    if weight[value] > 1 + columns or value.dtype != "float":
         return False
     of_number = value.op in ("add", "subtract") and any(a.host for a, _ in value.args)
     return value.op == "negative" or of_number

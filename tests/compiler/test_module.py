@@ -308,3 +308,12 @@ def test_a_saved_step_checks_shapes_and_the_text_that_runs_does_not(tmp_path, st
         saved["step"](parameters, [[1.0] * 5], np.ones(1, np.float32))
     with pytest.raises(ValueError, match="x has shape"):
         saved["forward"](parameters, np.ones((4, 3), np.float32))
+
+
+def test_what_is_short_of_a_column_stands_where_it_is_used() -> None:
+    """`loss_subtract = 1 - y[:, 0]` and `loss_negative = -Z1[:, 0]` stood before the loss."""
+    model = gn.Sequential([gn.Input(2), gn.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_cross_entropy", style="plain")
+    told = " ".join(model.step.source.split())
+    assert "y[:, 0] * log_sigmoid(Z1[:, 0]) + (1 - y[:, 0]) * log_sigmoid(-Z1[:, 0])" in told
+    assert "(1 - y[:, 0]) * sigmoid(Z1[:, 0]) - y[:, 0] * sigmoid(-Z1[:, 0])" in told
