@@ -480,3 +480,12 @@ def test_a_condition_that_always_holds_is_a_number(style: str) -> None:
     a, b = gn.input("a", (3,)), gn.input("b", (3,))
     found = gn.function([a, b], gn.where(a <= a, 1, 0) * b - 2 * b, style=style)
     np.testing.assert_array_equal(found([1, 2, 3], [4, 5, 6]), [-4, -5, -6])
+
+
+@pytest.mark.parametrize("text", ["exp(size(k))", "log(1 + exp(size(k)))", "exp(-size(n))"])
+def test_exponentials_of_sizes(text: str) -> None:
+    x = gn.input("x", ("batch", 3))
+    y = gn.formula(f"Y[n,k] = x[n,k]*{text}", x=x)
+    fast, plain = (gn.function(x, y, dtype="float64", style=style) for style in ("fast", "plain"))
+    A = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_allclose(fast(A), plain(A), rtol=1e-14)

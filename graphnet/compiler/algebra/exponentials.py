@@ -50,6 +50,8 @@ class Exponentials:
 
     def exp(self, v: Value) -> Sum | None:
         """exp(z - L) of a LogSumExp L of that z."""
+        if v.args[0][0] in self.owner.moves:  # exp(size(k)): an int is no sum
+            return None
         terms = self.owner.arg(v, 0)
         for t in terms:
             if t.number == 1 and not t.scalars and len(t.factors) == 1 and t.factors[0][2] == 1:
