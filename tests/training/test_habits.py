@@ -96,10 +96,32 @@ def test_softmax_before_cross_entropy_is_refused(softmax) -> None:
     model = gn.Model(x, softmax(z))
     with pytest.raises(GraphnetError, match="applies softmax itself, but the model ends with"):
         model.compile("sgd", "cross_entropy")
+    with pytest.raises(GraphnetError, match="applies softmax itself"):
+        model.compile("sgd", gn.cross_entropy)
     model.compile("sgd", "kl_divergence")
     model.fit(np.eye(4), np.eye(3)[[0, 1, 2, 0]], epochs=1)
     for scores in (z, gn.log_softmax(z), gn.softmax(z, axis=0)):
         gn.Model(x, scores).compile("sgd", "cross_entropy")
+
+
+@pytest.mark.parametrize(
+    "sigmoid",
+    [
+        gn.sigmoid,
+        lambda z: gn.formula("exp(z)/(1 + exp(z))", z=z),
+        lambda z: gn.formula("1/2 + tanh(z/2)/2", z=z),
+        lambda z: gn.formula("1/(1 + exp(-2*z - b))", z=z, b=gn.parameter("bias", ())),
+    ],
+)
+def test_a_sigmoid_before_a_loss_of_logits_is_refused(sigmoid) -> None:
+    x = gn.input("x", ("batch", 4))
+    z = gn.Dense(1)(x)
+    model = gn.Model(x, sigmoid(z))
+    with pytest.raises(GraphnetError, match=r"applies the sigmoid itself.*binary_cross_entropy"):
+        model.compile("sgd", gn.binary_cross_entropy_with_logits)
+    model.compile("sgd", "binary_cross_entropy")
+    for scores in (z, gn.tanh(z), gn.exp(z), gn.softplus(z), gn.gelu(z), 2 * gn.sigmoid(z)):
+        gn.Model(x, scores).compile("sgd", "binary_cross_entropy_with_logits")
 
 
 def test_softmax_of_a_deferred_model_is_refused_when_it_is_fitted() -> None:
