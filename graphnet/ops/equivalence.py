@@ -13,8 +13,9 @@ from graphnet.formula.formula import hole, symbol_kind
 from graphnet.formula.parse import parse
 from graphnet.formula.prove import Verdict, prove
 from graphnet.network.graph import Network
-from graphnet.network.neurons import Element, places, unfold
+from graphnet.network.neurons import Element, places
 from graphnet.network.nodes import Constant, show_shape
+from graphnet.network.unfold import unfold
 from graphnet.ops.names import sizes_given
 from graphnet.ops.schedules import exact
 from graphnet.ops.tensor import Tensor

@@ -23,8 +23,8 @@ from graphnet.arguments import whole as checked
 from graphnet.errors import GraphnetError, did_you_mean, told
 from graphnet.network.graph import Network
 from graphnet.network.neurons import Element
-from graphnet.network.neurons import unfold as unfold_network
 from graphnet.network.nodes import Input
+from graphnet.network.unfold import unfold as unfold_network
 from graphnet.network.unroll import opened
 from graphnet.ops.array import arrays_given
 from graphnet.ops.equivalence import constant_number
