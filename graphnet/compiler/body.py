@@ -201,13 +201,9 @@ class Context:
 
     def _where(self, expr: Expr, dtype: str) -> Local:
         test, a, b = expr.args
-        if isinstance(test, sympy.StrictGreaterThan) and test.args[1] == 0 in (a, b):
-            op = _clipped(test.args[0], a, b)
-            if op is not None:
-                u = self.local(a if b == 0 else b, dtype)
-                return self.values.pointwise(
-                    op, [u, self.values.number(sympy.S.Zero, dtype)], dtype
-                )
+        if (op := _clipped(test, a, b)) is not None:
+            u = self.local(a if b == 0 else b, dtype)
+            return self.values.pointwise(op, [u, self.local(sympy.S.Zero, dtype)], dtype)
         tests = asks(test, self.extents, self.formula.dims)
         if tests and b.is_number and isinstance(a, sympy.Symbol) and symbol_kind(a)[0] == "h":
             framed = self.read_in(symbol_kind(a)[1], b, tests)
@@ -278,11 +274,14 @@ class Context:
         return all(found != union for found in labels)
 
 
-def _clipped(x: Expr, a: Expr, b: Expr) -> str | None:
+def _clipped(test: sympy.Basic, a: Expr, b: Expr) -> str | None:
     """where(x > 0, x, 0) = maximum(x, 0), where(x > 0, 0, x) = minimum(x, 0), the same of -x.
 
     A nan goes through instead of becoming 0.
     """
+    if not isinstance(test, sympy.StrictGreaterThan) or test.args[1] != 0:
+        return None
+    x = test.args[0]
     known = {(x, 0): "maximum", (0, x): "minimum", (-x, 0): "minimum", (0, -x): "maximum"}
     return known.get((a, b))
 

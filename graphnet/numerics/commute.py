@@ -23,7 +23,7 @@ from graphnet.network.contributions import draft, is_pointwise
 from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
 from graphnet.network.nodes import Computed, Node
-from graphnet.numerics.stabilize import Rewrite
+from graphnet.numerics.stabilize import Rewrite, noted
 
 __all__ = ["commute"]
 
@@ -58,9 +58,7 @@ def commute(network: Network, keep: Collection[str] = (), kinks: Kinks = AS_IN_G
         return _moved(node, depth[name]) if name in depth and isinstance(node, Computed) else None
 
     result = network.rebuild(change)
-    result.take_notes(network)
-    result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
-    return result
+    return noted(network, result, done)
 
 
 def _source(node: Node) -> Node | None:

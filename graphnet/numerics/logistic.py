@@ -22,7 +22,7 @@ from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
 from graphnet.network.nodes import Computed, Node
 from graphnet.numerics.quicken import LAW, RULE, delicate, in_tanh, is_fragile, readers_of
-from graphnet.numerics.stabilize import Rewrite
+from graphnet.numerics.stabilize import Rewrite, noted
 
 __all__ = ["quick_slopes"]
 
@@ -47,11 +47,7 @@ def quick_slopes(network: Network) -> Network:
         return with_body(node, normalize(replace(node.formula, body=new)), node.operands)
 
     result = network.rebuild(change)
-    if not done:
-        return network
-    result.take_notes(network)
-    result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
-    return result
+    return noted(network, result, done) if done else network
 
 
 def _multiplied_out(node: Computed) -> Expr | None:

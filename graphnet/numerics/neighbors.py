@@ -29,7 +29,7 @@ from graphnet.network.runs import bodies, runs_of
 from graphnet.network.tighten import tighten
 from graphnet.numerics.columns import Pieces, Scaling, row
 from graphnet.numerics.gates import Gate, groups
-from graphnet.numerics.stabilize import Rewrite
+from graphnet.numerics.stabilize import Rewrite, noted
 
 __all__ = ["join_neighbors"]
 
@@ -46,9 +46,7 @@ def join_neighbors(network: Network) -> Network:
     new = _with_bodies(network, done)
     if new is network:
         return network
-    new = tighten(new)
-    new.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
-    return new
+    return noted(network, tighten(new), done)
 
 
 def _with_bodies(network: Network, done: list[Rewrite]) -> Network:

@@ -25,7 +25,7 @@ from graphnet.network.graph import Network
 from graphnet.network.inline import with_body
 from graphnet.network.nodes import Computed, Node, Scan
 from graphnet.network.runs import bodies
-from graphnet.numerics.stabilize import Rewrite
+from graphnet.numerics.stabilize import Rewrite, noted
 
 __all__ = [
     "LAW", "RULE", "Readers", "delicate", "in_tanh", "is_fragile", "quicken", "readers_of",
@@ -50,9 +50,7 @@ def quicken(network: Network) -> Network:
     """
     done: list[Rewrite] = []
     new = _quick(network, readers_of(network), done)
-    if done:
-        new.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
-    return new
+    return noted(network, new, done) if done else new
 
 
 def _quick(network: Network, readers: Readers, done: list[Rewrite]) -> Network:

@@ -37,7 +37,7 @@ from graphnet.numerics.parts import is_simple, one_argument
 from graphnet.numerics.quicken import delicate, is_fragile, readers_of
 from graphnet.numerics.records import VALUE, Row, catalogue, known, read, spelled
 from graphnet.numerics.slopes import in_two, of_a_branch
-from graphnet.numerics.stabilize import Rewrite
+from graphnet.numerics.stabilize import Rewrite, noted
 
 __all__ = ["judged_reuse", "reuse", "with_slopes"]
 
@@ -66,7 +66,7 @@ def with_slopes(network: Network, kinks: Kinks = AS_IN_GRAPHNET) -> Network:
             return None
         return with_body(node, replace(node.formula, body=marks[old[name]]), node.operands)
 
-    return _noted(network, network.rebuild(change), ())
+    return noted(network, network.rebuild(change), ())
 
 
 def reuse(network: Network) -> Network:
@@ -100,13 +100,7 @@ def reuse(network: Network) -> Network:
         return None if new is node else new
 
     result = network.rebuild(change)
-    return _noted(network, result, done) if done else network
-
-
-def _noted(network: Network, result: Network, done: Any) -> Network:
-    result.take_notes(network)
-    result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
-    return result
+    return noted(network, result, done) if done else network
 
 
 def _key(node: Computed, kind: type[Searched], argument: Expr) -> Key | None:

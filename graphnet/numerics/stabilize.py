@@ -13,7 +13,7 @@ identity removes an exponential or a logarithm. So `P = exp(z)/Sum(exp(z))` beco
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
@@ -34,7 +34,7 @@ from graphnet.numerics.records import described
 from graphnet.numerics.reductions import complemented, two_pass
 from graphnet.numerics.scalars import Found, Scalars
 
-__all__ = ["Rewrite", "stabilize"]
+__all__ = ["Rewrite", "noted", "stabilize"]
 
 
 _PASSES = 4
@@ -85,6 +85,11 @@ def _stabilized(network: Network, keep: Collection[str]) -> Network:
         for r, node in work.done
         if (r.nodes[0] in result if node is None else node in result)
     )
+    return noted(network, result, done)
+
+
+def noted(network: Network, result: Network, done: Iterable[Rewrite]) -> Network:
+    """What a pass made of a network, with the notes of that network and what was done."""
     result.take_notes(network)
     result.graph["rewrites"] = (*network.graph.get("rewrites", ()), *done)
     return result
